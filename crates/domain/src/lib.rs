@@ -1,0 +1,59 @@
+//! The words and rules of Vigie as types and pure functions.
+//!
+//! Nothing here reads a file, opens a socket or asks what time it is: reports come in as bytes,
+//! files as a [`Finding`] about them, and every instant as an argument. So any history can be
+//! replayed at any instant, in any time zone.
+//!
+//! The way of one backup through this crate:
+//!
+//! 1. [`Report::parse`] reads what an agent says it did, tolerantly.
+//! 2. [`DatabaseReport::proof_needed`] says which staged file has to be looked at, if any.
+//! 3. [`BackupEntry::judged`] records both, with the [`Verdict`] of [`judge_entry`] on them.
+//! 4. [`record_entry`] moves the job and tells which [`DomainEvent`]s follow.
+//! 5. [`judge_deadline`] turns a job that nobody spoke of into a missing one.
+//!
+//! ```
+//! use std::time::Duration;
+//! use vigie_domain::{AgentId, ExpectedBackupJob, JobId, JobStatus, Schedule, judge_deadline};
+//!
+//! let known_since = "2025-06-18T00:00:00Z".parse()?;
+//! let job = ExpectedBackupJob::new(
+//!     JobId(1),
+//!     AgentId::new("SDMC_DOUALA_AKWA")?,
+//!     "XAFRIC_2025",
+//!     Schedule::every(Duration::from_secs(24 * 3600), Duration::from_secs(2 * 3600))?,
+//!     known_since,
+//! );
+//!
+//! // On the deadline itself the job is still waited for; a moment later it is missing.
+//! assert!(judge_deadline(&job, "2025-06-19T02:00:00Z".parse()?).is_none());
+//! let late = judge_deadline(&job, "2025-06-19T02:00:01Z".parse()?).expect("past its deadline");
+//! assert_eq!(late.job.current_status, JobStatus::Missing);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod agent;
+mod declaration;
+mod entry;
+mod event;
+mod job;
+mod report;
+mod schedule;
+mod sha256;
+mod transition;
+mod validated_path;
+mod verdict;
+
+pub use agent::{AgentId, InvalidAgentId};
+pub use declaration::{JobDeclaration, declare_job, register_job};
+pub use entry::{BackupEntry, BackupEntryStatus, EntryReason};
+pub use event::{DomainEvent, EventKind};
+pub use job::{ExpectedBackupJob, JobId, JobStatus, LastGoodBackup, year_of_database};
+pub use report::{
+    DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
+};
+pub use schedule::{CronSchedule, InvalidSchedule, Schedule};
+pub use sha256::{InvalidSha256, Sha256};
+pub use transition::{Transition, judge_deadline, record_entry};
+pub use validated_path::file_name_of;
+pub use verdict::{Finding, ProofNeeded, Verdict, judge_entry};

@@ -1,0 +1,520 @@
+//! Reads a report from bytes: tolerant of everything that agents in the field write, strict about
+//! what a decision needs.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use super::field::{boolean, instant, is_nothing, size, text, type_of};
+use super::{
+    DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
+};
+use crate::{AgentId, Sha256};
+
+/// The longest file name that common file systems take, in bytes.
+const MAX_FILE_NAME_BYTES: usize = 255;
+
+impl Report {
+    /// Reads the report that lies in the folder of `agent`. Times without an offset are meant in
+    /// `time_zone`.
+    ///
+    /// ```
+    /// use jiff::tz::TimeZone;
+    /// use vigie_domain::{AgentId, Report};
+    ///
+    /// let agent = AgentId::new("SDMC_DOUALA_AKWA")?;
+    /// let json = br#"{
+    ///     "agent_id": "sdmc_douala_akwa",
+    ///     "operation_end_time": "2025-06-20 08:37:35.142592",
+    ///     "databases": {
+    ///         "XAFRIC_2025": {
+    ///             "BACKUP": {"status": "True"},
+    ///             "COMPRESS": {"status": "True", "size": "1024", "sha256_checksum": "None"},
+    ///             "TRANSFER": {"status": "True"},
+    ///             "staged_file_name": "/home/lam/Backup/XAFRIC_2025.zst"
+    ///         }
+    ///     }
+    /// }"#;
+    /// let report = Report::parse(json, &agent, &TimeZone::UTC)?;
+    /// let database = &report.databases[0];
+    /// assert_eq!(database.staged_file_name.as_deref(), Some("XAFRIC_2025.zst"));
+    /// assert_eq!(database.stages.compress.size, Some(1024));
+    /// assert_eq!(database.stages.compress.sha256, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no UTF-8 or no JSON; when `agent_id`, `operation_end_time` or `databases`
+    /// is missing or unreadable; when the report speaks for another agent; when a staged file's
+    /// path would leave the agent's folder. What is wrong with one database alone is a
+    /// [`SectionFault`] of it.
+    pub fn parse(bytes: &[u8], agent: &AgentId, time_zone: &TimeZone) -> Result<Self, ReportError> {
+        let report = match json(bytes)? {
+            Value::Object(report) => report,
+            other => return Err(whole(wrong_type("an object", &other))),
+        };
+        check_agent(&report, agent)?;
+        let ended = required(&report, "operation_end_time")?;
+        let operation_ended_at =
+            instant(ended, time_zone).ok_or_else(|| field("operation_end_time", no_time(ended)))?;
+        let logs_summary = optional(&report, "logs_summary").and_then(text);
+        let databases = match required(&report, "databases")? {
+            Value::Object(databases) => databases
+                .iter()
+                .map(|(name, section)| database(name, section, logs_summary.as_deref(), time_zone))
+                .collect::<Result<_, _>>()?,
+            other => return Err(field("databases", wrong_type("an object", other))),
+        };
+        Ok(Self {
+            operation_started_at: time_of(&report, "operation_start_time", time_zone),
+            operation_ended_at,
+            overall_status: optional(&report, "overall_status").and_then(text),
+            databases,
+        })
+    }
+}
+
+fn json(bytes: &[u8]) -> Result<Value, ReportError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let offset = error.valid_up_to();
+        whole(match (error.error_len(), bytes.get(offset)) {
+            // The file ends within a character.
+            (None, _) | (_, None) => ReportProblem::Incomplete,
+            (Some(_), Some(&byte)) => ReportProblem::NotUtf8 { byte, offset },
+        })
+    })?;
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    serde_json::from_str(text).map_err(|error| {
+        whole(if error.is_eof() {
+            ReportProblem::Incomplete
+        } else {
+            ReportProblem::NotJson(error.to_string())
+        })
+    })
+}
+
+fn check_agent(report: &Map<String, Value>, folder: &AgentId) -> Result<(), ReportError> {
+    let value = required(report, "agent_id")?;
+    let Value::String(found) = value else {
+        return Err(field("agent_id", wrong_type("a string", value)));
+    };
+    let is_folders = AgentId::new(found.trim()).is_ok_and(|agent| agent.is_same_as(folder));
+    if is_folders {
+        return Ok(());
+    }
+    Err(field(
+        "agent_id",
+        ReportProblem::OtherAgent {
+            found: found.chars().take(255).collect(),
+            folder: folder.to_string(),
+        },
+    ))
+}
+
+fn database(
+    name: &str,
+    section: &Value,
+    logs_summary: Option<&str>,
+    time_zone: &TimeZone,
+) -> Result<DatabaseReport, ReportError> {
+    let mut report = DatabaseReport {
+        database: name.to_owned(),
+        logs_summary: logs_summary.map(str::to_owned),
+        ..DatabaseReport::default()
+    };
+    let Value::Object(section) = section else {
+        report.fault = Some(SectionFault {
+            field: String::new(),
+            problem: format!("is {}, not an object", type_of(section)),
+        });
+        return Ok(report);
+    };
+    let mut faults = Faults::default();
+    report.stages = Stages {
+        backup: stage(section, StageName::Backup, time_zone, &mut faults),
+        compress: stage(section, StageName::Compress, time_zone, &mut faults),
+        transfer: stage(section, StageName::Transfer, time_zone, &mut faults),
+    };
+    report.staged_file_name = staged_file_name(name, section, &mut faults)?;
+    if let Some(own) = optional(section, "logs_summary").and_then(text) {
+        report.logs_summary = Some(own);
+    }
+    report.fault = faults.first;
+    Ok(report)
+}
+
+/// The first fault of a section: one is enough to tell the reader where to look.
+#[derive(Default)]
+struct Faults {
+    first: Option<SectionFault>,
+}
+
+impl Faults {
+    fn note(&mut self, field: String, problem: String) {
+        self.first.get_or_insert(SectionFault { field, problem });
+    }
+}
+
+fn stage(
+    section: &Map<String, Value>,
+    name: StageName,
+    time_zone: &TimeZone,
+    faults: &mut Faults,
+) -> Stage {
+    let stage = match optional(section, name.as_str()) {
+        None => return Stage::default(),
+        Some(Value::Object(stage)) => stage,
+        Some(other) => {
+            faults.note(
+                name.to_string(),
+                format!("is {}, not an object", type_of(other)),
+            );
+            return Stage::default();
+        }
+    };
+    let mut read = Stage {
+        started_at: time_of(stage, "start_time", time_zone),
+        ended_at: time_of(stage, "end_time", time_zone),
+        message: ["error_message", "message", "error"]
+            .iter()
+            .find_map(|key| optional(stage, key).and_then(text)),
+        ..Stage::default()
+    };
+    let mut note = |key: &str, problem| faults.note(format!("{name}.{key}"), problem);
+    match optional(stage, "status").map_or(Ok(None), boolean) {
+        Ok(succeeded) => read.succeeded = succeeded,
+        Err(problem) => note("status", problem),
+    }
+    // Only the compressed file is compared with; what is odd about the others decides nothing.
+    let is_of_record = name == StageName::Compress;
+    match optional(stage, "size").map_or(Ok(None), size) {
+        Ok(size) => read.size = size,
+        Err(problem) if is_of_record => note("size", problem),
+        Err(_) => {}
+    }
+    for key in ["sha256", "sha256_checksum"] {
+        let Some(written) = optional(stage, key) else {
+            continue;
+        };
+        match text(written).and_then(|hash| hash.parse::<Sha256>().ok()) {
+            Some(hash) => {
+                read.sha256.get_or_insert(hash);
+            }
+            None if is_of_record => note(key, "is no SHA-256 of 64 hexadecimal digits".to_owned()),
+            None => {}
+        }
+    }
+    read
+}
+
+/// The last component of the path that the agent gives, which may be one of its own file system.
+fn staged_file_name(
+    database: &str,
+    section: &Map<String, Value>,
+    faults: &mut Faults,
+) -> Result<Option<String>, ReportError> {
+    const KEY: &str = "staged_file_name";
+    let path = match optional(section, KEY) {
+        None => return Ok(None),
+        Some(Value::String(path)) => path.trim(),
+        Some(other) => {
+            faults.note(
+                KEY.to_owned(),
+                format!("is {}, not a string", type_of(other)),
+            );
+            return Ok(None);
+        }
+    };
+    let components: Vec<&str> = path.split(['/', '\\']).collect();
+    let name = components.last().copied().unwrap_or_default();
+    let is_absolute = components[0].is_empty() || components[0].ends_with(':');
+    if name == ".." || (!is_absolute && components.contains(&"..")) {
+        let path = path.chars().take(255).collect();
+        return Err(field(
+            &format!("databases.{database}.{KEY}"),
+            ReportProblem::LeavesFolder(path),
+        ));
+    }
+    if matches!(name, "" | ".") || name.contains('\0') || name.len() > MAX_FILE_NAME_BYTES {
+        faults.note(KEY.to_owned(), "is no file name".to_owned());
+        return Ok(None);
+    }
+    Ok(Some(name.to_owned()))
+}
+
+/// A field that says something. The names of stages vary in case, so all names may.
+fn optional<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    object
+        .get(key)
+        .or_else(|| {
+            let mut others = object.iter();
+            others.find_map(|(name, value)| name.eq_ignore_ascii_case(key).then_some(value))
+        })
+        .filter(|value| !is_nothing(value))
+}
+
+fn required<'a>(object: &'a Map<String, Value>, key: &str) -> Result<&'a Value, ReportError> {
+    optional(object, key).ok_or_else(|| field(key, ReportProblem::Missing))
+}
+
+fn time_of(object: &Map<String, Value>, key: &str, time_zone: &TimeZone) -> Option<Timestamp> {
+    optional(object, key).and_then(|value| instant(value, time_zone))
+}
+
+fn no_time(value: &Value) -> ReportProblem {
+    match text(value) {
+        Some(text) => ReportProblem::NoTime(text.chars().take(60).collect()),
+        None => wrong_type("a date and time", value),
+    }
+}
+
+fn wrong_type(expected: &'static str, found: &Value) -> ReportProblem {
+    ReportProblem::WrongType {
+        expected,
+        found: type_of(found),
+    }
+}
+
+fn field(field: &str, problem: ReportProblem) -> ReportError {
+    ReportError {
+        field: Some(field.to_owned()),
+        problem,
+    }
+}
+
+fn whole(problem: ReportProblem) -> ReportError {
+    ReportError {
+        field: None,
+        problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn agent() -> AgentId {
+        AgentId::new("SDMC_DOUALA_AKWA").unwrap()
+    }
+
+    fn read(report: &Value) -> Result<Report, ReportError> {
+        Report::parse(report.to_string().as_bytes(), &agent(), &TimeZone::UTC)
+    }
+
+    fn report_of(databases: &Value) -> Value {
+        json!({
+            "agent_id": "SDMC_DOUALA_AKWA",
+            "operation_start_time": "2025-06-20T08:30:00",
+            "operation_end_time": "2025-06-20T08:37:35",
+            "databases": databases,
+            "an_extra_field": {"of": ["no", "concern"]},
+        })
+    }
+
+    fn section(staged_file_name: &str) -> Value {
+        json!({
+            "BACKUP": {"status": true},
+            "COMPRESS": {"status": true, "sha256": "AB".repeat(32), "size": 3},
+            "TRANSFER": {"status": true},
+            "staged_file_name": staged_file_name,
+        })
+    }
+
+    #[test]
+    fn the_hash_has_two_names_and_either_case() {
+        let hash: Sha256 = "ab".repeat(32).parse().unwrap();
+        for key in ["sha256", "sha256_checksum"] {
+            for text in ["AB".repeat(32), "ab".repeat(32)] {
+                let report = read(&report_of(&json!({"X": {"COMPRESS": {key: text}}}))).unwrap();
+                assert_eq!(report.databases[0].stages.compress.sha256, Some(hash));
+            }
+        }
+        let null_beside = json!({"X": {"COMPRESS": {"sha256": "None", "sha256_checksum": hash}}});
+        let report = read(&report_of(&null_beside)).unwrap();
+        assert_eq!(report.databases[0].stages.compress.sha256, Some(hash));
+    }
+
+    #[test]
+    fn only_the_last_component_of_the_agents_own_path_counts() {
+        for path in [
+            "X.zst",
+            "/home/lam/Backup/X.zst",
+            "C:\\Backup\\X.zst",
+            "/a/../X.zst",
+            "out/X.zst",
+        ] {
+            let report = read(&report_of(&json!({"X": section(path)}))).unwrap();
+            assert_eq!(
+                report.databases[0].staged_file_name.as_deref(),
+                Some("X.zst"),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_that_would_leave_the_folder_rejects_the_report() {
+        for path in [
+            "../X.zst",
+            "../../B_C_D/databases/X.zst",
+            "a/../../X",
+            "..",
+            "/home/..",
+        ] {
+            let error = read(&report_of(&json!({"X": section(path)}))).unwrap_err();
+            assert_eq!(
+                error.field.as_deref(),
+                Some("databases.X.staged_file_name"),
+                "{path}"
+            );
+            assert!(matches!(error.problem, ReportProblem::LeavesFolder(_)));
+        }
+    }
+
+    #[test]
+    fn one_bad_section_spoils_its_own_database_only() {
+        let report = read(&report_of(&json!({
+            "GOOD": section("G.zst"),
+            "TEXT": "oops",
+            "NULL": null,
+            "SIZE": {"COMPRESS": {"status": true, "size": "many"}},
+            "HASH": {"COMPRESS": {"status": true, "sha256": "abc"}},
+            "FLAG": {"BACKUP": {"status": "perhaps"}},
+            "STAGE": {"TRANSFER": [true]},
+            "NAME": {"staged_file_name": 7},
+        })))
+        .unwrap();
+        let faults: Vec<_> = report
+            .databases
+            .iter()
+            .map(|database| {
+                let field = database.fault.as_ref().map(|fault| fault.field.as_str());
+                (database.database.as_str(), field)
+            })
+            .collect();
+        let fault_of = |name| {
+            faults
+                .iter()
+                .find(|(database, _)| *database == name)
+                .unwrap()
+                .1
+        };
+        assert_eq!(fault_of("GOOD"), None);
+        assert_eq!(fault_of("TEXT"), Some(""));
+        assert_eq!(fault_of("NULL"), Some(""));
+        assert_eq!(fault_of("SIZE"), Some("COMPRESS.size"));
+        assert_eq!(fault_of("HASH"), Some("COMPRESS.sha256"));
+        assert_eq!(fault_of("FLAG"), Some("BACKUP.status"));
+        assert_eq!(fault_of("STAGE"), Some("TRANSFER"));
+        assert_eq!(fault_of("NAME"), Some("staged_file_name"));
+    }
+
+    #[test]
+    fn what_must_be_there_is_named_when_it_is_not() {
+        for key in ["agent_id", "operation_end_time", "databases"] {
+            for nothing in [
+                None,
+                Some(json!("None")),
+                Some(json!(null)),
+                Some(json!("")),
+            ] {
+                let mut report = report_of(&json!({}));
+                match nothing {
+                    Some(nothing) => report[key] = nothing,
+                    None => drop(report.as_object_mut().unwrap().remove(key)),
+                }
+                let error = read(&report).unwrap_err();
+                assert_eq!(error.to_string(), format!("{key} is missing"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_for_another_agent_is_refused_and_another_case_is_not() {
+        let mut report = report_of(&json!({}));
+        report["agent_id"] = json!("sdmc_Douala_akwa");
+        assert!(read(&report).is_ok());
+        report["agent_id"] = json!("SDMC_DOUALA_BONAPRISO");
+        assert_eq!(
+            read(&report).unwrap_err().to_string(),
+            "agent_id is \"SDMC_DOUALA_BONAPRISO\", \
+             but the report lies in the folder of \"SDMC_DOUALA_AKWA\""
+        );
+    }
+
+    #[test]
+    fn what_is_no_report_says_what_it_is() {
+        let refusal = |bytes: &[u8]| {
+            Report::parse(bytes, &agent(), &TimeZone::UTC)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(refusal(b"[]"), "the report is an array, not an object");
+        assert_eq!(
+            refusal(b"{\"a\": \xE9}"),
+            "the file is no UTF-8: byte 0xE9 at offset 6"
+        );
+        assert!(refusal(b"{broken").starts_with("the file is no JSON: "));
+        let mut report = report_of(&json!([]));
+        assert_eq!(
+            read(&report).unwrap_err().to_string(),
+            "databases is an array, not an object"
+        );
+        report["operation_end_time"] = json!("yesterday");
+        assert_eq!(
+            read(&report).unwrap_err().to_string(),
+            "operation_end_time is \"yesterday\", which is no date and time"
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_matter() {
+        let mut bytes = b"\xEF\xBB\xBF".to_vec();
+        bytes.extend(report_of(&json!({})).to_string().bytes());
+        assert!(Report::parse(&bytes, &agent(), &TimeZone::UTC).is_ok());
+    }
+
+    #[test]
+    fn the_agents_error_is_that_of_the_first_stage_that_failed() {
+        let report = read(&report_of(&json!({"X": {
+            "BACKUP": {"status": true, "message": "all is well"},
+            "COMPRESS": {"status": "False", "error_message": "No space left on device"},
+            "TRANSFER": {"status": false, "error_message": "nothing to send"},
+        }})))
+        .unwrap();
+        assert_eq!(
+            report.databases[0].stages.error(),
+            Some("No space left on device")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_report_cut_anywhere_is_incomplete(cut in 0.0..1.0_f64) {
+            let whole = report_of(&json!({"É_2025": section("É.zst")})).to_string();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+            let cut = (whole.len() as f64 * cut) as usize;
+            let error = Report::parse(&whole.as_bytes()[..cut], &agent(), &TimeZone::UTC).unwrap_err();
+            prop_assert!(error.is_incomplete());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = Report::parse(&bytes, &agent(), &TimeZone::UTC);
+        }
+
+        #[test]
+        fn a_staged_file_never_lies_outside_the_folder(path in "[./\\\\a-zC:\\x00-\\x1f]{0,20}") {
+            if let Ok(report) = read(&report_of(&json!({"X": section(&path)})))
+                && let Some(name) = &report.databases[0].staged_file_name
+            {
+                prop_assert!(!name.is_empty() && name != "." && name != "..");
+                prop_assert!(!name.contains(['/', '\\', '\0']));
+            }
+        }
+    }
+}
