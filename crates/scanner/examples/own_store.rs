@@ -1,0 +1,133 @@
+//! A scanner over a store of one's own, here in memory: one cycle on the deposit that is named on
+//! the command line.
+//!
+//! ```sh
+//! cargo run -p vigie-scanner --example own_store -- path/to/deposit
+//! ```
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use vigie_domain::{
+    AgentId, ExpectedBackupJob, JobId, JobStatus, Schedule, Sha256, Transition, register_job,
+};
+use vigie_scanner::{ReportCommit, Scanner, ScannerSettings, SeenReport, Store, StoreError};
+
+/// All that a scanner wants to have kept.
+#[derive(Default)]
+struct MemoryStore {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    jobs: Vec<ExpectedBackupJob>,
+    reports: HashMap<(String, Sha256), Vec<String>>,
+}
+
+impl MemoryStore {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn put(&mut self, job: &ExpectedBackupJob) {
+        match self.jobs.iter_mut().find(|known| known.id == job.id) {
+            Some(known) => known.clone_from(job),
+            None => self.jobs.push(job.clone()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn seen_reports(
+        &self,
+        agent: &AgentId,
+        digests: &[Sha256],
+    ) -> Result<Vec<SeenReport>, StoreError> {
+        let kept = self.kept();
+        let seen = digests.iter().filter_map(|&sha256| {
+            let retry = kept.reports.get(&(agent.key(), sha256))?.clone();
+            Some(SeenReport { sha256, retry })
+        });
+        Ok(seen.collect())
+    }
+
+    async fn jobs_of_agent(&self, agent: &AgentId) -> Result<Vec<ExpectedBackupJob>, StoreError> {
+        let kept = self.kept();
+        let jobs = kept.jobs.iter().filter(|job| job.agent.is_same_as(agent));
+        Ok(jobs.cloned().collect())
+    }
+
+    async fn register_jobs(
+        &self,
+        agent: &AgentId,
+        databases: &[String],
+        schedule: &Schedule,
+        now: Timestamp,
+    ) -> Result<Vec<Transition>, StoreError> {
+        let mut kept = self.kept();
+        let mut registered = Vec::new();
+        for database in databases {
+            let next = kept.jobs.iter().map(|job| job.id.0).max().unwrap_or(0) + 1;
+            let schedule = schedule.clone();
+            let known = register_job(JobId(next), agent.clone(), database, schedule, now);
+            kept.put(&known.job);
+            registered.push(known);
+        }
+        Ok(registered)
+    }
+
+    async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError> {
+        let mut kept = self.kept();
+        let report = &commit.report;
+        let key = (report.agent.key(), report.sha256);
+        kept.reports.insert(key, report.retry.clone());
+        for moved in &commit.moves {
+            kept.put(&moved.job);
+        }
+        Ok(())
+    }
+
+    async fn overdue_jobs(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ExpectedBackupJob>, StoreError> {
+        let kept = self.kept();
+        let overdue = kept
+            .jobs
+            .iter()
+            .filter(|job| job.is_overdue(now) && job.current_status != JobStatus::Missing);
+        Ok(overdue.take(limit as usize).cloned().collect())
+    }
+
+    async fn commit_deadlines(&self, moves: &[Transition]) -> Result<(), StoreError> {
+        let mut kept = self.kept();
+        for moved in moves {
+            kept.put(&moved.job);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let root = std::env::args().nth(1).ok_or("usage: own_store DEPOSIT")?;
+    let daily = Schedule::every(Duration::from_hours(24), Duration::from_hours(2))?;
+    let scanner = Scanner::new(ScannerSettings::new(root, daily), MemoryStore::default());
+    let now = "2025-06-20T06:00:00Z".parse()?;
+    let result = scanner.scan(now, &|_| ()).await?;
+    for event in &result.events {
+        let database = event.database.as_deref().unwrap_or("-");
+        println!("{}  {}  {database}", event.name, event.agent);
+    }
+    println!("{} reports processed", result.reports.processed);
+    Ok(())
+}

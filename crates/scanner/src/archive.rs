@@ -1,0 +1,104 @@
+//! Sets reports aside once they are committed: into `log/_archive`, or with a reason into
+//! `log/_rejected`. Never deletes one and never takes one that nobody has read.
+
+use std::io;
+use std::path::Path;
+
+use cap_fs_ext::DirExt;
+use cap_std::fs::Dir;
+use vigie_domain::Sha256;
+
+use crate::DepositError;
+use crate::deposit::{FileIdentity, LogFolder};
+
+const ARCHIVE: &str = "_archive";
+const REJECTED: &str = "_rejected";
+
+/// A report as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadFile {
+    /// The file's name in the `log` folder.
+    pub name: String,
+    /// The SHA-256 of its bytes.
+    pub sha256: Sha256,
+    /// How the file looked when it was read.
+    pub identity: FileIdentity,
+}
+
+impl LogFolder {
+    /// Moves a report that was taken to the archive.
+    pub(crate) fn archive(&self, report: &ReadFile) -> Result<(), DepositError> {
+        self.set_aside(report, ARCHIVE, None)
+    }
+
+    /// Moves a report that can't be taken beside the others, with the reason in a file next to it.
+    pub(crate) fn reject(&self, report: &ReadFile, reason: &str) -> Result<(), DepositError> {
+        self.set_aside(report, REJECTED, Some(reason))
+    }
+
+    fn set_aside(
+        &self,
+        report: &ReadFile,
+        folder_name: &'static str,
+        reason: Option<&str>,
+    ) -> Result<(), DepositError> {
+        let path = self.path().join(&report.name);
+        let failed = |error| DepositError::new("set aside", &path, error);
+        let folder = open_or_create(self.dir(), folder_name)
+            .map_err(|error| DepositError::new("open", self.path().join(folder_name), error))?;
+        let target = free_name(&folder, report).map_err(failed)?;
+        if let Some(reason) = reason {
+            let text = format!("{}\n", reason.trim_end());
+            folder
+                .write(format!("{target}.reason.txt"), text)
+                .map_err(failed)?;
+        }
+        match self.move_as_read(report, &folder, &target) {
+            // Another cycle was here first, or the agent took it back.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            moved => moved.map_err(failed),
+        }
+    }
+
+    /// An agent may put a new report in the place of the one that was read at any moment. What was
+    /// not read is left where it is, or put back.
+    fn move_as_read(&self, report: &ReadFile, folder: &Dir, target: &str) -> io::Result<()> {
+        let log = self.dir();
+        let now = FileIdentity::of(&log.symlink_metadata(&report.name)?);
+        if !now.is_same_content(&report.identity) {
+            return Ok(());
+        }
+        log.rename(&report.name, folder, target)?;
+        let moved = FileIdentity::of(&folder.symlink_metadata(target)?);
+        if !moved.is_same_content(&report.identity) {
+            folder.rename(target, log, &report.name)?;
+        }
+        Ok(())
+    }
+}
+
+fn open_or_create(parent: &Dir, name: &str) -> io::Result<Dir> {
+    match parent.create_dir(name) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    parent.open_dir_nofollow(name)
+}
+
+/// The report's own name or, when another report of that name lies there, one marked by content.
+fn free_name(folder: &Dir, report: &ReadFile) -> io::Result<String> {
+    match folder.symlink_metadata(&report.name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(report.name.clone()),
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    let path = Path::new(&report.name);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mark = &report.sha256.to_string()[..12];
+    // Long names make room for the mark.
+    let mut end = stem.len().min(200);
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    Ok(format!("{}.{mark}.json", &stem[..end]))
+}

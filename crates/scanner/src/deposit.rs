@@ -1,0 +1,347 @@
+//! The deposit as a place of untrusted files: opens what agents left there by single names, below
+//! the folder that they were found in, never through a link. Knows no report and no rule.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, FileType, FileTypeExt, Metadata, MetadataExt, OpenOptions};
+use jiff::Timestamp;
+use vigie_domain::AgentId;
+
+use crate::DepositError;
+
+/// The folders in which agents stage their files; the first is the usual one.
+const STAGED_FOLDERS: [&str; 2] = ["databases", "database"];
+
+/// The deposit's root.
+#[derive(Debug)]
+pub(crate) struct Deposit {
+    root: Dir,
+    path: PathBuf,
+}
+
+/// What lies in the root.
+#[derive(Debug, Default)]
+pub(crate) struct RootListing {
+    /// The agents' folders, in the order of their names.
+    pub agents: Vec<AgentId>,
+    /// Folders that can be no agent's, with the reason.
+    pub ignored: Vec<(String, String)>,
+}
+
+/// One agent's folder.
+#[derive(Debug)]
+pub(crate) struct AgentFolder {
+    dir: Dir,
+    path: PathBuf,
+}
+
+/// What lies in an agent's `log` folder.
+#[derive(Debug, Default)]
+pub(crate) struct LogListing {
+    /// The names of the reports, in order.
+    pub reports: Vec<String>,
+    /// What is named like a report and can't be one, with the reason.
+    pub ignored: Vec<(String, &'static str)>,
+}
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileIdentity {
+    device: u64,
+    inode: u64,
+    pub size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// What lies under a name in an agent's staged folder.
+#[derive(Debug)]
+pub(crate) enum Staged {
+    Absent,
+    NotRegular(&'static str),
+    File(File, FileIdentity),
+}
+
+impl Deposit {
+    pub(crate) fn open(path: &Path) -> Result<Self, DepositError> {
+        let root = Dir::open_ambient_dir(path, ambient_authority())
+            .map_err(|error| DepositError::new("open the deposit", path, error))?;
+        Ok(Self {
+            root,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Files and links in the root are nobody's; folders that start with a dot are somebody's
+    /// tooling.
+    pub(crate) fn list(&self) -> Result<RootListing, DepositError> {
+        let failed = |error| DepositError::new("list the deposit", &self.path, error);
+        let mut listing = RootListing::default();
+        for entry in self.root.entries().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                let shown = name.to_string_lossy().into_owned();
+                listing
+                    .ignored
+                    .push((shown, "its name is no UTF-8".to_owned()));
+                continue;
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            match AgentId::new(name) {
+                Ok(agent) => listing.agents.push(agent),
+                Err(error) => listing.ignored.push((name.to_owned(), error.to_string())),
+            }
+        }
+        listing.agents.sort();
+        listing.ignored.sort();
+        Ok(listing)
+    }
+
+    pub(crate) fn agent(&self, agent: &AgentId) -> Result<AgentFolder, DepositError> {
+        let path = self.path.join(agent.as_str());
+        match self.root.open_dir_nofollow(agent.as_str()) {
+            Ok(dir) => Ok(AgentFolder { dir, path }),
+            Err(error) => Err(DepositError::new("open", path, error)),
+        }
+    }
+}
+
+impl AgentFolder {
+    /// The agent's `log` folder; `None` when it has none.
+    pub(crate) fn log(&self) -> Result<Option<LogFolder>, DepositError> {
+        let path = self.path.join("log");
+        match self.dir.open_dir_nofollow("log") {
+            Ok(dir) => Ok(Some(LogFolder { dir, path })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(DepositError::new("open", path, error)),
+        }
+    }
+
+    /// Opens the staged file of this name for reading.
+    pub(crate) fn staged(&self, name: &str) -> io::Result<Staged> {
+        for folder in self.staged_folders() {
+            let folder = folder?;
+            let kind = match folder.symlink_metadata(name) {
+                Ok(metadata) => metadata.file_type(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if !kind.is_file() {
+                return Ok(Staged::NotRegular(kind_of(kind)));
+            }
+            let file = match folder.open_with(name, &reading()) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let metadata = file.metadata()?;
+            if !metadata.is_file() {
+                return Ok(Staged::NotRegular(kind_of(metadata.file_type())));
+            }
+            return Ok(Staged::File(file, FileIdentity::of(&metadata)));
+        }
+        Ok(Staged::Absent)
+    }
+
+    /// How the staged file, and the hidden file in which rsync builds its next version
+    /// (`.NAME.XXXXXX`), look at this moment. When this changes, somebody is writing.
+    pub(crate) fn staged_identities(&self, name: &str) -> io::Result<Vec<FileIdentity>> {
+        let mut identities = Vec::new();
+        let partial = format!(".{name}.");
+        for folder in self.staged_folders() {
+            let folder = folder?;
+            match folder.symlink_metadata(name) {
+                Ok(metadata) => identities.push(FileIdentity::of(&metadata)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            for entry in folder.entries()? {
+                let entry = entry?;
+                let entry_name = entry.file_name();
+                let is_partial = entry_name.to_str().is_some_and(|entry_name| {
+                    entry_name.starts_with(&partial) && entry_name.len() == partial.len() + 6
+                });
+                if is_partial && let Ok(metadata) = entry.metadata() {
+                    identities.push(FileIdentity::of(&metadata));
+                }
+            }
+        }
+        identities.sort_by_key(|identity| (identity.device, identity.inode));
+        Ok(identities)
+    }
+
+    fn staged_folders(&self) -> impl Iterator<Item = io::Result<Dir>> + '_ {
+        STAGED_FOLDERS.into_iter().filter_map(|folder| {
+            let opened = self.dir.open_dir_nofollow(folder);
+            let is_absent = opened
+                .as_ref()
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            (!is_absent).then_some(opened)
+        })
+    }
+}
+
+/// An agent's `log` folder.
+#[derive(Debug)]
+pub(crate) struct LogFolder {
+    dir: Dir,
+    path: PathBuf,
+}
+
+impl LogFolder {
+    pub(crate) fn list(&self) -> Result<LogListing, DepositError> {
+        let failed = |error| DepositError::new("list", &self.path, error);
+        let mut listing = LogListing::default();
+        for entry in self.dir.entries().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let shown = name.to_string_lossy().into_owned();
+            let is_json = Path::new(&shown)
+                .extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+            if !is_json || shown.starts_with('.') {
+                continue;
+            }
+            match (name.to_str(), entry.file_type().map_err(failed)?) {
+                (None, _) => listing.ignored.push((shown, "its name is no UTF-8")),
+                (Some(name), kind) if kind.is_file() => listing.reports.push(name.to_owned()),
+                (Some(_), kind) => listing.ignored.push((shown, kind_of(kind))),
+            }
+        }
+        listing.reports.sort();
+        listing.ignored.sort();
+        Ok(listing)
+    }
+
+    /// The first `limit` bytes of a report and how the file looked; `None` when it is gone, or has
+    /// become something else.
+    pub(crate) fn read(
+        &self,
+        name: &str,
+        limit: u64,
+    ) -> Result<Option<(Vec<u8>, FileIdentity)>, DepositError> {
+        let failed = |error| DepositError::new("read", self.path.join(name), error);
+        let file = match self.dir.open_with(name, &reading()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Some((bytes, FileIdentity::of(&metadata))))
+    }
+
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl FileIdentity {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether both are states of one file with the same content, wherever it was moved meanwhile.
+    pub(crate) fn is_same_content(&self, other: &Self) -> bool {
+        (self.device, self.inode, self.size, self.modified)
+            == (other.device, other.inode, other.size, other.modified)
+    }
+
+    /// Whether it was written to less than `settle` before `now`, as far as can be told.
+    ///
+    /// The time of modification is set by the agent and that of change by this machine. An old time
+    /// of modification is believed: it makes the agent's own file judged sooner. A future one is
+    /// not, or an agent could keep a file from ever being judged.
+    pub(crate) fn is_fresh(&self, now: Timestamp, settle: Duration) -> bool {
+        let since = Duration::try_from(now.as_duration())
+            .unwrap_or_default()
+            .saturating_sub(settle);
+        let is_after = |(seconds, _): (i64, i64)| {
+            u64::try_from(seconds).is_ok_and(|seconds| Duration::from_secs(seconds) > since)
+        };
+        !settle.is_zero() && is_after(self.modified) && is_after(self.changed)
+    }
+}
+
+/// Never through a link; and never waiting for the other end of a pipe.
+fn reading() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    options
+}
+
+fn kind_of(kind: FileType) -> &'static str {
+    if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a named pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(test)]
+impl FileIdentity {
+    pub(crate) fn sized(size: u64) -> Self {
+        Self {
+            device: 1,
+            inode: 1,
+            size,
+            modified: (0, 0),
+            changed: (0, 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(modified: i64, changed: i64) -> FileIdentity {
+        FileIdentity {
+            modified: (modified, 0),
+            changed: (changed, 0),
+            ..FileIdentity::sized(1)
+        }
+    }
+
+    #[test]
+    fn only_a_file_that_both_clocks_call_new_is_fresh() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let settle = Duration::from_mins(1);
+        let is_fresh = |modified, changed| identity(modified, changed).is_fresh(now, settle);
+        assert!(is_fresh(999_990, 999_990));
+        assert!(is_fresh(9_999_999, 999_990));
+        assert!(!is_fresh(9_999_999, 999_000));
+        assert!(!is_fresh(500_000, 999_990));
+        assert!(!identity(999_990, 999_990).is_fresh(now, Duration::ZERO));
+    }
+}

@@ -1,0 +1,42 @@
+//! What can go wrong in a scan, with the path it went wrong on.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::StoreError;
+
+/// Why a cycle could not be done. The next cycle tries again; nothing is lost by it.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    /// The deposit itself, or the validated tree, can't be used.
+    #[error(transparent)]
+    Deposit(#[from] DepositError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A file or folder that could not be used.
+#[derive(Debug, Error)]
+#[error("could not {doing} {}: {source}", path.display())]
+pub struct DepositError {
+    /// What was being done, as a verb: "list".
+    pub doing: &'static str,
+    /// To which path.
+    pub path: PathBuf,
+    /// The system's error.
+    #[source]
+    pub source: io::Error,
+}
+
+impl DepositError {
+    pub(crate) fn new(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self {
+            doing,
+            path: path.into(),
+            source,
+        }
+    }
+}

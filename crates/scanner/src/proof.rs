@@ -1,0 +1,170 @@
+//! Proves a staged file: reads it once, computes its SHA-256 and, where a copy is to be kept, writes
+//! the very bytes that were proven. Decides nothing; the verdict is the domain's.
+
+use std::io::{self, Read};
+
+use cap_std::fs::File;
+use sha2::{Digest, Sha256 as Sha256Hasher};
+use vigie_domain::{Finding, ProofNeeded, Sha256};
+
+use crate::deposit::{AgentFolder, FileIdentity, Staged};
+use crate::validated_tree::{PartialCopy, ValidatedTree};
+
+/// Large enough that the system calls no longer count, small enough to stay in cache.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Where a proven backup is to be kept.
+#[derive(Debug)]
+pub(crate) struct Keep<'a> {
+    pub tree: &'a ValidatedTree,
+    pub folder: &'a str,
+    pub file_name: &'a str,
+}
+
+/// What one look at a staged file gave.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    pub finding: Finding,
+    /// The file as it was looked at; `None` when there was none to open.
+    pub identity: Option<FileIdentity>,
+    /// Whether the file was the same before and after.
+    pub is_steady: bool,
+    /// What became of the copy; `None` when none was asked for, or the file is not what it should be.
+    pub kept: Option<Result<(), String>>,
+}
+
+impl Proof {
+    fn without_reading(finding: Finding) -> Self {
+        Self {
+            finding,
+            identity: None,
+            is_steady: true,
+            kept: None,
+        }
+    }
+}
+
+pub(crate) fn prove(folder: &AgentFolder, needed: &ProofNeeded, keep: Option<Keep<'_>>) -> Proof {
+    let (file, identity) = match folder.staged(&needed.staged_file_name) {
+        Ok(Staged::File(file, identity)) => (file, identity),
+        Ok(Staged::Absent) => return Proof::without_reading(Finding::Absent),
+        Ok(Staged::NotRegular(kind)) => {
+            return Proof::without_reading(Finding::NotRegular { kind });
+        }
+        Err(error) => return Proof::without_reading(unreadable(&error)),
+    };
+    let size = identity.size;
+    let is_told_by_size = size == 0 || needed.size.is_some_and(|expected| expected != size);
+    let mut proof = Proof {
+        finding: Finding::Measured { size, sha256: None },
+        identity: Some(identity),
+        is_steady: true,
+        kept: None,
+    };
+    if is_told_by_size {
+        return proof;
+    }
+    let mut copy = Copy::start(keep);
+    match read_through(file, identity, &mut copy) {
+        Err(error) => {
+            copy.abandon();
+            proof.finding = unreadable(&error);
+        }
+        Ok(Reading {
+            size,
+            sha256,
+            is_steady,
+        }) => {
+            proof.finding = Finding::Measured {
+                size,
+                sha256: Some(sha256),
+            };
+            proof.is_steady = is_steady;
+            if is_steady && needed.sha256 == Some(sha256) {
+                proof.kept = copy.finish();
+            } else {
+                copy.abandon();
+            }
+        }
+    }
+    proof
+}
+
+struct Reading {
+    size: u64,
+    sha256: Sha256,
+    is_steady: bool,
+}
+
+fn read_through(mut file: File, before: FileIdentity, copy: &mut Copy) -> io::Result<Reading> {
+    let mut hasher = Sha256Hasher::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut size = 0;
+    loop {
+        let length = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&buffer[..length]);
+        copy.write(&buffer[..length]);
+        size += length as u64;
+        if size > before.size {
+            // It grows while it is read; there may be no end to it.
+            break;
+        }
+    }
+    let after = FileIdentity::of(&file.metadata()?);
+    Ok(Reading {
+        size,
+        sha256: Sha256::from(<[u8; 32]>::from(hasher.finalize())),
+        is_steady: after == before && size == before.size,
+    })
+}
+
+fn unreadable(error: &io::Error) -> Finding {
+    Finding::Unreadable {
+        error: error.to_string(),
+    }
+}
+
+/// A copy that goes along with the reading. Its failure does not stop the proof: what the agent
+/// sent is judged all the same.
+enum Copy {
+    NotAsked,
+    Going(PartialCopy),
+    Failed(io::Error),
+}
+
+impl Copy {
+    fn start(keep: Option<Keep<'_>>) -> Self {
+        match keep.map(|keep| keep.tree.start(keep.folder, keep.file_name)) {
+            None => Self::NotAsked,
+            Some(Ok(copy)) => Self::Going(copy),
+            Some(Err(error)) => Self::Failed(error),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Self::Going(copy) = self
+            && let Err(error) = copy.write(bytes)
+        {
+            std::mem::replace(self, Self::Failed(error)).abandon();
+        }
+    }
+
+    fn finish(self) -> Option<Result<(), String>> {
+        match self {
+            Self::NotAsked => None,
+            Self::Going(copy) => Some(copy.finish().map_err(|error| error.to_string())),
+            Self::Failed(error) => Some(Err(error.to_string())),
+        }
+    }
+
+    fn abandon(self) {
+        if let Self::Going(copy) = self {
+            copy.abandon();
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! One cycle: visits every agent, waits for files on their way, judges deadlines. The order of
+//! things is here; each thing itself is in its own module.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use tracing::{debug, warn};
+use vigie_domain::{
+    AgentId, BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, Sha256, Transition,
+    judge_deadline,
+};
+
+use crate::archive::ReadFile;
+use crate::blocking::blocking;
+use crate::deposit::{Deposit, LogFolder};
+use crate::inbox::{Inbox, RefusedReport};
+use crate::judging::{Judging, Section};
+use crate::selection::{Candidate, SelectedReport, select};
+use crate::settle::LOOK_EVERY;
+use crate::validated_tree::ValidatedTree;
+use crate::{
+    AgentError, DepositError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCommit,
+    ReportRecord, ScanError, ScanResult, ScannerSettings, Store, UndeclaredDatabase,
+};
+
+/// How many overdue jobs are judged in one transaction.
+const DEADLINES_AT_ONCE: u32 = 500;
+
+/// Scans a deposit, cycle by cycle.
+#[derive(Debug)]
+pub struct Scanner<S> {
+    settings: Arc<ScannerSettings>,
+    store: S,
+}
+
+impl<S: Store> Scanner<S> {
+    /// A scanner that keeps what it finds in `store`.
+    pub fn new(settings: ScannerSettings, store: S) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            store,
+        }
+    }
+
+    /// Does one cycle at `now`, and tells `observe` how far it is.
+    ///
+    /// What could not be done for one agent stands in the result and does not keep the others from
+    /// being served. A cycle that is cut off at any point, by an error or a crash, is made up for by
+    /// the next one: nothing is lost, and nothing happens twice.
+    ///
+    /// # Errors
+    ///
+    /// When the deposit or the validated tree can't be opened, or the store fails when deadlines are
+    /// judged. In particular no deadline is judged when the deposit can't be listed: what is missing
+    /// then is the deposit.
+    pub async fn scan(
+        &self,
+        now: Timestamp,
+        observe: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<ScanResult, ScanError> {
+        let settings = self.settings.clone();
+        let (places, listing) = blocking(move || {
+            let places = Places::open(&settings)?;
+            let listing = places.deposit.list()?;
+            Ok::<_, DepositError>((places, listing))
+        })
+        .await?;
+        let mut cycle = Cycle {
+            scanner: self,
+            places: Arc::new(places),
+            now,
+            result: ScanResult::default(),
+            unsettled: Vec::new(),
+        };
+        for (agent, reason) in listing.ignored {
+            cycle.ignore(agent, None, reason);
+        }
+        let agents = cycle.without_twins(listing.agents).await?;
+        observe(Progress::Agents(agents.len()));
+        for agent in agents {
+            observe(Progress::Visiting(agent.clone()));
+            if let Err(error) = cycle.visit(&agent).await {
+                cycle.note_error(&agent, &error);
+            }
+        }
+        cycle.settle(observe).await;
+        observe(Progress::Deadlines);
+        cycle.judge_deadlines().await?;
+        cycle.result.undeclared.sort();
+        cycle.result.undeclared.dedup();
+        Ok(cycle.result)
+    }
+}
+
+/// The trees on the disk that a cycle works in.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub deposit: Deposit,
+    pub validated: Option<ValidatedTree>,
+}
+
+impl Places {
+    fn open(settings: &ScannerSettings) -> Result<Self, DepositError> {
+        Ok(Self {
+            deposit: Deposit::open(&settings.root)?,
+            validated: settings
+                .validated
+                .as_deref()
+                .map(ValidatedTree::open)
+                .transpose()?,
+        })
+    }
+
+    pub fn log(&self, agent: &AgentId) -> Result<Option<LogFolder>, DepositError> {
+        self.deposit.agent(agent)?.log()
+    }
+}
+
+struct Cycle<'a, S> {
+    scanner: &'a Scanner<S>,
+    places: Arc<Places>,
+    now: Timestamp,
+    result: ScanResult,
+    unsettled: Vec<Judging>,
+}
+
+impl<S: Store> Cycle<'_, S> {
+    /// Of folders that differ in case alone only one can be the agent's: the one that its jobs
+    /// know, or else the first. Were all of them served, whoever can make a folder could speak for
+    /// another agent.
+    async fn without_twins(&mut self, agents: Vec<AgentId>) -> Result<Vec<AgentId>, ScanError> {
+        let mut by_key: BTreeMap<String, Vec<AgentId>> = BTreeMap::new();
+        for agent in agents {
+            by_key.entry(agent.key()).or_default().push(agent);
+        }
+        let mut served = Vec::with_capacity(by_key.len());
+        for mut twins in by_key.into_values() {
+            let mut chosen = 0;
+            if twins.len() > 1 {
+                let jobs = self.store().jobs_of_agent(&twins[0]).await?;
+                let known = jobs.first().map(|job| &job.agent);
+                chosen = twins
+                    .iter()
+                    .position(|twin| Some(twin) == known)
+                    .unwrap_or_default();
+            }
+            let agent = twins.swap_remove(chosen);
+            for twin in twins {
+                let reason = format!(
+                    "its name differs from {agent} in case alone: rename or remove one of them"
+                );
+                self.ignore(twin.to_string(), None, reason);
+            }
+            served.push(agent);
+        }
+        Ok(served)
+    }
+
+    async fn visit(&mut self, agent: &AgentId) -> Result<(), ScanError> {
+        let (places, settings) = (self.places.clone(), self.scanner.settings.clone());
+        let (visited, now) = (agent.clone(), self.now);
+        let inbox = blocking(move || match places.log(&visited)? {
+            Some(log) => Inbox::read(&log, &visited, &settings, now),
+            None => Ok(Inbox::default()),
+        })
+        .await?;
+        self.result.reports.found += inbox.found();
+        self.result.reports.pending += inbox.pending;
+        for (name, reason) in &inbox.ignored {
+            let reason = format!("it is named like a report, but it is no file: {reason}");
+            self.ignore(agent.to_string(), Some(name.clone()), reason);
+        }
+        if inbox.received.is_empty() && inbox.refused.is_empty() {
+            return Ok(());
+        }
+        let mut seen = self.seen(agent, &inbox).await?;
+        for refused in inbox.refused {
+            let is_repeated = seen.contains_key(&refused.file.sha256);
+            self.refuse(agent, refused, is_repeated).await?;
+        }
+        let mut candidates = Vec::new();
+        for received in inbox.received {
+            match seen.remove(&received.file.sha256) {
+                Some(retry) if retry.is_empty() => {
+                    self.result.reports.repeated += 1;
+                    self.archive(agent, received.file).await?;
+                }
+                retry => candidates.push(Candidate { received, retry }),
+            }
+        }
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let jobs = self.jobs_for(agent, &candidates).await?;
+        for selected in select(candidates, &jobs, self.now) {
+            self.take(agent, selected, &jobs).await?;
+        }
+        Ok(())
+    }
+
+    async fn seen(
+        &self,
+        agent: &AgentId,
+        inbox: &Inbox,
+    ) -> Result<HashMap<Sha256, Vec<String>>, ScanError> {
+        let refused = inbox.refused.iter().map(|refused| refused.file.sha256);
+        let received = inbox.received.iter().map(|received| received.file.sha256);
+        let digests: Vec<_> = refused.chain(received).collect();
+        let seen = self.store().seen_reports(agent, &digests).await?;
+        Ok(seen
+            .into_iter()
+            .map(|seen| (seen.sha256, seen.retry))
+            .collect())
+    }
+
+    async fn refuse(
+        &mut self,
+        agent: &AgentId,
+        refused: RefusedReport,
+        is_repeated: bool,
+    ) -> Result<(), ScanError> {
+        let RefusedReport {
+            file,
+            field,
+            reason,
+        } = refused;
+        if is_repeated {
+            self.result.reports.repeated += 1;
+        } else {
+            let event = DomainEvent {
+                at: self.now,
+                kind: EventKind::ReportRejected {
+                    agent: agent.clone(),
+                    report: file.name.clone(),
+                    field,
+                    reason: reason.clone(),
+                },
+            };
+            let commit = ReportCommit {
+                report: ReportRecord {
+                    agent: agent.clone(),
+                    file_name: file.name.clone(),
+                    sha256: file.sha256,
+                    operation_ended_at: None,
+                    received_at: self.now,
+                    rejection: Some(reason.clone()),
+                    retry: Vec::new(),
+                },
+                moves: Vec::new(),
+                events: vec![event],
+            };
+            self.store().commit_report(&commit).await?;
+            warn!(%agent, report = file.name, reason, "report rejected");
+            self.result.reports.rejected += 1;
+            self.note_events(&commit.events);
+        }
+        self.with_log(agent, move |log| log.reject(&file, &reason))
+            .await
+    }
+
+    /// The agent's jobs by database, with those that its reports make known.
+    async fn jobs_for(
+        &mut self,
+        agent: &AgentId,
+        candidates: &[Candidate],
+    ) -> Result<HashMap<String, ExpectedBackupJob>, ScanError> {
+        let jobs = self.store().jobs_of_agent(agent).await?;
+        let mut jobs: HashMap<_, _> = jobs
+            .into_iter()
+            .map(|job| (job.database.clone(), job))
+            .collect();
+        let sections = candidates
+            .iter()
+            .flat_map(|candidate| &candidate.received.report.databases);
+        let mut unknown: Vec<String> = sections
+            .map(|section| section.database.clone())
+            .filter(|database| !jobs.contains_key(database))
+            .collect();
+        unknown.sort();
+        unknown.dedup();
+        if unknown.is_empty() {
+            return Ok(jobs);
+        }
+        if !self.scanner.settings.auto_register {
+            let undeclared = unknown.into_iter().map(|database| UndeclaredDatabase {
+                agent: agent.clone(),
+                database,
+            });
+            self.result.undeclared.extend(undeclared);
+            return Ok(jobs);
+        }
+        let schedule = &self.scanner.settings.default_schedule;
+        let registered = self
+            .store()
+            .register_jobs(agent, &unknown, schedule, self.now)
+            .await?;
+        for Transition { job, events } in registered {
+            self.note_events(&events);
+            jobs.insert(job.database.clone(), job);
+        }
+        Ok(jobs)
+    }
+
+    /// Looks at every staged file that a report speaks for; what may still be on its way is looked
+    /// at again at the end of the cycle.
+    async fn take(
+        &mut self,
+        agent: &AgentId,
+        selected: SelectedReport,
+        jobs: &HashMap<String, ExpectedBackupJob>,
+    ) -> Result<(), ScanError> {
+        let sections = selected
+            .databases
+            .iter()
+            .filter_map(|&index| {
+                let database = &selected.received.report.databases[index];
+                Some(Section::new(index, jobs.get(&database.database)?.clone()))
+            })
+            .collect();
+        let mut judging = Judging {
+            agent: agent.clone(),
+            report: selected.received,
+            is_retry: selected.is_retry,
+            sections,
+        };
+        let (places, settle, now) = (self.places.clone(), self.scanner.settings.settle, self.now);
+        let started = Instant::now();
+        judging = blocking(move || {
+            judging.look(&places, settle, now, started)?;
+            Ok::<_, DepositError>(judging)
+        })
+        .await?;
+        if judging.is_settled() {
+            self.finish(judging).await
+        } else {
+            self.unsettled.push(judging);
+            Ok(())
+        }
+    }
+
+    async fn settle(&mut self, observe: &(dyn Fn(Progress) + Send + Sync)) {
+        while !self.unsettled.is_empty() {
+            observe(Progress::Settling(self.unsettled.len()));
+            sleep(LOOK_EVERY).await;
+            for mut judging in std::mem::take(&mut self.unsettled) {
+                let agent = judging.agent.clone();
+                let (places, at) = (self.places.clone(), Instant::now());
+                let looked = blocking(move || {
+                    judging.look_again(&places, at)?;
+                    Ok::<_, DepositError>(judging)
+                })
+                .await;
+                let done = match looked {
+                    Ok(judging) if judging.is_settled() => self.finish(judging).await,
+                    Ok(judging) => {
+                        self.unsettled.push(judging);
+                        Ok(())
+                    }
+                    Err(error) => Err(error.into()),
+                };
+                if let Err(error) = done {
+                    self.note_error(&agent, &error);
+                }
+            }
+        }
+    }
+
+    /// Commits all that came of a report, then sets it aside.
+    async fn finish(&mut self, judging: Judging) -> Result<(), ScanError> {
+        let agent = judging.agent.clone();
+        let mut commit = judging.decide(self.now);
+        if judging.is_retry {
+            // The same fault as last time is no news.
+            commit.moves.retain(|moved| !moved.entry.is_server_fault());
+            commit
+                .events
+                .retain(|event| event.entry().is_none_or(|entry| !entry.is_server_fault()));
+        }
+        let is_complete = commit.report.retry.is_empty();
+        let is_news = !judging.is_retry || is_complete || !commit.moves.is_empty();
+        if is_news {
+            self.store().commit_report(&commit).await?;
+        }
+        for moved in &commit.moves {
+            let summary = EntrySummary::of(&agent, &moved.job.database, &moved.entry);
+            if moved.entry.status != BackupEntryStatus::Success {
+                debug!(%agent, database = moved.job.database, status = %moved.entry.status, "entry");
+            }
+            self.result.entries.push(summary);
+        }
+        self.note_events(&commit.events);
+        if !is_complete {
+            self.result.reports.pending += 1;
+            return Ok(());
+        }
+        self.result.reports.processed += 1;
+        self.archive(&agent, judging.report.file).await
+    }
+
+    async fn judge_deadlines(&mut self) -> Result<(), ScanError> {
+        loop {
+            let overdue = self
+                .store()
+                .overdue_jobs(self.now, DEADLINES_AT_ONCE)
+                .await?;
+            let moves: Vec<Transition> = overdue
+                .iter()
+                .filter_map(|job| judge_deadline(job, self.now))
+                .collect();
+            if moves.is_empty() {
+                return Ok(());
+            }
+            self.store().commit_deadlines(&moves).await?;
+            for moved in &moves {
+                self.note_events(&moved.events);
+            }
+        }
+    }
+
+    async fn archive(&self, agent: &AgentId, file: ReadFile) -> Result<(), ScanError> {
+        self.with_log(agent, move |log| log.archive(&file)).await
+    }
+
+    async fn with_log(
+        &self,
+        agent: &AgentId,
+        work: impl FnOnce(&LogFolder) -> Result<(), DepositError> + Send + 'static,
+    ) -> Result<(), ScanError> {
+        let (places, agent) = (self.places.clone(), agent.clone());
+        let done = blocking(move || match places.log(&agent)? {
+            Some(log) => work(&log),
+            None => Ok(()),
+        });
+        Ok(done.await?)
+    }
+
+    fn store(&self) -> &S {
+        &self.scanner.store
+    }
+
+    fn ignore(&mut self, agent: String, name: Option<String>, reason: String) {
+        debug!(agent, name, reason, "ignored");
+        self.result.ignored.push(IgnoredFile {
+            agent,
+            name,
+            reason,
+        });
+    }
+
+    fn note_events(&mut self, events: &[DomainEvent]) {
+        self.result
+            .events
+            .extend(events.iter().map(EventSummary::from));
+    }
+
+    fn note_error(&mut self, agent: &AgentId, error: &ScanError) {
+        warn!(%agent, %error, "agent not served");
+        self.result.errors.push(AgentError {
+            agent: agent.clone(),
+            error: error.to_string(),
+        });
+    }
+}

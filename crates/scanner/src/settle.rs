@@ -1,0 +1,126 @@
+//! Waits for files that may still be on their way. Tells when a file has come to rest; what it then
+//! is, others find out.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::deposit::FileIdentity;
+
+/// How long a file has to stay the same to be taken for whole.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// How often a file that may still be written is looked at.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// One file that may still be written.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    identities: Vec<FileIdentity>,
+    changed_at: Instant,
+    give_up_at: Instant,
+    quiet: Duration,
+    has_changed: bool,
+}
+
+/// What a look at a watched file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It may still be written.
+    NotYet,
+    /// It has not changed since the watch began.
+    AsBefore,
+    /// It changed and has come to rest.
+    Changed,
+    /// It was still changing when the settle time ended.
+    Never,
+}
+
+impl Watch {
+    /// Watches a file that looks like this now, for at most `settle`.
+    pub(crate) fn start(identities: Vec<FileIdentity>, settle: Duration, now: Instant) -> Self {
+        Self {
+            identities,
+            changed_at: now,
+            give_up_at: now + settle,
+            quiet: settle.min(QUIET),
+            has_changed: false,
+        }
+    }
+
+    pub(crate) fn look(&mut self, identities: Vec<FileIdentity>, now: Instant) -> Rest {
+        if identities != self.identities {
+            self.identities = identities;
+            self.changed_at = now;
+            self.has_changed = true;
+        }
+        let is_quiet = now.duration_since(self.changed_at) >= self.quiet;
+        match (is_quiet, self.has_changed) {
+            (true, false) => Rest::AsBefore,
+            (true, true) => Rest::Changed,
+            (false, _) if self.is_over(now) => Rest::Never,
+            (false, _) => Rest::NotYet,
+        }
+    }
+
+    /// Whether the settle time has ended.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        now >= self.give_up_at
+    }
+
+    /// Goes on watching after a look that found the file changing under it.
+    pub(crate) fn note_change(&mut self, now: Instant) {
+        self.changed_at = now;
+        self.has_changed = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(30);
+
+    fn sized(size: u64) -> Vec<FileIdentity> {
+        vec![FileIdentity::sized(size)]
+    }
+
+    #[test]
+    fn a_file_that_stays_the_same_is_at_rest_after_the_quiet_time() {
+        let start = Instant::now();
+        let mut watch = Watch::start(sized(1), SETTLE, start);
+        assert_eq!(watch.look(sized(1), start + QUIET / 2), Rest::NotYet);
+        assert_eq!(watch.look(sized(1), start + QUIET), Rest::AsBefore);
+    }
+
+    #[test]
+    fn each_change_starts_the_quiet_time_anew() {
+        let start = Instant::now();
+        let mut watch = Watch::start(sized(1), SETTLE, start);
+        assert_eq!(watch.look(sized(2), start + QUIET), Rest::NotYet);
+        assert_eq!(
+            watch.look(sized(2), start + QUIET + QUIET / 2),
+            Rest::NotYet
+        );
+        assert_eq!(watch.look(sized(2), start + QUIET * 2), Rest::Changed);
+    }
+
+    #[test]
+    fn a_file_that_grows_for_ever_is_given_up() {
+        let start = Instant::now();
+        let mut watch = Watch::start(sized(1), SETTLE, start);
+        for second in 1..30 {
+            let rest = watch.look(sized(second), start + Duration::from_secs(second));
+            assert_eq!(rest, Rest::NotYet);
+        }
+        assert_eq!(watch.look(sized(30), start + SETTLE), Rest::Never);
+    }
+
+    #[test]
+    fn without_a_settle_time_nothing_is_waited_for() {
+        let start = Instant::now();
+        let mut watch = Watch::start(sized(1), Duration::ZERO, start);
+        assert!(watch.is_over(start));
+        assert_eq!(watch.look(sized(1), start), Rest::AsBefore);
+    }
+}

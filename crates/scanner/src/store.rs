@@ -1,0 +1,113 @@
+//! The port to whatever keeps jobs, entries and events. Knows no database.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use thiserror::Error;
+use vigie_domain::{
+    AgentId, BackupEntry, DomainEvent, ExpectedBackupJob, Schedule, Sha256, Transition,
+};
+
+/// Keeps what the scanner knows and decides.
+///
+/// Each call that writes is one transaction: after a crash all of it is there, or nothing. Agents
+/// are the same when their [`key`](AgentId::key) is, databases when they are spelled alike.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Which of these reports, by the SHA-256 of their bytes, were committed for the agent before.
+    async fn seen_reports(
+        &self,
+        agent: &AgentId,
+        digests: &[Sha256],
+    ) -> Result<Vec<SeenReport>, StoreError>;
+
+    /// Every job of the agent, at rest or not.
+    async fn jobs_of_agent(&self, agent: &AgentId) -> Result<Vec<ExpectedBackupJob>, StoreError>;
+
+    /// Makes jobs of databases that a report spoke of and that have none, with their
+    /// `JobRegistered` events. See [`vigie_domain::register_job`].
+    async fn register_jobs(
+        &self,
+        agent: &AgentId,
+        databases: &[String],
+        schedule: &Schedule,
+        now: Timestamp,
+    ) -> Result<Vec<Transition>, StoreError>;
+
+    /// Keeps all that came of one report.
+    async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError>;
+
+    /// Up to `limit` active jobs whose deadline lies before `now` and that are not MISSING yet. It
+    /// has to cost what is overdue, not what is known.
+    async fn overdue_jobs(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ExpectedBackupJob>, StoreError>;
+
+    /// Keeps the jobs whose deadlines were judged, with their events.
+    async fn commit_deadlines(&self, moves: &[Transition]) -> Result<(), StoreError>;
+}
+
+/// A report that was committed before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenReport {
+    /// The SHA-256 of its bytes.
+    pub sha256: Sha256,
+    /// The databases in it that have to be tried again, as the server was at fault.
+    pub retry: Vec<String>,
+}
+
+/// All that came of one report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportCommit {
+    /// The report itself, so that it is known when it is met again.
+    pub report: ReportRecord,
+    /// The jobs that it moved, each with the entry that did it.
+    pub moves: Vec<JobMove>,
+    /// What happened, in order.
+    pub events: Vec<DomainEvent>,
+}
+
+/// A report, as a store remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportRecord {
+    /// The agent in whose folder it lay.
+    pub agent: AgentId,
+    /// The name of its file.
+    pub file_name: String,
+    /// The SHA-256 of its bytes.
+    pub sha256: Sha256,
+    /// When the agent's run ended; `None` for a rejected report.
+    pub operation_ended_at: Option<Timestamp>,
+    /// When the server took or rejected it.
+    pub received_at: Timestamp,
+    /// Why it was rejected; `None` when it was taken.
+    pub rejection: Option<String>,
+    /// The databases in it that have to be tried again.
+    pub retry: Vec<String>,
+}
+
+/// A job after a report, with the entry that moved it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobMove {
+    /// The job now.
+    pub job: ExpectedBackupJob,
+    /// The new entry.
+    pub entry: BackupEntry,
+}
+
+/// A store that failed.
+#[derive(Debug, Error)]
+#[error("could not {doing}: {source}")]
+pub struct StoreError {
+    /// What was being done, as a verb and its object.
+    pub doing: &'static str,
+    /// Whether the same call may go through later.
+    pub is_retryable: bool,
+    /// The store's own error.
+    #[source]
+    pub source: Box<dyn Error + Send + Sync>,
+}
