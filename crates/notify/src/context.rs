@@ -1,0 +1,467 @@
+//! What a mail can say: one struct per mail, whose fields are the variables of its templates.
+//! Knows no template and no sentence.
+//!
+//! What is not known is null and never left out, so that a template that misspells a variable fails
+//! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde::Serialize;
+use vigie_domain::{
+    BackupEntry, EntryReason, ExpectedBackupJob, LastGoodBackup, Schedule, StageName,
+};
+
+use crate::Locale;
+use crate::untrusted::{one_line, paragraph};
+
+/// The longest name: no more of a subject is seen anyway.
+const NAME: usize = 200;
+
+/// The longest message: what is wrong stands in its first lines.
+const MESSAGE: usize = 4_000;
+
+/// The longest message on one stage, so that all of a mail together stays small.
+const STAGE_MESSAGE: usize = 500;
+
+/// For whom a mail is written: what the variables of its templates depend on, beside the facts.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    pub(crate) locale: Locale,
+    pub(crate) time_zone: TimeZone,
+}
+
+impl Reader {
+    fn name(&self, text: &str) -> String {
+        one_line(text, NAME, self.locale)
+    }
+
+    fn message(&self, text: &str) -> String {
+        paragraph(text, MESSAGE, self.locale)
+    }
+
+    fn at(&self, instant: Timestamp) -> Zoned {
+        instant.to_zoned(self.time_zone.clone())
+    }
+}
+
+/// The variables of the **missing** mail: no report was received.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MissingContext {
+    /// The instant as of which the mail speaks.
+    pub now: Zoned,
+    /// The job whose backup was not reported.
+    pub job: JobContext,
+    /// When a backup is expected.
+    pub schedule: ScheduleContext,
+    /// When this one was expected; null for a job at rest, or when its schedule has ended.
+    pub expected_at: Option<Zoned>,
+    /// The instant at which it was given up; null when `expected_at` is.
+    pub deadline_at: Option<Zoned>,
+    /// How many seconds ago it was expected; null when it is not overdue.
+    pub overdue_seconds: Option<u64>,
+    /// The last backup that was proven; null when there has never been one.
+    pub last_good: Option<LastGoodContext>,
+}
+
+/// The variables of the **entry** mail: a report spoke of a backup, and the job is not OK.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EntryContext {
+    /// The instant as of which the mail speaks.
+    pub now: Zoned,
+    /// The job that the backup belongs to.
+    pub job: JobContext,
+    /// When a backup is expected.
+    pub schedule: ScheduleContext,
+    /// When the next one is expected; null for a job at rest, or when its schedule has ended.
+    pub expected_at: Option<Zoned>,
+    /// The last backup that was proven; null when there has never been one.
+    pub last_good: Option<LastGoodContext>,
+    /// What became of the backup: `SUCCESS`, `FAILED`, `MISSING`, `HASH_MISMATCH`,
+    /// `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`.
+    pub status: &'static str,
+    /// Why it is not a `SUCCESS`.
+    pub reason: ReasonContext,
+    /// Whether this server, not the agent, is what failed.
+    pub is_server_fault: bool,
+    /// When the server judged the backup.
+    pub recorded_at: Zoned,
+    /// The name of the report's file.
+    pub report: String,
+    /// When the agent's run began, as it says; null when it does not.
+    pub operation_started_at: Option<Zoned>,
+    /// When the agent's run ended, as it says.
+    pub operation_ended_at: Zoned,
+    /// How many seconds the agent's run took; null when it does not say when it began.
+    pub operation_seconds: Option<u64>,
+    /// What the agent says of its run as a whole; null when it says nothing.
+    pub overall_status: Option<String>,
+    /// The three stages, in their order.
+    pub stages: Vec<StageContext>,
+    /// The error that the agent gives, of several lines; null when it gives none.
+    pub agent_error: Option<String>,
+    /// What the agent tells of its log, of several lines; null when it tells nothing.
+    pub logs_summary: Option<String>,
+    /// The staged file's bare name; null when the report names none.
+    pub staged_file_name: Option<String>,
+    /// The SHA-256 that the agent reported; null when it reported none.
+    pub expected_sha256: Option<String>,
+    /// The size in bytes that the agent reported; null when it reported none.
+    pub expected_size: Option<u64>,
+    /// The SHA-256 that the server computed; null when it had no reason to, or could not.
+    pub actual_sha256: Option<String>,
+    /// The size in bytes that the server found; null when it found no file.
+    pub actual_size: Option<u64>,
+    /// Whether a `SUCCESS` has the same content as the last good backup.
+    pub unchanged: bool,
+    /// Where the proven copy is kept, relative to the validated tree; null when there is none.
+    pub validated_path: Option<String>,
+}
+
+/// The job that a mail is about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobContext {
+    /// The number by which the store knows the job.
+    pub id: i64,
+    /// The database, as reports name it.
+    pub database: String,
+    /// The id of the agent that makes the backup.
+    pub agent: String,
+    /// The customer that the database belongs to; may be empty.
+    pub company: String,
+    /// The city of the site; may be empty.
+    pub city: String,
+    /// The neighborhood of the site; may be empty.
+    pub neighborhood: String,
+    /// The year that the database is about; null for one that is not kept by year.
+    pub year: Option<i16>,
+    /// What is known of the job's backups: `OK`, `FAILED`, `MISSING`, `HASH_MISMATCH`,
+    /// `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`.
+    pub status: &'static str,
+    /// When the job became known.
+    pub known_since: Zoned,
+    /// The end time of the newest report that spoke of it; null when none ever did.
+    pub last_report_at: Option<Zoned>,
+    /// How many seconds ago that was.
+    pub last_report_age_seconds: Option<u64>,
+    /// Since when it has not been OK; null when no alert has been raised.
+    pub incident_since: Option<Zoned>,
+}
+
+/// When backups of a job are expected: either `every_seconds` or `cron` is given.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScheduleContext {
+    /// The longest time between two backups; null for a cron expression.
+    pub every_seconds: Option<u64>,
+    /// The cron expression; null when there is none.
+    pub cron: Option<String>,
+    /// The time of day, as `01:00`, of a cron expression that means once a day; else null.
+    pub daily_at: Option<String>,
+    /// The IANA name of the cron expression's time zone; null when there is none.
+    pub time_zone: Option<String>,
+    /// How many seconds late a backup may be.
+    pub grace_seconds: u64,
+}
+
+/// The last backup of a job that was proven.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastGoodContext {
+    /// When the agent ended it.
+    pub ended_at: Zoned,
+    /// How many seconds ago that was.
+    pub age_seconds: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Its file's name in the deposit.
+    pub staged_file_name: String,
+}
+
+/// Why an entry is not a SUCCESS.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReasonContext {
+    /// `stage_failed`, `stage_not_reported`, `transfer_reported_broken`, `section_unreadable`,
+    /// `staged_file_not_named`, `staged_file_absent`, `staged_file_not_regular`,
+    /// `staged_file_empty`, `size_differs`, `still_growing`, `content_differs`,
+    /// `no_hash_reported`, `cannot_read` or `cannot_keep`; null for a `SUCCESS`.
+    pub code: Option<&'static str>,
+    /// The stage that is meant: `BACKUP`, `COMPRESS` or `TRANSFER`; null for other codes.
+    pub stage: Option<&'static str>,
+    /// The field of the report that can't be read; null for other codes.
+    pub field: Option<String>,
+    /// What is wrong with that field; null for other codes.
+    pub problem: Option<String>,
+    /// What lies in the staged file's place; null for other codes.
+    pub kind: Option<String>,
+    /// The system's words; null for other codes.
+    pub error: Option<String>,
+}
+
+/// What an agent says of one stage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageContext {
+    /// `BACKUP`, `COMPRESS` or `TRANSFER`.
+    pub name: &'static str,
+    /// Whether it succeeded; null when nothing is said.
+    pub succeeded: Option<bool>,
+    /// When it began; null when nothing is said.
+    pub started_at: Option<Zoned>,
+    /// When it ended; null when nothing is said.
+    pub ended_at: Option<Zoned>,
+    /// How many seconds it took; null when one of both is.
+    pub seconds: Option<u64>,
+    /// The size in bytes of what it made; null when nothing is said.
+    pub size: Option<u64>,
+    /// The SHA-256 of what it made; null when nothing is said.
+    pub sha256: Option<String>,
+    /// The agent's words on it, of several lines; null when there are none, or when they are the
+    /// mail's `agent_error` already.
+    pub message: Option<String>,
+}
+
+impl MissingContext {
+    pub(crate) fn new(job: &ExpectedBackupJob, now: Timestamp, reader: &Reader) -> Self {
+        let expected_at = job.expected_at();
+        Self {
+            now: reader.at(now),
+            job: JobContext::new(job, now, reader),
+            schedule: ScheduleContext::new(&job.schedule, reader),
+            expected_at: expected_at.map(|at| reader.at(at)),
+            deadline_at: job.deadline_at().map(|at| reader.at(at)),
+            overdue_seconds: expected_at.and_then(|at| seconds_between(at, now)),
+            last_good: last_good(job, now, reader),
+        }
+    }
+}
+
+impl EntryContext {
+    pub(crate) fn new(
+        job: &ExpectedBackupJob,
+        entry: &BackupEntry,
+        now: Timestamp,
+        reader: &Reader,
+    ) -> Self {
+        let name = |text: &Option<String>| text.as_deref().map(|text| reader.name(text));
+        let message = |text: &Option<String>| text.as_deref().map(|text| reader.message(text));
+        let ended_at = entry.operation_ended_at;
+        Self {
+            now: reader.at(now),
+            job: JobContext::new(job, now, reader),
+            schedule: ScheduleContext::new(&job.schedule, reader),
+            expected_at: job.expected_at().map(|at| reader.at(at)),
+            last_good: last_good(job, now, reader),
+            status: entry.status.as_str(),
+            reason: ReasonContext::new(entry.reason.as_ref(), reader),
+            is_server_fault: entry.is_server_fault(),
+            recorded_at: reader.at(entry.recorded_at),
+            report: reader.name(&entry.report),
+            operation_started_at: entry.operation_started_at.map(|at| reader.at(at)),
+            operation_ended_at: reader.at(ended_at),
+            operation_seconds: entry
+                .operation_started_at
+                .and_then(|started_at| seconds_between(started_at, ended_at)),
+            overall_status: name(&entry.overall_status),
+            stages: StageName::ALL
+                .map(|name| StageContext::new(name, entry, reader))
+                .into(),
+            agent_error: message(&entry.agent_error),
+            logs_summary: message(&entry.logs_summary),
+            staged_file_name: name(&entry.staged_file_name),
+            expected_sha256: entry.expected_sha256.map(|digest| digest.to_string()),
+            expected_size: entry.expected_size,
+            actual_sha256: entry.actual_sha256.map(|digest| digest.to_string()),
+            actual_size: entry.actual_size,
+            unchanged: entry.unchanged,
+            validated_path: name(&entry.validated_path),
+        }
+    }
+}
+
+impl JobContext {
+    fn new(job: &ExpectedBackupJob, now: Timestamp, reader: &Reader) -> Self {
+        Self {
+            id: job.id.0,
+            database: reader.name(&job.database),
+            agent: reader.name(job.agent.as_str()),
+            company: reader.name(&job.company),
+            city: reader.name(&job.city),
+            neighborhood: reader.name(&job.neighborhood),
+            year: job.year,
+            status: job.current_status.as_str(),
+            known_since: reader.at(job.known_since),
+            last_report_at: job.last_report_at.map(|at| reader.at(at)),
+            last_report_age_seconds: job
+                .last_report_at
+                .map(|at| seconds_between(at, now).unwrap_or_default()),
+            incident_since: job.incident_since.map(|at| reader.at(at)),
+        }
+    }
+}
+
+impl ScheduleContext {
+    fn new(schedule: &Schedule, reader: &Reader) -> Self {
+        let grace_seconds = schedule.grace().as_secs();
+        match schedule {
+            Schedule::Every { every, .. } => Self {
+                every_seconds: Some(every.as_secs()),
+                cron: None,
+                daily_at: None,
+                time_zone: None,
+                grace_seconds,
+            },
+            Schedule::Cron(cron) => Self {
+                every_seconds: None,
+                cron: Some(reader.name(cron.expression())),
+                daily_at: daily_at(cron.expression()),
+                time_zone: Some(reader.name(cron.time_zone_name())),
+                grace_seconds,
+            },
+        }
+    }
+}
+
+impl ReasonContext {
+    fn new(reason: Option<&EntryReason>, reader: &Reader) -> Self {
+        let none = Self {
+            code: None,
+            stage: None,
+            field: None,
+            problem: None,
+            kind: None,
+            error: None,
+        };
+        let plain = |code| Self {
+            code: Some(code),
+            ..none.clone()
+        };
+        let Some(reason) = reason else {
+            return none;
+        };
+        match reason {
+            EntryReason::StageFailed { stage } => Self {
+                stage: Some(stage.as_str()),
+                ..plain("stage_failed")
+            },
+            EntryReason::StageNotReported { stage } => Self {
+                stage: Some(stage.as_str()),
+                ..plain("stage_not_reported")
+            },
+            EntryReason::TransferReportedBroken => plain("transfer_reported_broken"),
+            EntryReason::SectionUnreadable { field, problem } => Self {
+                field: Some(reader.name(field)),
+                problem: Some(reader.name(problem)),
+                ..plain("section_unreadable")
+            },
+            EntryReason::StagedFileNotNamed => plain("staged_file_not_named"),
+            EntryReason::StagedFileAbsent => plain("staged_file_absent"),
+            EntryReason::StagedFileNotRegular { kind } => Self {
+                kind: Some(reader.name(kind)),
+                ..plain("staged_file_not_regular")
+            },
+            EntryReason::StagedFileEmpty => plain("staged_file_empty"),
+            EntryReason::SizeDiffers => plain("size_differs"),
+            EntryReason::StillGrowing => plain("still_growing"),
+            EntryReason::ContentDiffers => plain("content_differs"),
+            EntryReason::NoHashReported => plain("no_hash_reported"),
+            EntryReason::CannotRead { error } => Self {
+                error: Some(reader.name(error)),
+                ..plain("cannot_read")
+            },
+            EntryReason::CannotKeep { error } => Self {
+                error: Some(reader.name(error)),
+                ..plain("cannot_keep")
+            },
+        }
+    }
+}
+
+impl StageContext {
+    fn new(name: StageName, entry: &BackupEntry, reader: &Reader) -> Self {
+        let stage = entry.stages.get(name);
+        let is_agent_error = stage.message == entry.agent_error;
+        let message = stage.message.as_deref().filter(|_| !is_agent_error);
+        let seconds = match (stage.started_at, stage.ended_at) {
+            (Some(started_at), Some(ended_at)) => seconds_between(started_at, ended_at),
+            _ => None,
+        };
+        Self {
+            name: name.as_str(),
+            succeeded: stage.succeeded,
+            started_at: stage.started_at.map(|at| reader.at(at)),
+            ended_at: stage.ended_at.map(|at| reader.at(at)),
+            seconds,
+            size: stage.size,
+            sha256: stage.sha256.map(|digest| digest.to_string()),
+            message: message.map(|text| paragraph(text, STAGE_MESSAGE, reader.locale)),
+        }
+    }
+}
+
+fn last_good(job: &ExpectedBackupJob, now: Timestamp, reader: &Reader) -> Option<LastGoodContext> {
+    let context = |good: &LastGoodBackup| LastGoodContext {
+        ended_at: reader.at(good.ended_at),
+        age_seconds: seconds_between(good.ended_at, now).unwrap_or_default(),
+        size: good.size,
+        sha256: good.sha256.to_string(),
+        staged_file_name: reader.name(&good.staged_file_name),
+    };
+    job.last_good.as_ref().map(context)
+}
+
+/// `None` when the end lies before the start, which an agent's clock may well say.
+fn seconds_between(start: Timestamp, end: Timestamp) -> Option<u64> {
+    u64::try_from(start.duration_until(end).as_secs()).ok()
+}
+
+/// The time of day of a cron expression that means once a day.
+fn daily_at(expression: &str) -> Option<String> {
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    let [minute, hour, "*", "*", "*"] = fields[..] else {
+        return None;
+    };
+    let (minute, hour): (u8, u8) = (minute.parse().ok()?, hour.parse().ok()?);
+    Some(format!("{hour:02}:{minute:02}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn a_cron_expression_that_means_once_a_day_has_its_time() {
+        assert_eq!(daily_at("0 1 * * *"), Some("01:00".to_owned()));
+        for other in ["*/15 * * * *", "0 1 * * 1", "0 0 1 * * *", "0 1,2 * * *"] {
+            assert_eq!(daily_at(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_and_never_left_out() {
+        let reader = Reader {
+            locale: Locale::En,
+            time_zone: TimeZone::UTC,
+        };
+        let keys = |sample: &samples::Sample| {
+            let json = match &sample.entry {
+                None => serde_json::to_value(MissingContext::new(&sample.job, sample.now, &reader)),
+                Some(entry) => {
+                    serde_json::to_value(EntryContext::new(&sample.job, entry, sample.now, &reader))
+                }
+            };
+            let json = json.unwrap();
+            let mut keys: Vec<String> = json.as_object().unwrap().keys().cloned().collect();
+            keys.extend(json["job"].as_object().unwrap().keys().cloned());
+            keys
+        };
+        assert_eq!(
+            keys(&samples::missing_full()),
+            keys(&samples::missing_minimal())
+        );
+        let status = vigie_domain::BackupEntryStatus::Failed;
+        assert_eq!(
+            keys(&samples::entry_full(status)),
+            keys(&samples::entry_minimal(status))
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! The mails of Vigie: what is said of a job that is not OK, to whom, in which language, and how it
+//! gets there. Knows no deposit, no report's bytes and no database.
+//!
+//! A [`Composer`] writes mails about a job. A [`Notifier`] sends them at once; a [`Dispatcher`]
+//! takes events from an [`Outbox`], keeps the mails there until they are sent, and so loses none.
+//! Both send through a [`Transport`]: one of those here, or your own.
+//!
+//! ```
+//! use vigie_notify::{
+//!     Composer, ComposerSettings, Locale, MemoryTransport, Notifier, TimeZone, samples,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let composer = Composer::new(ComposerSettings {
+//!     from: "Vigie <vigie@example.com>".to_owned(),
+//!     admin_email_recipient: vec!["admin@example.com".to_owned()],
+//!     locale: Locale::En,
+//!     time_zone: TimeZone::UTC,
+//! })?;
+//! let outgoing = std::sync::Arc::new(MemoryTransport::new());
+//! // An instant is a clock that stands still; `SystemClock` is the one that goes.
+//! let missing = samples::missing_full();
+//! let notifier = Notifier::new(composer, outgoing.clone(), missing.now);
+//!
+//! let notified = notifier.notify_backup_status_change(&missing.job, None).await;
+//!
+//! assert_eq!((notified.sent, notified.failed), (1, 0));
+//! assert_eq!(
+//!     outgoing.mails()[0].subject,
+//!     "[MISSING] Backup of XAFRIC_2025: no report received from SDMC_DOUALA_AKWA"
+//! );
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The features `smtp` and `file`, both on by default, bring the transports of these names. Without
+//! them the crate needs no runtime, no network and no TLS.
+
+#[cfg(all(doctest, feature = "smtp"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;
+
+mod clock;
+mod compose;
+mod context;
+mod dispatch;
+mod locale;
+mod mail;
+mod notifier;
+mod outbox;
+pub mod samples;
+mod templates;
+mod transport;
+mod untrusted;
+mod vocabulary;
+mod wording;
+
+pub use clock::{Clock, SystemClock};
+pub use compose::{ComposeError, Composer, ComposerError, ComposerSettings};
+pub use context::{
+    EntryContext, JobContext, LastGoodContext, MissingContext, ReasonContext, ScheduleContext,
+    StageContext,
+};
+pub use dispatch::{Dispatched, Dispatcher};
+pub use locale::{InvalidLocale, Locale};
+pub use mail::{InvalidAddress, Mail, MailError};
+pub use notifier::{Notified, Notifier};
+pub use outbox::{Delivery, DeliveryId, EventId, Outbox, OutboxError, PlannedMail};
+pub use templates::TemplateError;
+#[cfg(feature = "file")]
+pub use transport::FileTransport;
+#[cfg(feature = "smtp")]
+pub use transport::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTransport};
+pub use transport::{MemoryTransport, Transport, TransportError};
+
+// What the signatures above are made of, so that nobody has to match versions.
+pub use async_trait::async_trait;
+pub use jiff::Timestamp;
+pub use jiff::tz::TimeZone;
+#[cfg(feature = "smtp")]
+pub use secrecy::SecretString;

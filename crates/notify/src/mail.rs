@@ -1,0 +1,323 @@
+//! A mail, ready to be sent, and the bytes it is sent as. Knows no job and no server.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use lettre::message::header::{
+    ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0,
+};
+use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::Locale;
+use crate::untrusted::one_line;
+
+/// The longest subject: no header line may have more than 998 bytes, and nobody reads that much.
+const SUBJECT: usize = 480;
+
+/// The longest address with its name.
+const ADDRESS: usize = 480;
+
+/// Lines up to this length need no encoding.
+const LINE: usize = 78;
+
+/// One mail to one recipient.
+///
+/// It holds all that its bytes are made of, so that the same mail always gives the same bytes: one
+/// that has to be sent again can be recognized by whoever got it already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// What tells this mail from all others, in angle brackets.
+    pub message_id: String,
+    /// When it was written.
+    pub date: Timestamp,
+    /// Who it is from: an address, with or without a name.
+    pub from: String,
+    /// Who it goes to: an address, with or without a name.
+    pub to: String,
+    /// What it is about, in one line.
+    pub subject: String,
+    /// What it says, in plain text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+    /// Whether it is marked as important.
+    pub urgent: bool,
+}
+
+/// Why a mail has no bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MailError {
+    /// Sender or recipient is no mail address.
+    #[error(transparent)]
+    Address(#[from] InvalidAddress),
+    /// The message id could break out of its header.
+    #[error("the message id {0:?} is not one word in angle brackets")]
+    MessageId(String),
+    /// The parts do not make up a message.
+    #[error("the mail can't be put together: {0}")]
+    Build(String),
+}
+
+/// A text that is no mail address.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{address:?} is no mail address ({problem}); write \"name@example.com\" or \"Name <name@example.com>\""
+)]
+pub struct InvalidAddress {
+    /// The text that was given.
+    pub address: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl Mail {
+    /// The mail as it travels: headers, then the text and the HTML as alternatives.
+    ///
+    /// # Errors
+    ///
+    /// When sender or recipient is no mail address, or the message id is not one.
+    pub fn to_mime(&self) -> Result<Vec<u8>, MailError> {
+        let is_word = |id: &str| id.bytes().all(|byte| byte.is_ascii_graphic());
+        let id_length = 5..=SUBJECT;
+        if !self.message_id.starts_with('<')
+            || !self.message_id.ends_with('>')
+            || !is_word(&self.message_id)
+            || !id_length.contains(&self.message_id.len())
+        {
+            return Err(MailError::MessageId(self.message_id.clone()));
+        }
+        let mut message = Message::builder()
+            .message_id(Some(self.message_id.clone()))
+            // The header can't tell instants before 1970, and none is meant.
+            .date(SystemTime::from(self.date.max(Timestamp::UNIX_EPOCH)))
+            .from(parse_address(&self.from)?)
+            .to(parse_address(&self.to)?)
+            .subject(header_text(&self.subject))
+            .raw_header(header("Auto-Submitted", "auto-generated"));
+        if self.urgent {
+            message = message
+                .raw_header(header("Importance", "high"))
+                .raw_header(header("X-Priority", "1"));
+        }
+        let parts = MultiPart::alternative()
+            .boundary(self.boundary())
+            .singlepart(part(ContentType::TEXT_PLAIN, &self.text))
+            .singlepart(part(ContentType::TEXT_HTML, &self.html));
+        let message = message
+            .header(MIME_VERSION_1_0)
+            .multipart(parts)
+            .map_err(|error| MailError::Build(error.to_string()))?;
+        Ok(message.formatted())
+    }
+
+    /// What separates the parts. No encoded part can hold it: `=_` is not valid in one.
+    fn boundary(&self) -> String {
+        format!("=_{}", &digest(&[self.message_id.as_bytes()])[..32])
+    }
+}
+
+/// Reads an address, with or without a name.
+pub(crate) fn parse_address(address: &str) -> Result<Mailbox, InvalidAddress> {
+    let invalid = |problem: &str| InvalidAddress {
+        address: one_line(address, 100, Locale::En),
+        problem: problem.to_owned(),
+    };
+    if address.chars().any(char::is_control) {
+        return Err(invalid("it holds a control character"));
+    }
+    if address.chars().count() > ADDRESS {
+        return Err(invalid("it is too long"));
+    }
+    let mailbox: Mailbox = address
+        .trim()
+        .parse()
+        .map_err(|error: lettre::address::AddressError| invalid(&error.to_string()))?;
+    Ok(mailbox)
+}
+
+/// The SHA-256 of several texts in hexadecimal digits. Where one ends and the next begins counts.
+pub(crate) fn digest(texts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
+    vigie_domain::Sha256::from(<[u8; 32]>::from(hasher.finalize())).to_string()
+}
+
+/// A character as it can stand in a message id and in a file's name.
+pub(crate) fn word(character: char) -> char {
+    match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => character,
+        _ => '_',
+    }
+}
+
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+/// Text that stays what it is in a header: one line, and nothing in it that a mail program would
+/// decode into something else.
+fn header_text(text: &str) -> String {
+    let line = one_line(text, SUBJECT, Locale::En).replace("=?", "= ?");
+    line.split(' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A part as it can be read where nothing decodes it, if its lines allow.
+fn part(content_type: ContentType, content: &str) -> SinglePart {
+    // A line of dashes could pass for the end of the part.
+    let is_plain_line = |line: &str| {
+        line.len() <= LINE && !line.starts_with("--") && !line.contains(char::is_control)
+    };
+    let is_plain = content.is_ascii() && content.lines().all(is_plain_line);
+    let content = content.replace("\r\n", "\n").replace('\n', "\r\n");
+    let body = if is_plain {
+        // All that lines in 7bit must be has just been seen.
+        Body::dangerous_pre_encoded(content.into_bytes(), ContentTransferEncoding::SevenBit)
+    } else {
+        Body::new_with_encoding(content, ContentTransferEncoding::QuotedPrintable)
+            .unwrap_or_else(Body::new)
+    };
+    SinglePart::builder().header(content_type).body(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mail() -> Mail {
+        Mail {
+            message_id: "<MISSING-X-0123@example.com>".to_owned(),
+            date: "2025-06-20T08:37:35Z".parse().unwrap(),
+            from: "Vigie <vigie@example.com>".to_owned(),
+            to: "admin@example.com".to_owned(),
+            subject: "[MISSING] Backup of X".to_owned(),
+            text: "No report.\n".to_owned(),
+            html: "<p>No report.</p>\n".to_owned(),
+            urgent: true,
+        }
+    }
+
+    fn mime(mail: &Mail) -> String {
+        String::from_utf8(mail.to_mime().unwrap()).unwrap()
+    }
+
+    /// The headers, unfolded, one a line.
+    fn headers(mime: &str) -> Vec<String> {
+        let (head, _) = mime.split_once("\r\n\r\n").unwrap();
+        let head = head.replace("\r\n ", " ");
+        head.split("\r\n").map(str::to_owned).collect()
+    }
+
+    fn names(mime: &str) -> Vec<String> {
+        let name = |line: String| line.split_once(": ").unwrap().0.to_owned();
+        headers(mime).into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn the_same_mail_gives_the_same_bytes_and_another_one_another_boundary() {
+        assert_eq!(mime(&mail()), mime(&mail()));
+        let other = Mail {
+            message_id: "<MISSING-X-4567@example.com>".to_owned(),
+            ..mail()
+        };
+        assert_ne!(other.boundary(), mail().boundary());
+    }
+
+    #[test]
+    fn an_urgent_mail_says_so_and_every_mail_says_that_no_human_wrote_it() {
+        let urgent = headers(&mime(&mail()));
+        for line in [
+            "Importance: high",
+            "X-Priority: 1",
+            "Auto-Submitted: auto-generated",
+            "Date: Fri, 20 Jun 2025 08:37:35 +0000",
+            "Message-ID: <MISSING-X-0123@example.com>",
+        ] {
+            assert!(
+                urgent.contains(&line.to_owned()),
+                "{line} is not in {urgent:?}"
+            );
+        }
+        let quiet = names(&mime(&Mail {
+            urgent: false,
+            ..mail()
+        }));
+        assert!(!quiet.contains(&"Importance".to_owned()));
+        assert!(quiet.contains(&"Auto-Submitted".to_owned()));
+    }
+
+    #[test]
+    fn plain_text_can_be_read_where_nothing_decodes_it() {
+        let mut mail = mail();
+        mail.text = "It is late.\n\nNo report.\n".to_owned();
+        assert!(mime(&mail).contains("7bit\r\n\r\nIt is late.\r\n\r\nNo report.\r\n"));
+        mail.text = "Il est tard\u{A0}: rien.\nRien.\n".to_owned();
+        assert!(mime(&mail).contains("\r\nIl est tard=C2=A0: rien.\r\nRien.\r\n"));
+    }
+
+    #[test]
+    fn a_subject_can_neither_add_a_header_nor_be_decoded_into_one() {
+        let mail = Mail {
+            subject: "X\r\nBcc: evil@example.com\r\n\r\n=?utf-8?q?=0ABcc=3A?=".to_owned(),
+            ..mail()
+        };
+        let mime = mime(&mail);
+        assert!(!names(&mime).contains(&"Bcc".to_owned()));
+        assert!(!mime.contains("=?"));
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_named() {
+        for (address, what) in [
+            ("nobody", "nobody"),
+            ("a@example.com\r\nBcc: b@example.com", "control"),
+            ("", "no mail address"),
+        ] {
+            let to = address.to_owned();
+            let error = Mail { to, ..mail() }.to_mime().unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+        let message_id = "<a@example.com>\r\nBcc: b@example.com>".to_owned();
+        assert!(
+            Mail {
+                message_id,
+                ..mail()
+            }
+            .to_mime()
+            .is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_in_a_mail_breaks_out_of_its_place(
+            subject in any::<String>(),
+            long in "[a-z\u{e9}\u{4e2d} =\n-]{0,3000}",
+            text in any::<String>(),
+        ) {
+            let hostile = Mail {
+                subject: format!("{subject}{long}"),
+                text: format!("{text}{long}\r\n--=_\n.\n"),
+                html: format!("{long}{text}"),
+                ..mail()
+            };
+            let bytes = hostile.to_mime().unwrap();
+            let mime = String::from_utf8(bytes).unwrap();
+            prop_assert!(mime.is_ascii());
+            prop_assert!(mime.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));
+            prop_assert_eq!(names(&mime), names(&self::mime(&mail())));
+            let boundary = format!("--{}", hostile.boundary());
+            prop_assert_eq!(mime.matches(&boundary).count(), 3);
+        }
+    }
+}

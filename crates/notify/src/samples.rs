@@ -1,0 +1,271 @@
+//! Jobs and entries to look at mails with: for each mail and each status one with all that can be
+//! known and one with as little as there can be. Every instant is fixed, so that the same sample
+//! always gives the same mail.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use vigie_domain::{
+    AgentId, BackupEntry, BackupEntryStatus, EntryReason, ExpectedBackupJob, JobId, JobStatus,
+    LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+const MADE: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const ARRIVED: &str = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
+const LAST_GOOD: &str = "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13";
+const SIZE: u64 = 1_288_490_188;
+
+/// What a mail is written about.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// What it is a sample of, such as `missing.full` or `entry.hash_mismatch.minimal`.
+    pub name: String,
+    /// The job.
+    pub job: ExpectedBackupJob,
+    /// The entry; `None` for the missing mail.
+    pub entry: Option<BackupEntry>,
+    /// The instant as of which the mail is written.
+    pub now: Timestamp,
+}
+
+/// Every sample.
+#[must_use]
+pub fn all() -> Vec<Sample> {
+    let mut samples = vec![missing_full(), missing_minimal()];
+    for status in BackupEntryStatus::ALL {
+        samples.push(entry_full(status));
+        samples.push(entry_minimal(status));
+    }
+    samples
+}
+
+/// A job whose report has not come, after two years of good backups.
+#[must_use]
+pub fn missing_full() -> Sample {
+    let mut job = full_job();
+    job.current_status = JobStatus::Missing;
+    job.incident_since = Some(at("2025-06-20T02:00:05Z"));
+    Sample {
+        name: "missing.full".to_owned(),
+        job,
+        entry: None,
+        now: at("2025-06-20T05:20:00Z"),
+    }
+}
+
+/// A job of which nothing has ever been heard.
+#[must_use]
+pub fn missing_minimal() -> Sample {
+    let mut job = minimal_job();
+    job.current_status = JobStatus::Missing;
+    Sample {
+        name: "missing.minimal".to_owned(),
+        job,
+        entry: None,
+        now: at("2025-06-20T02:00:01Z"),
+    }
+}
+
+/// A backup of this status with all that a report can say and a server can measure.
+#[must_use]
+pub fn entry_full(status: BackupEntryStatus) -> Sample {
+    let mut job = full_job();
+    job.covered_until = at("2025-06-20T00:00:00Z");
+    job.current_status = job_status(status);
+    job.last_report_at = Some(at("2025-06-20T00:41:07Z"));
+    job.incident_since = Some(at("2025-06-20T00:45:00Z"));
+    let mut entry = full_entry(&job, status);
+    tell(&mut entry);
+    Sample {
+        name: format!("entry.{}.full", status.as_str().to_lowercase()),
+        job,
+        entry: Some(entry),
+        now: at("2025-06-20T00:45:02Z"),
+    }
+}
+
+/// A backup of this status of which next to nothing is known.
+#[must_use]
+pub fn entry_minimal(status: BackupEntryStatus) -> Sample {
+    let mut job = minimal_job();
+    job.current_status = job_status(status);
+    let entry = BackupEntry {
+        job_id: job.id,
+        status,
+        reason: None,
+        recorded_at: at("2025-06-20T00:45:00Z"),
+        report: "r.json".to_owned(),
+        operation_started_at: None,
+        operation_ended_at: at("2025-06-20T00:41:07Z"),
+        overall_status: None,
+        stages: Stages::default(),
+        agent_error: None,
+        logs_summary: None,
+        staged_file_name: None,
+        expected_sha256: None,
+        expected_size: None,
+        actual_sha256: None,
+        actual_size: None,
+        unchanged: false,
+        validated_path: None,
+    };
+    Sample {
+        name: format!("entry.{}.minimal", status.as_str().to_lowercase()),
+        job,
+        entry: Some(entry),
+        now: at("2025-06-20T00:45:02Z"),
+    }
+}
+
+/// An entry that is not OK leaves its job in the same status; a good one that came too late leaves
+/// it as it was.
+fn job_status(status: BackupEntryStatus) -> JobStatus {
+    match status {
+        BackupEntryStatus::Success => JobStatus::Missing,
+        other => other.job_status(),
+    }
+}
+
+fn full_job() -> ExpectedBackupJob {
+    let schedule = Schedule::cron("0 1 * * *", "Africa/Douala", 2 * HOUR, None)
+        .expect("the sample's schedule is valid");
+    let mut job = ExpectedBackupJob::new(
+        JobId(41),
+        agent("SDMC_DOUALA_AKWA"),
+        "XAFRIC_2025",
+        schedule,
+        at("2023-01-02T09:00:00Z"),
+    );
+    job.declared = true;
+    job.covered_until = at("2025-06-19T00:00:00Z");
+    job.last_report_at = Some(at("2025-06-19T00:38:51Z"));
+    job.last_checked_at = Some(at("2025-06-20T02:00:05Z"));
+    job.last_good = Some(LastGoodBackup {
+        ended_at: at("2025-06-19T00:38:51Z"),
+        sha256: sha256(LAST_GOOD),
+        size: 1_283_457_024,
+        staged_file_name: "XAFRIC_2025.sql.zst".to_owned(),
+    });
+    job
+}
+
+fn minimal_job() -> ExpectedBackupJob {
+    let schedule =
+        Schedule::every(24 * HOUR, Duration::ZERO).expect("the sample's schedule is valid");
+    ExpectedBackupJob::new(
+        JobId(1),
+        agent("SDMC"),
+        "ARCHIVE",
+        schedule,
+        at("2025-06-19T02:00:00Z"),
+    )
+}
+
+fn full_entry(job: &ExpectedBackupJob, status: BackupEntryStatus) -> BackupEntry {
+    let is_good = status == BackupEntryStatus::Success;
+    let stage = |started_at, ended_at, size| Stage {
+        succeeded: Some(true),
+        started_at: Some(at(started_at)),
+        ended_at: Some(at(ended_at)),
+        sha256: Some(sha256(MADE)),
+        size: Some(size),
+        message: None,
+    };
+    BackupEntry {
+        job_id: job.id,
+        status,
+        reason: None,
+        recorded_at: at("2025-06-20T00:45:00Z"),
+        report: "20250620_004107_SDMC_DOUALA_AKWA.json".to_owned(),
+        operation_started_at: Some(at("2025-06-20T00:00:03Z")),
+        operation_ended_at: at("2025-06-20T00:41:07Z"),
+        overall_status: Some(
+            if is_good {
+                "success"
+            } else {
+                "completed_with_errors"
+            }
+            .to_owned(),
+        ),
+        stages: Stages {
+            backup: stage(
+                "2025-06-20T00:00:04Z",
+                "2025-06-20T00:22:31Z",
+                6_871_947_673,
+            ),
+            compress: stage("2025-06-20T00:22:31Z", "2025-06-20T00:30:02Z", SIZE),
+            transfer: stage("2025-06-20T00:30:02Z", "2025-06-20T00:41:05Z", SIZE),
+        },
+        agent_error: None,
+        logs_summary: Some(
+            "20 databases, 19 of them done\nlast line: run finished in 41 min 4 s".to_owned(),
+        ),
+        staged_file_name: Some("XAFRIC_2025.sql.zst".to_owned()),
+        expected_sha256: Some(sha256(MADE)),
+        expected_size: Some(SIZE),
+        actual_sha256: Some(sha256(MADE)),
+        actual_size: Some(SIZE),
+        unchanged: is_good,
+        validated_path: is_good
+            .then(|| "SDMC/DOUALA/AKWA/2025/XAFRIC_2025/XAFRIC_2025.sql.zst".to_owned()),
+    }
+}
+
+/// Turns an entry of which all went well into one of its own status.
+fn tell(entry: &mut BackupEntry) {
+    match entry.status {
+        BackupEntryStatus::Success => {}
+        BackupEntryStatus::Failed => {
+            let error = "mysqldump: Got errno 28 on write\nNo space left on device: /var/backups";
+            entry.reason = Some(EntryReason::StageFailed {
+                stage: StageName::Backup,
+            });
+            entry.stages.backup.succeeded = Some(false);
+            entry.stages.backup.message = Some(error.to_owned());
+            entry.stages.backup.sha256 = None;
+            entry.stages.backup.size = None;
+            entry.stages.compress = Stage::default();
+            entry.stages.transfer = Stage::default();
+            entry.agent_error = Some(error.to_owned());
+            entry.expected_sha256 = None;
+            entry.expected_size = None;
+            not_measured(entry);
+        }
+        BackupEntryStatus::Missing => {
+            entry.reason = Some(EntryReason::StagedFileAbsent);
+            not_measured(entry);
+        }
+        BackupEntryStatus::HashMismatch => {
+            entry.reason = Some(EntryReason::ContentDiffers);
+            entry.actual_sha256 = Some(sha256(ARRIVED));
+        }
+        BackupEntryStatus::TransferIntegrityFailed => {
+            entry.reason = Some(EntryReason::SizeDiffers);
+            entry.actual_size = Some(734_003_200);
+            entry.actual_sha256 = None;
+        }
+        BackupEntryStatus::Unknown => {
+            entry.reason = Some(EntryReason::NoHashReported);
+            entry.stages.compress.sha256 = None;
+            entry.expected_sha256 = None;
+        }
+    }
+}
+
+fn not_measured(entry: &mut BackupEntry) {
+    entry.actual_sha256 = None;
+    entry.actual_size = None;
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("the sample's instant is valid")
+}
+
+fn sha256(text: &str) -> Sha256 {
+    text.parse().expect("the sample's digest is valid")
+}
+
+fn agent(id: &str) -> AgentId {
+    AgentId::new(id).expect("the sample's agent is valid")
+}

@@ -1,0 +1,183 @@
+//! What agents send is never trusted: whatever it is, the alert leaves and nothing breaks out of its
+//! place.
+
+use proptest::prelude::*;
+use vigie_domain::BackupEntryStatus;
+use vigie_notify::samples::{self, Sample};
+use vigie_notify::{Locale, Mail};
+
+use crate::mails::mail;
+
+/// Both mails, with this text in every place that an agent fills.
+fn filled_with(text: &str) -> [Sample; 2] {
+    let fill = |mut sample: Sample| {
+        text.clone_into(&mut sample.job.database);
+        text.clone_into(&mut sample.job.company);
+        text.clone_into(&mut sample.job.city);
+        text.clone_into(&mut sample.job.neighborhood);
+        if let Some(good) = &mut sample.job.last_good {
+            text.clone_into(&mut good.staged_file_name);
+        }
+        if let Some(entry) = &mut sample.entry {
+            let some = Some(text.to_owned());
+            text.clone_into(&mut entry.report);
+            entry.agent_error.clone_from(&some);
+            entry.logs_summary.clone_from(&some);
+            entry.overall_status.clone_from(&some);
+            entry.staged_file_name.clone_from(&some);
+            entry.stages.backup.message = Some(format!("{text}!"));
+            entry.stages.transfer.message = Some(format!("{text}?"));
+        }
+        sample
+    };
+    [
+        fill(samples::missing_full()),
+        fill(samples::entry_full(BackupEntryStatus::Failed)),
+    ]
+}
+
+fn mails_filled_with(text: &str) -> Vec<Mail> {
+    let in_all = |sample| Locale::ALL.map(|locale| mail(&sample, locale));
+    filled_with(text).into_iter().flat_map(in_all).collect()
+}
+
+/// The names of the headers of a mail that is sent.
+fn headers(mail: &Mail) -> Vec<String> {
+    let mime = String::from_utf8(mail.to_mime().unwrap()).unwrap();
+    let (head, _) = mime.split_once("\r\n\r\n").unwrap();
+    head.replace("\r\n ", " ")
+        .split("\r\n")
+        .map(|line| line.split_once(": ").unwrap().0.to_owned())
+        .collect()
+}
+
+fn tags(html: &str) -> usize {
+    html.matches('<').count()
+}
+
+#[test]
+fn a_line_end_in_a_name_neither_stops_the_alert_nor_adds_a_header() {
+    let harmless = mails_filled_with("X");
+    let hostile = mails_filled_with("X\r\nBcc: evil@example.com\r\n\r\n<b>body</b>");
+    for (mail, plain) in hostile.iter().zip(&harmless) {
+        assert_eq!(headers(mail), headers(plain));
+        assert_eq!(mail.to, "admin@example.com");
+        assert!(
+            mail.subject.contains("X Bcc: evil@example.com"),
+            "{}",
+            mail.subject
+        );
+        assert!(!mail.subject.contains(char::is_control));
+    }
+}
+
+#[test]
+fn markup_stays_text_in_html() {
+    let plain = mails_filled_with("X");
+    for hostile in [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "</td></tr></table></body></html>",
+        "<!--",
+        "' onmouseover='x",
+    ] {
+        for (mail, plain) in mails_filled_with(hostile).iter().zip(&plain) {
+            assert_eq!(tags(&mail.html), tags(&plain.html), "{hostile}");
+            assert!(mail.text.contains(hostile), "{hostile} is escaped in text");
+        }
+    }
+}
+
+#[test]
+fn the_syntax_of_templates_stays_text() {
+    for hostile in [
+        "{{job.id}}",
+        "{{{raw}}}",
+        "{{#each",
+        "{{> html-start}}",
+        "}}",
+    ] {
+        for mail in mails_filled_with(hostile) {
+            assert!(mail.subject.contains(hostile), "{}", mail.subject);
+            assert!(mail.text.contains(hostile));
+        }
+    }
+}
+
+#[test]
+fn no_line_of_an_agent_passes_for_a_line_of_the_mail() {
+    let hostile = "all went well\n\nWHAT TO DO\n  1. Nothing.\r-- \r\n.\r\nQUIT";
+    for mail in mails_filled_with(hostile) {
+        for forged in [
+            "WHAT TO DO\n  1. Nothing.",
+            "\n  1. Nothing.",
+            "\n.\n",
+            "\nQUIT",
+        ] {
+            assert!(!mail.text.contains(forged), "{forged:?} in:\n{}", mail.text);
+        }
+    }
+}
+
+#[test]
+fn characters_that_hide_or_turn_text_are_seen() {
+    let hostile = "safe\u{202E}exe.tdb\u{200B}\u{2066}\0\u{1B}[2J\u{7F}\u{9B}\u{FEFF}\u{E0041}";
+    for mail in mails_filled_with(hostile) {
+        for part in [&mail.subject, &mail.text, &mail.html] {
+            assert!(part.contains("safe\u{FFFD}exe.tdb\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}[2J"));
+            for bad in hostile
+                .chars()
+                .filter(|character| !character.is_ascii_graphic())
+            {
+                assert!(!part.contains(bad), "{bad:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_megabyte_is_cut_with_a_note() {
+    for filler in ["x", "=", "é", "'", "x ", "\n", "a\n"] {
+        let hostile = filler.repeat(1_000_000 / filler.len());
+        for mail in mails_filled_with(&hostile) {
+            assert!(mail.subject.chars().count() < 400, "{}", mail.subject);
+            assert!(mail.html.len() < 100_000, "{filler:?}: {}", mail.html.len());
+            assert!(mail.text.len() < 40_000, "{filler:?}: {}", mail.text.len());
+        }
+    }
+    let cut = &mails_filled_with(&"x".repeat(1_000_000))[2..];
+    assert!(cut[0].text.contains("[… 996,000 more characters left out]"));
+    assert!(
+        cut[1]
+            .text
+            .contains("[… 996\u{A0}000 caractères de plus omis]")
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn whatever_the_data_the_mail_is_one_mail(
+        any in any::<String>(),
+        nasty in "[\\r\\n\u{0}\u{2028}\u{85}=?<>{}&\"' -]{0,40}",
+        long in "[a-z ]{0,1500}",
+    ) {
+        let plain = mails_filled_with("X");
+        for (mail, plain) in mails_filled_with(&format!("{any}{nasty}{long}")).iter().zip(&plain) {
+            let ends_line = |character: char| character.is_control() || character == '\u{2028}';
+            prop_assert!(!mail.subject.contains(ends_line));
+            prop_assert_eq!(headers(mail), headers(plain));
+            prop_assert!(mail.html.len() < 100_000);
+            let mime = mail.to_mime().unwrap();
+            prop_assert!(mime.is_ascii());
+            for line in mime.split(|&byte| byte == b'\n') {
+                prop_assert!(line.len() <= 998);
+            }
+            let bare = mime.iter().enumerate().any(|(index, &byte)| {
+                (byte == b'\n' && (index == 0 || mime[index - 1] != b'\r'))
+                    || (byte == b'\r' && mime.get(index + 1) != Some(&b'\n'))
+            });
+            prop_assert!(!bare);
+        }
+    }
+}

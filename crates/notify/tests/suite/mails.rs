@@ -1,0 +1,191 @@
+//! Every mail as a file that can be read: a change of a word in a template is a change of one of
+//! these files.
+
+use std::sync::Mutex;
+
+use vigie_notify::samples::{self, Sample};
+use vigie_notify::{Composer, ComposerSettings, Locale, Mail, TimeZone};
+
+/// The composer of one language, which takes some time to make.
+fn composer(locale: Locale, time_zone: &'static str) -> Composer {
+    static MADE: Mutex<Vec<(Locale, &str, Composer)>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap();
+    if let Some((.., composer)) = made
+        .iter()
+        .find(|made| (made.0, made.1) == (locale, time_zone))
+    {
+        return composer.clone();
+    }
+    let composer = Composer::new(ComposerSettings {
+        from: "Vigie <vigie@example.com>".to_owned(),
+        admin_email_recipient: vec!["admin@example.com".to_owned()],
+        locale,
+        time_zone: TimeZone::get(time_zone).unwrap(),
+    });
+    made.push((locale, time_zone, composer.unwrap()));
+    made.last().unwrap().2.clone()
+}
+
+pub fn mail(sample: &Sample, locale: Locale) -> Mail {
+    let time_zone = match sample.name.rsplit_once('.') {
+        Some((_, "full")) => "Africa/Douala",
+        _ => "UTC",
+    };
+    let composer = composer(locale, time_zone);
+    let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
+    mails.unwrap().remove(0)
+}
+
+/// A name that puts the language after the mail: `entry.failed.fr.full`.
+fn name(sample: &Sample, locale: Locale) -> String {
+    let (mail, extent) = sample.name.rsplit_once('.').unwrap();
+    format!("{mail}.{locale}.{extent}")
+}
+
+fn assert_snapshot(name: String, content: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_snapshot_path("../snapshots");
+    settings.bind(|| insta::assert_snapshot!(name, content));
+}
+
+#[test]
+fn every_mail_is_as_it_was() {
+    for sample in samples::all() {
+        for locale in Locale::ALL {
+            let mail = mail(&sample, locale);
+            let urgent = if mail.urgent { "yes" } else { "no" };
+            let whole = format!(
+                "From: {}\nTo: {}\nDate: {}\nMessage-ID: {}\nUrgent: {urgent}\nSubject: {}\n\n\
+                 ===== text =====\n\n{}\n===== html =====\n\n{}",
+                mail.from, mail.to, mail.date, mail.message_id, mail.subject, mail.text, mail.html
+            );
+            assert_snapshot(name(&sample, locale), &whole);
+        }
+    }
+}
+
+#[test]
+fn every_mail_travels_as_it_did() {
+    let failed = vigie_domain::BackupEntryStatus::HashMismatch;
+    for (sample, locale) in [
+        (samples::missing_full(), Locale::En),
+        (samples::entry_full(failed), Locale::Fr),
+    ] {
+        let mime = mail(&sample, locale).to_mime().unwrap();
+        let mime = String::from_utf8(mime).unwrap();
+        let name = format!("mime.{}", name(&sample, locale));
+        assert_snapshot(name, &mime.replace("\r\n", "\n"));
+    }
+}
+
+/// Every reason, each with the status that it comes with.
+#[test]
+fn every_reason_is_told_in_words() {
+    use vigie_domain::{BackupEntryStatus as Status, EntryReason as Reason, StageName};
+    let text = || "what it is".to_owned();
+    let stage = StageName::Compress;
+    let reasons = [
+        (Status::Failed, Reason::StageFailed { stage }),
+        (Status::Failed, Reason::StageNotReported { stage }),
+        (
+            Status::TransferIntegrityFailed,
+            Reason::TransferReportedBroken,
+        ),
+        (
+            Status::Failed,
+            Reason::SectionUnreadable {
+                field: text(),
+                problem: text(),
+            },
+        ),
+        (Status::Missing, Reason::StagedFileNotNamed),
+        (Status::Missing, Reason::StagedFileAbsent),
+        (
+            Status::Failed,
+            Reason::StagedFileNotRegular { kind: text() },
+        ),
+        (Status::TransferIntegrityFailed, Reason::StagedFileEmpty),
+        (Status::TransferIntegrityFailed, Reason::SizeDiffers),
+        (Status::TransferIntegrityFailed, Reason::StillGrowing),
+        (Status::HashMismatch, Reason::ContentDiffers),
+        (Status::Unknown, Reason::NoHashReported),
+        (Status::Failed, Reason::CannotRead { error: text() }),
+        (Status::Failed, Reason::CannotKeep { error: text() }),
+    ];
+    for locale in Locale::ALL {
+        let mut told = String::new();
+        for (status, reason) in &reasons {
+            let mut sample = samples::entry_full(*status);
+            let entry = sample.entry.as_mut().unwrap();
+            entry.reason = Some(reason.clone());
+            let text = mail(&sample, locale).text;
+            let is_about_content = |line: &&str| !line.ends_with("SHA-256") || line.contains("  ");
+            let lines: Vec<&str> = text.lines().take_while(is_about_content).collect();
+            told.extend([
+                format!("===== {reason:?} =====\n\n"),
+                lines.join("\n"),
+                "\n".to_owned(),
+            ]);
+        }
+        assert_snapshot(format!("reasons.{locale}"), &told);
+    }
+}
+
+#[test]
+fn the_text_part_fits_a_terminal() {
+    for sample in samples::all() {
+        for locale in Locale::ALL {
+            for line in mail(&sample, locale).text.lines() {
+                assert!(
+                    line.chars().count() < 78,
+                    "{} {locale}: {line}",
+                    sample.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mail_has_no_runs_of_blank_lines_and_no_spaces_at_the_ends_of_lines() {
+    for sample in samples::all() {
+        for locale in Locale::ALL {
+            let mail = mail(&sample, locale);
+            for part in [&mail.text, &mail.html] {
+                assert!(!part.contains("\n\n\n") && !part.contains(" \n"), "{part}");
+                assert!(!part.contains("{{") && !part.contains("}}"), "{part}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_html_part_stands_alone_and_stays_small() {
+    for sample in samples::all() {
+        for locale in Locale::ALL {
+            let html = mail(&sample, locale).html;
+            assert!(
+                html.len() < 100_000,
+                "{} is {} bytes",
+                sample.name,
+                html.len()
+            );
+            assert!(html.contains(&format!("<html lang=\"{locale}\">")));
+            for remote in [
+                "http:", "https:", "src=", "url(", "@import", "<script", "<link",
+            ] {
+                assert!(!html.contains(remote), "{} loads {remote}", sample.name);
+            }
+            for tag in [
+                "table", "tr", "td", "div", "p", "ol", "li", "strong", "code", "h2",
+            ] {
+                let opened = html.matches(&format!("<{tag}>")).count()
+                    + html.matches(&format!("<{tag} ")).count();
+                let closed = html.matches(&format!("</{tag}>")).count();
+                assert_eq!(opened, closed, "<{tag}> in {} {locale}", sample.name);
+            }
+        }
+    }
+}

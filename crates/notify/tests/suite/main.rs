@@ -1,0 +1,9 @@
+//! The mails from outside: as they are read, what hostile data can do to them, and how a mail server
+//! takes them.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod hostile;
+mod mails;
+#[cfg(feature = "smtp")]
+mod smtp;

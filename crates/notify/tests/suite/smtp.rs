@@ -1,0 +1,375 @@
+//! A real SMTP session over the loopback, with a server that answers as a test wants it to.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use vigie_notify::{
+    Locale, Mail, SecretString, SmtpSecurity, SmtpSettings, SmtpTransport, Transport as _,
+    TransportError, samples,
+};
+
+use crate::mails::mail;
+
+const PASSWORD: &str = "correct horse";
+
+/// How a server answers.
+#[derive(Clone)]
+struct Answers {
+    /// Whether it says anything at all.
+    greets: bool,
+    /// Whether it offers STARTTLS.
+    offers_tls: bool,
+    auth: &'static str,
+    sender: &'static str,
+    recipient: &'static str,
+    content: &'static str,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            greets: true,
+            offers_tls: true,
+            auth: "235 welcome",
+            sender: "250 ok",
+            recipient: "250 ok",
+            content: "250 queued",
+        }
+    }
+}
+
+struct Server {
+    port: u16,
+    certificate: String,
+    /// The lines that it was sent, each with whether they came encrypted.
+    lines: Arc<Mutex<Vec<(bool, String)>>>,
+}
+
+impl Server {
+    async fn start(answers: Answers) -> Self {
+        let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key);
+        let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let server = Self {
+            port: listener.local_addr().unwrap().port(),
+            certificate: certified.cert.pem(),
+            lines: Arc::default(),
+        };
+        let lines = server.lines.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (answers, acceptor, lines) = (answers.clone(), acceptor.clone(), lines.clone());
+                // A client that goes away is no failure of the server.
+                tokio::spawn(async move { serve(stream, answers, acceptor, lines).await.ok() });
+            }
+        });
+        server
+    }
+
+    fn settings(&self, security: SmtpSecurity) -> SmtpSettings {
+        SmtpSettings {
+            port: self.port,
+            timeout: Duration::from_secs(5),
+            extra_root_certificates: self.certificate.clone().into_bytes(),
+            username: Some("vigie".to_owned()),
+            password: Some(SecretString::from(PASSWORD)),
+            ..SmtpSettings::new("localhost", security)
+        }
+    }
+
+    fn lines_with(&self, start: &str) -> Vec<(bool, String)> {
+        let lines = self.lines.lock().unwrap();
+        let fits = |line: &&(bool, String)| line.1.starts_with(start);
+        lines.iter().filter(fits).cloned().collect()
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    answers: Answers,
+    acceptor: TlsAcceptor,
+    lines: Arc<Mutex<Vec<(bool, String)>>>,
+) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    if !answers.greets {
+        // Takes the connection and never says a word.
+        return std::future::pending().await;
+    }
+    stream.write_all(b"220 localhost ready\r\n").await?;
+    if talk(&mut stream, &answers, false, &lines).await? {
+        let encrypted = acceptor.accept(stream.into_inner()).await?;
+        talk(&mut BufReader::new(encrypted), &answers, true, &lines).await?;
+    }
+    Ok(())
+}
+
+/// Answers commands until the client asks for TLS (true) or leaves (false).
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    answers: &Answers,
+    is_encrypted: bool,
+    lines: &Mutex<Vec<(bool, String)>>,
+) -> io::Result<bool> {
+    let mut is_content = false;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(false);
+        }
+        let line = line.trim_end().to_owned();
+        lines.lock().unwrap().push((is_encrypted, line.clone()));
+        let extensions = if answers.offers_tls && !is_encrypted {
+            "250-localhost\r\n250-STARTTLS\r\n250 8BITMIME"
+        } else {
+            "250-localhost\r\n250-AUTH PLAIN\r\n250 8BITMIME"
+        };
+        let answer = match line.split(' ').next().unwrap_or_default() {
+            "." if is_content => {
+                is_content = false;
+                answers.content
+            }
+            _ if is_content => continue,
+            "EHLO" => extensions,
+            "STARTTLS" => "220 go ahead",
+            "AUTH" => answers.auth,
+            "MAIL" => answers.sender,
+            "RCPT" => answers.recipient,
+            "DATA" => {
+                is_content = true;
+                "354 go ahead"
+            }
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        stream.flush().await?;
+        match line.as_str() {
+            "STARTTLS" => return Ok(true),
+            "QUIT" => return Ok(false),
+            _ => {}
+        }
+    }
+}
+
+fn missing() -> Mail {
+    mail(&samples::missing_full(), Locale::Fr)
+}
+
+async fn send_to(answers: Answers) -> Result<(), TransportError> {
+    let server = Server::start(answers).await;
+    let transport = SmtpTransport::new(server.settings(SmtpSecurity::Starttls)).unwrap();
+    transport.send(&missing()).await
+}
+
+#[tokio::test]
+async fn a_mail_goes_out_encrypted_and_logged_in_over_one_connection() {
+    let server = Server::start(Answers::default()).await;
+    let transport = SmtpTransport::new(server.settings(SmtpSecurity::Starttls)).unwrap();
+    transport.send(&missing()).await.unwrap();
+    transport.send(&missing()).await.unwrap();
+    for (start, times) in [
+        ("AUTH PLAIN", 1),
+        ("MAIL FROM:<vigie@example.com>", 2),
+        ("RCPT TO:<admin@example.com>", 2),
+        ("Subject: ALERTE SAUVEGARDE - XAFRIC_2025", 2),
+        ("X-Priority: 1", 2),
+    ] {
+        let lines = server.lines_with(start);
+        assert_eq!(lines.len(), times, "{start}");
+        assert!(
+            lines.iter().all(|(is_encrypted, _)| *is_encrypted),
+            "{start}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_gets_neither_password_nor_mail() {
+    let server = Server::start(Answers {
+        offers_tls: false,
+        ..Answers::default()
+    })
+    .await;
+    let transport = SmtpTransport::new(server.settings(SmtpSecurity::Starttls)).unwrap();
+    let error = transport.send(&missing()).await.unwrap_err();
+    assert!(error.is_unreachable());
+    assert!(error.to_string().contains("start TLS with"), "{error}");
+    assert_eq!(server.lines_with("AUTH"), []);
+    assert_eq!(server.lines_with("MAIL"), []);
+
+    let said = SmtpTransport::new(server.settings(SmtpSecurity::None)).unwrap();
+    said.send(&missing()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
+    let server = Server::start(Answers::default()).await;
+    let mut settings = server.settings(SmtpSecurity::Starttls);
+    settings.extra_root_certificates.clear();
+    let error = SmtpTransport::new(settings).unwrap().send(&missing()).await;
+    assert!(error.unwrap_err().is_unreachable());
+    assert_eq!(server.lines_with("AUTH"), []);
+}
+
+#[tokio::test]
+async fn a_mute_server_holds_nobody_up() {
+    let server = Server::start(Answers {
+        greets: false,
+        ..Answers::default()
+    })
+    .await;
+    let mut settings = server.settings(SmtpSecurity::Starttls);
+    settings.timeout = Duration::from_millis(200);
+    let transport = SmtpTransport::new(settings).unwrap();
+    let start = Instant::now();
+    let error = transport.send(&missing()).await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(4));
+    assert!(error.is_unreachable());
+    assert!(
+        error.to_string().contains("no answer within 200ms"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let port = {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let settings = SmtpSettings {
+        port,
+        ..SmtpSettings::new("localhost", SmtpSecurity::None)
+    };
+    let error = SmtpTransport::new(settings)
+        .unwrap()
+        .send(&missing())
+        .await
+        .unwrap_err();
+    assert!(error.is_unreachable());
+    let text = error.to_string();
+    assert!(text.contains(&format!("localhost:{port}")), "{text}");
+    assert!(text.contains("check host, port and security"), "{text}");
+}
+
+/// What an error says of the next try.
+fn meaning(error: &TransportError) -> &'static str {
+    match error {
+        TransportError::Unreachable { .. } => "nothing gets through",
+        TransportError::Refused { .. } => "never",
+        _ => "later",
+    }
+}
+
+/// Whatever this mail is, the next one would get the same answer.
+#[tokio::test]
+async fn an_answer_to_the_sender_is_about_every_mail() {
+    for (auth, sender, words) in [
+        (
+            "535 bad credentials",
+            "250 ok",
+            "check username and password",
+        ),
+        ("235 ok", "550 not you", "check the address in `from`"),
+        ("235 ok", "451 later", "451"),
+    ] {
+        let answers = Answers {
+            auth,
+            sender,
+            ..Answers::default()
+        };
+        let error = send_to(answers).await.unwrap_err();
+        assert_eq!(meaning(&error), "nothing gets through", "{error}");
+        assert!(
+            error.to_string().contains(words),
+            "{words:?} is not in {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_recipient_is_about_this_mail_unless_it_says_otherwise() {
+    for (recipient, expected, words) in [
+        ("550 5.1.1 no such user", "never", "no such user"),
+        ("554 5.7.1 relay denied", "later", "relay denied"),
+        ("450 greylisted", "later", "greylisted"),
+        ("421 going down", "nothing gets through", "going down"),
+        ("530 log in first", "nothing gets through", "set username"),
+    ] {
+        let answers = Answers {
+            recipient,
+            ..Answers::default()
+        };
+        let error = send_to(answers).await.unwrap_err();
+        assert_eq!(meaning(&error), expected, "{error}");
+        assert!(
+            error.to_string().contains(words),
+            "{words:?} is not in {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_the_content_is_about_this_mail() {
+    for (content, expected) in [("552 too large", "never"), ("452 disk full", "later")] {
+        let answers = Answers {
+            content,
+            ..Answers::default()
+        };
+        let error = send_to(answers).await.unwrap_err();
+        assert_eq!(meaning(&error), expected, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_password_is_nowhere_to_be_read() {
+    let answers = Answers {
+        auth: "535 bad credentials",
+        ..Answers::default()
+    };
+    let server = Server::start(answers).await;
+    let settings = server.settings(SmtpSecurity::Starttls);
+    let transport = SmtpTransport::new(settings.clone()).unwrap();
+    let error = transport.send(&missing()).await.unwrap_err();
+    let texts = format!("{settings:?} {transport:?} {error:?} {error}");
+    assert!(!texts.contains(PASSWORD), "{texts}");
+}
+
+#[test]
+fn settings_that_contradict_themselves_are_refused() {
+    let settings = || SmtpSettings::new("localhost", SmtpSecurity::default());
+    let error = |settings| SmtpTransport::new(settings).unwrap_err().to_string();
+    let username = Some("vigie".to_owned());
+    assert!(
+        error(SmtpSettings {
+            username,
+            ..settings()
+        })
+        .contains("go together")
+    );
+    assert!(
+        error(SmtpSettings {
+            host: " ".to_owned(),
+            ..settings()
+        })
+        .contains("no host")
+    );
+    let extra_root_certificates =
+        b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".to_vec();
+    let broken = SmtpSettings {
+        extra_root_certificates,
+        ..settings()
+    };
+    assert!(error(broken).contains("certificates"));
+    assert_eq!(settings().port, 587);
+}
