@@ -1,0 +1,28 @@
+//! Keeps jobs, entries, events and mails in SQLite: the ports of `vigie-scanner` and `vigie-notify`,
+//! and what the program asks for beside them.
+//!
+//! Each call that writes is one transaction, durable when it returns (write-ahead log, full
+//! synchronisation). One process writes at a time; others wait for it.
+//!
+//! ```
+//! # async fn example(folder: &std::path::Path) -> Result<(), vigie_store::OpenError> {
+//! use vigie_store::SqliteStore;
+//!
+//! let store = SqliteStore::open(&folder.join("vigie.db")).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod connection;
+mod declarations;
+mod error;
+mod event_rows;
+mod job_rows;
+mod outbox;
+mod overview;
+mod scanner_store;
+
+pub use connection::{OpenError, SqliteStore};
+pub use declarations::Declared;
+pub use error::QueryError;
+pub use overview::JobOverview;

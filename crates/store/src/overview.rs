@@ -1,0 +1,84 @@
+//! What the program shows: jobs with their latest entries, and the history of a job. Reads only.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use vigie_domain::{AgentId, BackupEntry, ExpectedBackupJob};
+
+use crate::error::{Doing, Fault};
+use crate::job_rows::{job_of, json_of};
+use crate::{QueryError, SqliteStore};
+
+/// A job with the newest of its entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobOverview {
+    /// The job.
+    pub job: ExpectedBackupJob,
+    /// Its newest entry; `None` when no report has spoken of it.
+    pub latest_entry: Option<BackupEntry>,
+}
+
+impl SqliteStore {
+    /// Every job with its latest entry, by agent and database.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn jobs_with_latest_entries(&self) -> Result<Vec<JobOverview>, QueryError> {
+        let select = "SELECT jobs.*, entries.entry AS entry FROM jobs LEFT JOIN entries \
+                      ON entries.id = (SELECT max(id) FROM entries WHERE job_id = jobs.id) \
+                      ORDER BY jobs.agent_key, jobs.database";
+        let rows = sqlx::query(select).fetch_all(&self.pool).await;
+        let rows = rows.doing("look up the jobs")?;
+        let overviews: Result<Vec<_>, Fault> = rows.iter().map(overview_of).collect();
+        overviews.doing("read the jobs")
+    }
+
+    /// The jobs of a database, of one agent or of all.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn jobs_of_database(
+        &self,
+        database: &str,
+        agent: Option<&AgentId>,
+    ) -> Result<Vec<ExpectedBackupJob>, QueryError> {
+        let select = "SELECT * FROM jobs WHERE database = ?1 AND (?2 IS NULL OR agent_key = ?2) \
+                      ORDER BY agent_key";
+        let query = sqlx::query(select)
+            .bind(database)
+            .bind(agent.map(AgentId::key));
+        let rows = query.fetch_all(&self.pool).await;
+        let rows = rows.doing("look up the jobs of a database")?;
+        let jobs: Result<Vec<_>, Fault> = rows.iter().map(job_of).collect();
+        jobs.doing("read the jobs of a database")
+    }
+
+    /// The entries of a job, newest first, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn entries_of_job(
+        &self,
+        job: &ExpectedBackupJob,
+        limit: u32,
+    ) -> Result<Vec<BackupEntry>, QueryError> {
+        let select = "SELECT entry FROM entries WHERE job_id = ? ORDER BY id DESC LIMIT ?";
+        let query = sqlx::query(select).bind(job.id.0).bind(limit);
+        let rows = query.fetch_all(&self.pool).await;
+        let rows = rows.doing("look up the entries of a job")?;
+        let entries: Result<Vec<_>, Fault> = rows.iter().map(|row| json_of(row, "entry")).collect();
+        entries.doing("read the entries of a job")
+    }
+}
+
+fn overview_of(row: &SqliteRow) -> Result<JobOverview, Fault> {
+    Ok(JobOverview {
+        job: job_of(row)?,
+        latest_entry: match row.try_get::<Option<String>, _>("entry")? {
+            Some(_) => Some(json_of(row, "entry")?),
+            None => None,
+        },
+    })
+}
