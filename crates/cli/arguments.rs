@@ -1,0 +1,184 @@
+//! The command line. Knows no config and does no work.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// Watches backups: proves what arrived, and tells people what failed, was damaged, or never came.
+#[derive(Debug, Parser)]
+#[command(name = "vigie", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// The config file
+    ///
+    /// Without it the one that the variable `VIGIE_CONFIG` names, then `./vigie.toml`.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Tell more on standard error; twice for all
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Tell only errors on standard error
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Builds a deposit that covers every status, scans it and shows the mails
+    #[command(after_help = "Example: vigie demo --dir /tmp/vigie-demo")]
+    Demo(DemoArguments),
+    /// Writes a commented vigie.toml that works as it is
+    #[command(after_help = "Example: vigie init --dir /etc/vigie")]
+    Init(InitArguments),
+    /// Does one cycle: reads reports, proves files, judges deadlines, sends mails
+    #[command(after_help = "Examples:\n  vigie scan\n  vigie scan --format json\n  \
+                            vigie scan --now 2025-06-20T06:00:00Z\n\n\
+                            Exit status: 0 done (alerts are no error), 1 could not do all of its \
+                            work, 2 usage or configuration.")]
+    Scan(ScanArguments),
+    /// Does a cycle at each `scan.interval` until SIGINT or SIGTERM
+    #[command(after_help = "Example: vigie run --config /etc/vigie/vigie.toml")]
+    Run,
+    /// Shows every job with its latest backup
+    #[command(
+        after_help = "Examples:\n  vigie status --failing\n  vigie status --format json\n  \
+                            vigie status --check    one line for a monitoring system\n\n\
+                            Exit status of --check: 0 all is well, 1 a job whose backup can't be \
+                            compared, 2 a failing job, 3 the state can't be told."
+    )]
+    Status(StatusArguments),
+    /// Shows the backups of one database, newest first
+    #[command(after_help = "Example: vigie history XAFRIC_2025 --agent SDMC_DOUALA_AKWA")]
+    History(HistoryArguments),
+    /// Looks at the config
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// The folder to build the demo in; made anew when it holds an earlier demo
+    #[arg(long, value_name = "DIR", default_value = "vigie-demo")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// The folder to write vigie.toml to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ScanArguments {
+    /// The instant to scan at, instead of this moment; without an offset it is UTC
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub now: Option<Timestamp>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Show only the jobs that are not OK, without those that are not due yet
+    #[arg(long)]
+    pub failing: bool,
+    /// Answer as a monitoring plugin: one line and an exit status
+    #[arg(long, conflicts_with = "failing")]
+    pub check: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// The database, as reports name it
+    #[arg(value_name = "DATABASE")]
+    pub database: String,
+    /// The agent, when several have a database of that name
+    #[arg(long, value_name = "AGENT")]
+    pub agent: Option<String>,
+    /// At most this many backups
+    #[arg(long, value_name = "COUNT", default_value_t = 30)]
+    pub limit: u32,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Checks config, paths, templates and mail settings, and sends nothing
+    #[command(after_help = "Example: vigie config check --config /etc/vigie/vigie.toml")]
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub struct OutputArguments {
+    /// How to print the data
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs; keys are stable
+    Json,
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let naive = |text: &str| -> Option<Timestamp> {
+        let naive: DateTime = text.parse().ok()?;
+        TimeZone::UTC.to_timestamp(naive).ok()
+    };
+    text.parse()
+        .ok()
+        .or_else(|| naive(text))
+        .ok_or_else(|| "give an instant such as 2025-06-20T06:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_that_does_work_shows_an_example() {
+        fn check(command: &clap::Command) {
+            let mut below = command.get_subcommands().peekable();
+            if below.peek().is_none() {
+                let after = command.get_after_help().map(ToString::to_string);
+                assert!(after.unwrap_or_default().contains("Example"), "{command}");
+            }
+            below.for_each(check);
+        }
+        check(&Arguments::command());
+    }
+
+    #[test]
+    fn an_instant_may_leave_out_its_offset() {
+        assert_eq!(
+            instant("2025-06-20T06:00:00"),
+            instant("2025-06-20T06:00:00Z")
+        );
+        assert_eq!(
+            instant("2025-06-20T07:00:00+01:00"),
+            instant("2025-06-20 06:00:00")
+        );
+        assert!(instant("tomorrow").is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! `vigie history`: the backups of one database, newest first.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use vigie_domain::{AgentId, BackupEntry, JobStatus};
+use vigie_store::SqliteStore;
+
+use crate::arguments::{Format, HistoryArguments};
+use crate::printable::printable;
+use crate::vigie::load_config;
+
+/// A job with its entries, as `--format json` shows it. The keys are stable.
+#[derive(Debug, Serialize)]
+struct JobHistory {
+    id: i64,
+    agent: String,
+    database: String,
+    status: JobStatus,
+    entries: Vec<BackupEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct History {
+    jobs: Vec<JobHistory>,
+}
+
+pub async fn run(config: Option<&Path>, arguments: &HistoryArguments) -> anyhow::Result<ExitCode> {
+    let config = load_config(config)?;
+    let store = SqliteStore::open(&config.database.path).await?;
+    let agent = arguments.agent.as_deref().map(AgentId::new);
+    let agent = agent.transpose().context("--agent")?;
+    let database = &arguments.database;
+    let jobs = store.jobs_of_database(database, agent.as_ref()).await?;
+    if jobs.is_empty() {
+        let whose = agent.map_or(String::new(), |agent| format!(" of agent {agent}"));
+        bail!("no job is known for the database {database}{whose}; `vigie status` lists all jobs");
+    }
+    let mut history = History { jobs: Vec::new() };
+    for job in jobs {
+        history.jobs.push(JobHistory {
+            id: job.id.0,
+            entries: store.entries_of_job(&job, arguments.limit).await?,
+            agent: job.agent.to_string(),
+            database: job.database,
+            status: job.current_status,
+        });
+    }
+    let mut out = io::stdout().lock();
+    match arguments.output.format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &history)?;
+            writeln!(out)?;
+        }
+        Format::Text => history
+            .jobs
+            .iter()
+            .try_for_each(|job| print(&mut out, job))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(out: &mut dyn Write, job: &JobHistory) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}  {}  {}",
+        printable(&job.agent),
+        printable(&job.database),
+        job.status
+    )?;
+    if job.entries.is_empty() {
+        writeln!(out, "  no report has spoken of it")?;
+    }
+    for entry in &job.entries {
+        let ended_at = entry.operation_ended_at.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let size = entry
+            .actual_size
+            .map_or("-".to_owned(), |size| format!("{size} bytes"));
+        write!(out, "  {ended_at}  {:25}  {size:>20}", entry.status)?;
+        if entry.unchanged {
+            write!(out, "  unchanged")?;
+        }
+        if let Some(reason) = &entry.reason {
+            write!(out, "  {}", printable(&reason.to_string()))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The commands, a module each.
+
+pub mod config_check;
+pub mod demo;
+pub mod history;
+pub mod init;
+pub mod run;
+pub mod scan;
+pub mod status;

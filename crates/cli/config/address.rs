@@ -1,0 +1,118 @@
+//! Mail addresses by their shape, so that a wrong one is known by its line. Whether they can be
+//! mailed to is for the mail crate to say.
+
+use super::problem::Complaint;
+use super::raw::OneOrSeveral;
+use super::reading::Reading;
+
+/// A bare address: `admin@example.com`.
+pub fn bare(text: &str) -> Result<String, Complaint> {
+    let text = text.trim();
+    if is_address(text) {
+        return Ok(text.to_owned());
+    }
+    let remedy = if text.contains([',', ';']) {
+        "write several addresses as an array: [\"a@example.com\", \"b@example.com\"]"
+    } else {
+        "write one such as \"admin@example.com\""
+    };
+    Err(Complaint::new(
+        format!("is {text:?}, which is no mail address"),
+        remedy,
+    ))
+}
+
+/// An address that may have a name before it: `Vigie <vigie@example.com>`.
+pub fn with_name(text: &str) -> Result<String, Complaint> {
+    let text = text.trim();
+    let (name, address) = match text.strip_suffix('>').and_then(|text| text.split_once('<')) {
+        Some((name, address)) => (name, address),
+        None => ("", text),
+    };
+    if is_address(address) && !name.contains(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(Complaint::new(
+        format!("is {text:?}, which is no mail address"),
+        "write one such as \"vigie@example.com\" or \"Vigie <vigie@example.com>\"",
+    ))
+}
+
+/// The addresses of a key that takes one or several; somebody named twice is told once.
+pub fn list(key: &str, given: Option<OneOrSeveral>, reading: &mut Reading) -> Vec<String> {
+    let mut addresses = Vec::new();
+    let mut take = |key: &str, text: &str| {
+        let address = reading.accept(key, bare(text));
+        addresses.extend(address.filter(|address| !addresses.contains(address)));
+    };
+    match given {
+        None => (),
+        Some(OneOrSeveral::One(text)) => take(key, &text),
+        Some(OneOrSeveral::Several(texts)) => {
+            for (index, text) in texts.iter().enumerate() {
+                take(&format!("{key}[{}]", index + 1), text);
+            }
+        }
+    }
+    addresses
+}
+
+fn is_address(text: &str) -> bool {
+    let is_strange = |character: char| {
+        character.is_whitespace()
+            || character.is_control()
+            || matches!(character, '@' | '<' | '>' | ',' | ';')
+    };
+    text.split_once('@').is_some_and(|(user, domain)| {
+        [user, domain]
+            .iter()
+            .all(|part| !part.is_empty() && !part.contains(is_strange))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_at_sign_and_no_gap() {
+        assert_eq!(bare(" ops@example.com "), Ok("ops@example.com".to_owned()));
+        assert!(bare("vigie@localhost").is_ok());
+        for text in [
+            "",
+            "ops",
+            "@example.com",
+            "ops@",
+            "a@b@c",
+            "o ps@example.com",
+            "ops@example.com\nBcc: spy@example.com",
+            "Ops <ops@example.com>",
+        ] {
+            assert!(bare(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn several_addresses_in_one_string_are_told_to_be_an_array() {
+        let complaint = bare("a@example.com, b@example.com").unwrap_err();
+        assert!(
+            complaint
+                .remedy
+                .starts_with("write several addresses as an array")
+        );
+    }
+
+    #[test]
+    fn a_sender_may_have_a_name() {
+        for text in [
+            "vigie@example.com",
+            "Vigie <vigie@example.com>",
+            "\"Vigie, Douala\" <vigie@example.com>",
+        ] {
+            assert_eq!(with_name(text).as_deref(), Ok(text));
+        }
+        for text in ["Vigie", "Vigie <>", "Vigie <a@b", "Vi\ngie <a@example.com>"] {
+            assert!(with_name(text).is_err(), "{text:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `[mail]`: in which words, from whom and to whom mails go, and which way.
+
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::raw::RawMail;
+use super::reading::Reading;
+use super::{address, choice, time_zone};
+
+const DIRECTORY: &str = "mails";
+const FROM: &str = "vigie@localhost";
+const LOCALES: [(&str, &str); 2] = [("en", "en"), ("fr", "fr")];
+const TRANSPORTS: [(&str, MailTransport); 2] =
+    [("file", MailTransport::File), ("smtp", MailTransport::Smtp)];
+
+/// Which way mails go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTransport {
+    /// As `.eml` files into a folder.
+    File,
+    /// To a mail server.
+    Smtp,
+}
+
+/// In which words, from whom and to whom mails go, and which way.
+#[derive(Debug, Clone)]
+pub struct MailConfig {
+    /// Which way mails go.
+    pub transport: MailTransport,
+    /// The folder that mails go to as files.
+    pub directory: PathBuf,
+    /// The language of mails: `en` or `fr`.
+    pub locale: String,
+    /// What times in mails are told in.
+    pub time_zone: TimeZone,
+    /// The sender, with or without a name.
+    pub from: String,
+    /// Who is told of jobs without recipients of their own.
+    pub admin_email_recipient: Vec<String>,
+}
+
+/// `agents_time_zone` is that of the deposit.
+pub fn read(raw: RawMail, agents_time_zone: &TimeZone, reading: &mut Reading) -> MailConfig {
+    let transport = raw.transport.as_deref();
+    let locale = raw.locale.as_deref();
+    let zone = raw.timezone.as_deref();
+    let directory = "mail.directory";
+    MailConfig {
+        transport: reading
+            .parse("mail.transport", transport, |word| {
+                choice::one_of(word, &TRANSPORTS)
+            })
+            .unwrap_or(MailTransport::File),
+        directory: reading
+            .path(directory, raw.directory.as_deref())
+            .unwrap_or_else(|| reading.absolute(directory, Path::new(DIRECTORY))),
+        locale: reading
+            .parse("mail.locale", locale, |word| choice::one_of(word, &LOCALES))
+            .unwrap_or("en")
+            .to_owned(),
+        time_zone: reading
+            .parse("mail.timezone", zone, time_zone::parse)
+            .unwrap_or_else(|| agents_time_zone.clone()),
+        from: reading
+            .parse("mail.from", raw.from.as_deref(), address::with_name)
+            .unwrap_or_else(|| FROM.to_owned()),
+        admin_email_recipient: address::list(
+            "mail.admin_email_recipient",
+            raw.admin_email_recipient,
+            reading,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{config, config_with, problems, problems_with};
+
+    #[test]
+    fn mails_go_to_a_folder_in_english_unless_told_otherwise() {
+        let mail = config("").mail;
+        assert_eq!(mail.transport, MailTransport::File);
+        assert_eq!(mail.directory, Path::new("/srv/vigie/mails"));
+        assert_eq!(mail.locale, "en");
+        assert_eq!(mail.time_zone, TimeZone::UTC);
+        assert_eq!(mail.from, "vigie@localhost");
+        assert!(mail.admin_email_recipient.is_empty());
+    }
+
+    #[test]
+    fn each_value_can_be_given() {
+        let mail = config(
+            "
+[mail]
+transport = 'smtp'
+directory = 'outbox'
+locale = 'fr'
+timezone = 'Europe/Paris'
+from = 'Vigie <vigie@example.com>'
+admin_email_recipient = 'admin@example.com'
+[smtp]
+host = 'mail.example.com'
+",
+        )
+        .mail;
+        assert_eq!(mail.transport, MailTransport::Smtp);
+        assert_eq!(mail.directory, Path::new("/srv/vigie/outbox"));
+        assert_eq!(mail.locale, "fr");
+        assert_eq!(mail.time_zone.iana_name(), Some("Europe/Paris"));
+        assert_eq!(mail.from, "Vigie <vigie@example.com>");
+        assert_eq!(mail.admin_email_recipient, ["admin@example.com"]);
+    }
+
+    #[test]
+    fn times_in_mails_are_those_of_the_agents_unless_told_otherwise() {
+        let mail = config("deposit.timezone = 'Africa/Douala'").mail;
+        assert_eq!(mail.time_zone.iana_name(), Some("Africa/Douala"));
+    }
+
+    #[test]
+    fn variables_override_the_sender_and_the_recipients() {
+        let variables = [
+            ("EMAIL_SENDER", "other@example.com"),
+            ("ADMIN_EMAIL_RECIPIENT", "a@example.com, b@example.com,"),
+            ("EMAIL_HOST", "mail.example.com"),
+        ];
+        let text = "[mail]\nfrom = 'vigie@example.com'\nadmin_email_recipient = 'c@example.com'";
+        let mail = config_with(text, &variables).mail;
+        assert_eq!(mail.from, "other@example.com");
+        let recipients = ["a@example.com", "b@example.com"];
+        assert_eq!(mail.admin_email_recipient, recipients);
+        assert_eq!(mail.transport, MailTransport::File);
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_to_write() {
+        let cases = [
+            (
+                "transport = 'mail'",
+                "transport is \"mail\"; write \"file\" or \"smtp\"",
+            ),
+            ("locale = 'de'", "locale is \"de\"; write \"en\" or \"fr\""),
+            (
+                "from = 'Vigie'",
+                "from is \"Vigie\", which is no mail address; write one such as \
+                 \"vigie@example.com\" or \"Vigie <vigie@example.com>\"",
+            ),
+            (
+                "admin_email_recipient = 'a@example.com,b@example.com'",
+                "admin_email_recipient is \"a@example.com,b@example.com\", which is no mail \
+                 address; write several addresses as an array: [\"a@example.com\", \
+                 \"b@example.com\"]",
+            ),
+        ];
+        for (line, problem) in cases {
+            let problem = format!("vigie.toml:2: mail.{problem}");
+            assert_eq!(problems(&format!("mail.{line}")), [problem]);
+        }
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_as_such() {
+        let variables = [
+            ("EMAIL_SENDER", "nobody"),
+            ("ADMIN_EMAIL_RECIPIENT", "a@b,c"),
+        ];
+        assert_eq!(
+            problems_with("", &variables),
+            [
+                "environment: EMAIL_SENDER (mail.from) is \"nobody\", which is no mail address; \
+                 write one such as \"vigie@example.com\" or \"Vigie <vigie@example.com>\"",
+                "environment: ADMIN_EMAIL_RECIPIENT (mail.admin_email_recipient[2]) is \"c\", \
+                 which is no mail address; write one such as \"admin@example.com\"",
+            ]
+        );
+        assert_eq!(
+            problems_with("", &[("ADMIN_EMAIL_RECIPIENT", " , ")]),
+            [
+                "environment: ADMIN_EMAIL_RECIPIENT (mail.admin_email_recipient) names nobody; \
+                 write one address or several with commas between them, or unset the variable"
+            ]
+        );
+    }
+}

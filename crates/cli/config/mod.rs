@@ -1,0 +1,174 @@
+//! The config of the program: vigie.toml and the variables that override it, checked and typed.
+//!
+//! [`locate`] finds the file, [`Config::load`] reads it and tells everything that is wrong with it
+//! at once, [`check_paths`] looks whether its paths are there. Nothing here asks the process for
+//! anything: what it may know comes in as an [`Environment`]. It knows no scanner, store or mail.
+
+mod address;
+mod byte_size;
+mod choice;
+mod database;
+mod deposit;
+mod document;
+mod duration;
+mod environment;
+mod job;
+mod known_key;
+mod location;
+mod mail;
+mod nearest;
+mod password;
+mod path_check;
+mod places;
+mod problem;
+mod raw;
+mod reading;
+mod schedule;
+mod smtp;
+mod time_zone;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use vigie_domain::{JobDeclaration, Schedule};
+
+pub use database::DatabaseConfig;
+pub use deposit::DepositConfig;
+pub use environment::Environment;
+pub use location::{NoConfigFile, locate};
+pub use mail::{MailConfig, MailTransport};
+pub use path_check::check_paths;
+pub use problem::{Complaint, ConfigErrors, Problem};
+pub use smtp::{SmtpConfig, SmtpSecurity};
+
+use places::Places;
+use raw::{RawConfig, RawScan};
+use reading::Reading;
+
+/// The commented vigie.toml that works as it is.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
+const SCAN_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Everything that an operator decides, with the defaults filled in and all paths absolute.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The config file.
+    pub path: PathBuf,
+    /// Where agents drop things, and how their reports are taken.
+    pub deposit: DepositConfig,
+    /// Where Vigie keeps what it knows.
+    pub database: DatabaseConfig,
+    /// How often the deposit is scanned.
+    pub scan: ScanConfig,
+    /// When backups are expected of which nothing else is said.
+    pub schedule: Schedule,
+    /// In which words, from whom and to whom mails go, and which way.
+    pub mail: MailConfig,
+    /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
+    pub smtp: Option<SmtpConfig>,
+    /// The backups that are expected by name.
+    pub jobs: Vec<JobDeclaration>,
+    places: Places,
+}
+
+/// How often the deposit is scanned.
+#[derive(Debug, Clone)]
+pub struct ScanConfig {
+    /// The time between the starts of two cycles.
+    pub interval: Duration,
+}
+
+impl Config {
+    /// Reads the file at `path`, which may be relative to the current folder.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read, or anything in it or in a variable is wrong.
+    pub fn load(path: &Path, environment: &Environment) -> Result<Self, ConfigErrors> {
+        let unreadable = |what: String, remedy: &str| {
+            ConfigErrors::from(Problem::of_file(path, Complaint::new(what, remedy)))
+        };
+        let bytes = fs::read(environment.current_folder().join(path)).map_err(|error| {
+            let remedy = "name a file that the one who runs Vigie can read";
+            unreadable(format!("can't be read: {error}"), remedy)
+        })?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::from_toml(&text, path, environment),
+            Err(error) => {
+                let offset = error.utf8_error().valid_up_to();
+                let before = String::from_utf8_lossy(&error.as_bytes()[..offset]).into_owned();
+                let (line, column) = document::line_and_column(&before, offset);
+                let what = format!("is no UTF-8 text: see line {line}, column {column}");
+                Err(unreadable(what, "save it as UTF-8"))
+            }
+        }
+    }
+
+    /// Reads `text` as if it were the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When anything in it or in a variable is wrong.
+    pub fn from_toml(
+        text: &str,
+        path: &Path,
+        environment: &Environment,
+    ) -> Result<Self, ConfigErrors> {
+        let mut table = document::parse(text, path)?;
+        let places = Places::new(path, document::lines(&table, text));
+        let absolute_path = environment.current_folder().join(path);
+        let folder = absolute_path.parent().unwrap_or(&absolute_path);
+        let mut reading = Reading::new(places, folder, environment.current_folder());
+        known_key::remove_unknown(&mut table, &mut reading);
+        let mut raw = document::take_values(table, &mut reading);
+        environment::override_file(environment, &mut raw, &mut reading);
+        Self::from_raw(raw, absolute_path.clone(), reading)
+    }
+
+    fn from_raw(raw: RawConfig, path: PathBuf, mut reading: Reading) -> Result<Self, ConfigErrors> {
+        let deposit = deposit::read(&raw.deposit, &mut reading);
+        let database = database::read(&raw.database, &mut reading);
+        let scan = read_scan(&raw.scan, &mut reading);
+        let (schedule, jobs) = job::read(&raw.schedule, raw.jobs, &mut reading);
+        let mail = mail::read(raw.mail, &deposit.time_zone, &mut reading);
+        let smtp = smtp::read(
+            raw.smtp,
+            mail.transport == MailTransport::Smtp,
+            &mut reading,
+        );
+        match schedule {
+            Some(schedule) if reading.problems.is_empty() => Ok(Self {
+                path,
+                deposit,
+                database,
+                scan,
+                schedule,
+                mail,
+                smtp,
+                jobs,
+                places: reading.places,
+            }),
+            _ => Err(ConfigErrors::new(reading.problems)),
+        }
+    }
+
+    /// What others find wrong with the value of `key` (`mail.from`, `jobs[2].recipients`), told
+    /// with its line.
+    pub fn problem(&self, key: &str, complaint: Complaint) -> Problem {
+        self.places.problem(key, complaint)
+    }
+}
+
+fn read_scan(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
+    let interval = raw.interval.as_deref();
+    ScanConfig {
+        interval: reading
+            .parse("scan.interval", interval, duration::positive)
+            .unwrap_or(SCAN_INTERVAL),
+    }
+}

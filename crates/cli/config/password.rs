@@ -1,0 +1,121 @@
+//! The one secret of a config, and how it is kept out of sight: no error and no `Debug` shows it.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+/// Where the password comes from.
+#[derive(Debug, Clone)]
+pub enum PasswordSource {
+    /// It was given itself, in the file or by an environment variable.
+    Given(SecretString),
+    /// It is what this file holds.
+    File(PathBuf),
+}
+
+/// Why there is no password in a file.
+#[derive(Debug, Error)]
+pub enum PasswordError {
+    /// The file can't be read.
+    #[error("the password file {} can't be read: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The file holds nothing but line ends.
+    #[error("the password file {} is empty", .0.display())]
+    Empty(PathBuf),
+}
+
+impl PasswordSource {
+    /// The password. A file is read anew each time, so that a changed password takes effect
+    /// without a restart; the line end that editors add is no part of it.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read, is no UTF-8 or is empty.
+    pub fn read(&self) -> Result<SecretString, PasswordError> {
+        let path = match self {
+            Self::Given(password) => return Ok(password.clone()),
+            Self::File(path) => path,
+        };
+        let text = fs::read_to_string(path).map_err(|error| PasswordError::Unreadable {
+            path: path.clone(),
+            error,
+        })?;
+        let password = text.trim_end_matches(['\r', '\n']);
+        if password.is_empty() {
+            return Err(PasswordError::Empty(path.clone()));
+        }
+        Ok(SecretString::from(password))
+    }
+
+    /// The key that says where the password comes from.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Given(_) => "smtp.password",
+            Self::File(_) => "smtp.password_file",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::config::tests::{config, read};
+
+    #[test]
+    fn a_password_file_gives_its_content_without_the_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        for end in ["", "\n", "\r\n"] {
+            fs::write(&path, format!(" hunter2 {end}")).unwrap();
+            let password = PasswordSource::File(path.clone()).read().unwrap();
+            assert_eq!(password.expose_secret(), " hunter2 ");
+        }
+    }
+
+    #[test]
+    fn a_password_file_without_a_password_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        let text = || {
+            let source = PasswordSource::File(path.clone());
+            source.read().unwrap_err().to_string()
+        };
+        let shown = path.display();
+        assert!(text().starts_with(&format!("the password file {shown} can't be read: No such")));
+        fs::write(&path, "\n").unwrap();
+        assert_eq!(text(), format!("the password file {shown} is empty"));
+    }
+
+    #[test]
+    fn no_debug_and_no_problem_shows_a_password() {
+        let login = "[smtp]\nhost = 'h'\nusername = 'u'\npassword = 'hunter2'\n";
+        assert!(!format!("{:?}", config(login)).contains("hunter2"));
+        let wrong = [
+            format!("{login}security = 'none'\nprot = 2\n"),
+            "[smtp]\npasswrod = 'hunter2'\n".to_owned(),
+            "[smtp]\npassword = ['hunter2']\n".to_owned(),
+            "[smtp]\npassword = 'hunter2\n".to_owned(),
+            "[smtp]\npassword = hunter2\n".to_owned(),
+            "[smtp]\npassword = '''\nhunter2\n".to_owned(),
+            "[smtp]\npassword = \"\"\"\nhunter2\\q\"\"\"\n".to_owned(),
+            "[smtp]\npas=sword = 'hunter2'\n".to_owned(),
+            "smtp = { user = 'u' pwd = 'hunter2' }\n".to_owned(),
+            "[smtp]\nhost = 'smtp://u:hunter2@h'\n".to_owned(),
+        ];
+        for text in wrong {
+            let errors = read(&text, &[]).unwrap_err();
+            assert!(!errors.to_string().contains("hunter2"), "{errors}");
+            assert!(!format!("{errors:?}").contains("hunter2"), "{errors:?}");
+        }
+    }
+}

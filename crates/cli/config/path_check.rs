@@ -1,0 +1,300 @@
+//! Whether the paths of a config are what they should be, as `vigie config check` asks. It looks
+//! at the file system and changes nothing there.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::problem::{Complaint, Problem};
+use super::{Config, MailTransport};
+
+/// Every path that would be in the way of a scan or a mail.
+pub fn check_paths(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut check = |key: &str, complaint: Option<Complaint>| {
+        problems.extend(complaint.map(|complaint| config.problem(key, complaint)));
+    };
+    check("deposit.root", of_root(&config.deposit.root));
+    let root = resolved(&config.deposit.root);
+    if let Some(validated) = &config.deposit.validated {
+        check("deposit.validated", of_validated(validated, &root));
+    }
+    check("database.url", of_database(&config.database.path));
+    if config.mail.transport == MailTransport::File {
+        check("mail.directory", of_mails(&config.mail.directory, &root));
+    }
+    if let Some(smtp) = &config.smtp {
+        if let Some(login) = &smtp.login {
+            let complaint = login.password.read().err().map(|error| {
+                Complaint::new(
+                    format!("is of no use: {error}"),
+                    "write the password into that file, readable by the one who runs Vigie",
+                )
+            });
+            check(login.password.key(), complaint);
+        }
+        if let Some(file) = &smtp.ca_file {
+            check("smtp.ca_file", of_certificates(file));
+        }
+    }
+    problems
+}
+
+fn of_root(root: &Path) -> Option<Complaint> {
+    let shown = root.display();
+    if !root.exists() {
+        let what = format!("names {shown}, which does not exist");
+        return Some(Complaint::new(what, "make this folder, or name another"));
+    }
+    if !root.is_dir() {
+        let what = format!("names {shown}, which is no folder");
+        return Some(Complaint::new(
+            what,
+            "name the folder of the agents' folders",
+        ));
+    }
+    let error = fs::read_dir(root).err()?;
+    Some(Complaint::new(
+        format!("names {shown}, which can't be read: {error}"),
+        "let the one who runs Vigie read it",
+    ))
+}
+
+fn of_validated(validated: &Path, root: &Path) -> Option<Complaint> {
+    if let Some(complaint) = of_file_in_place_of_folder(validated) {
+        return Some(complaint);
+    }
+    let remedy = "name a folder beside the deposit";
+    let resolved = resolved(validated);
+    let shown = validated.display();
+    if resolved.starts_with(root) {
+        let what = format!("names {shown}, which is in the deposit and would be scanned");
+        return Some(Complaint::new(what, remedy));
+    }
+    root.starts_with(&resolved).then(|| {
+        let what = format!("names {shown}, which the deposit is in and would be written over");
+        Complaint::new(what, remedy)
+    })
+}
+
+fn of_mails(directory: &Path, root: &Path) -> Option<Complaint> {
+    of_file_in_place_of_folder(directory).or_else(|| {
+        resolved(directory).starts_with(root).then(|| {
+            let shown = directory.display();
+            let what = format!("names {shown}, which is in the deposit and would be scanned");
+            Complaint::new(what, "name a folder beside the deposit")
+        })
+    })
+}
+
+fn of_database(file: &Path) -> Option<Complaint> {
+    if file.is_dir() {
+        let what = format!("names {}, which is a folder", file.display());
+        return Some(Complaint::new(what, "name a file in it"));
+    }
+    let folder = file.parent()?;
+    (!folder.is_dir()).then(|| {
+        let what = format!("names a file in {}, which is no folder", folder.display());
+        Complaint::new(what, "make this folder, or name another")
+    })
+}
+
+fn of_file_in_place_of_folder(folder: &Path) -> Option<Complaint> {
+    (folder.exists() && !folder.is_dir()).then(|| {
+        let what = format!("names {}, which is no folder", folder.display());
+        Complaint::new(what, "name a folder, which may be missing yet")
+    })
+}
+
+fn of_certificates(file: &Path) -> Option<Complaint> {
+    let shown = file.display();
+    match fs::read(file) {
+        Err(error) => Some(Complaint::new(
+            format!("names {shown}, which can't be read: {error}"),
+            "name a PEM file that the one who runs Vigie can read",
+        )),
+        Ok(content) if !holds_certificate(&content) => Some(Complaint::new(
+            format!("names {shown}, which holds no certificate"),
+            "name a PEM file with -----BEGIN CERTIFICATE----- in it",
+        )),
+        Ok(_) => None,
+    }
+}
+
+fn holds_certificate(content: &[u8]) -> bool {
+    let mark = b"-----BEGIN CERTIFICATE-----";
+    content.windows(mark.len()).any(|window| window == mark)
+}
+
+/// Where an absolute path leads after all links, even when its last parts do not exist yet.
+fn resolved(path: &Path) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for component in path.components() {
+        if component == Component::ParentDir {
+            resolved.pop();
+        } else {
+            resolved.push(component);
+        }
+        if let Ok(found) = resolved.canonicalize() {
+            resolved = found;
+        }
+    }
+    resolved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    /// The problems with the paths of `text` in `folder`, which is written as `.` in them.
+    fn problems(folder: &Path, text: &str) -> Vec<String> {
+        let environment = Environment::new(|_| None, folder);
+        let config = Config::from_toml(text, Path::new("vigie.toml"), &environment).unwrap();
+        let shown = folder.display().to_string();
+        check_paths(&config)
+            .iter()
+            .map(|problem| problem.to_string().replace(&shown, "."))
+            .collect()
+    }
+
+    fn folder_with_deposit() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("deposit")).unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        folder
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_folders_that_are_only_not_there_yet() {
+        let folder = folder_with_deposit();
+        let text = "[deposit]\nroot = 'deposit'\nvalidated = 'a/b'\n[mail]\ndirectory = 'c/d'\n";
+        assert_eq!(problems(folder.path(), text), [""; 0]);
+    }
+
+    #[test]
+    fn a_root_has_to_be_a_folder() {
+        let folder = folder_with_deposit();
+        let of_root = |root: &str| problems(folder.path(), &format!("deposit.root = '{root}'"));
+        assert_eq!(
+            of_root("absent"),
+            [
+                "vigie.toml:1: deposit.root names ./absent, which does not exist; make this \
+                 folder, or name another"
+            ]
+        );
+        assert_eq!(
+            of_root("file"),
+            [
+                "vigie.toml:1: deposit.root names ./file, which is no folder; name the folder of \
+                 the agents' folders"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_deposit_and_what_vigie_writes_lie_apart() {
+        let folder = folder_with_deposit();
+        std::os::unix::fs::symlink("deposit", folder.path().join("link")).unwrap();
+        let of_validated = |validated: &str| {
+            let text = format!("[deposit]\nroot = 'deposit'\nvalidated = '{validated}'");
+            problems(folder.path(), &text)
+        };
+        for validated in [
+            "deposit",
+            "deposit/good",
+            "link/good/x",
+            "absent/../deposit/x",
+        ] {
+            assert_eq!(
+                of_validated(validated),
+                [format!(
+                    "vigie.toml:3: deposit.validated names ./{validated}, which is in the deposit \
+                     and would be scanned; name a folder beside the deposit"
+                )]
+            );
+        }
+        assert_eq!(
+            of_validated("."),
+            [
+                "vigie.toml:3: deposit.validated names ., which the deposit is in and would be \
+                 written over; name a folder beside the deposit"
+            ]
+        );
+        assert_eq!(of_validated("deposit-validated"), [""; 0]);
+        assert_eq!(
+            problems(
+                folder.path(),
+                "deposit.root = 'deposit'\nmail.directory = 'deposit/mails'"
+            ),
+            [
+                "vigie.toml:2: mail.directory names ./deposit/mails, which is in the deposit and \
+                 would be scanned; name a folder beside the deposit"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_in_place_of_a_folder_and_a_missing_folder_are_told() {
+        let folder = folder_with_deposit();
+        let text = "
+[deposit]
+root = 'deposit'
+validated = 'file'
+[database]
+url = 'sqlite://absent/vigie.db'
+[mail]
+directory = 'file'
+";
+        assert_eq!(
+            problems(folder.path(), text),
+            [
+                "vigie.toml:4: deposit.validated names ./file, which is no folder; name a folder, \
+                 which may be missing yet",
+                "vigie.toml:6: database.url names a file in ./absent, which is no folder; make \
+                 this folder, or name another",
+                "vigie.toml:8: mail.directory names ./file, which is no folder; name a folder, \
+                 which may be missing yet",
+            ]
+        );
+        assert_eq!(
+            problems(
+                folder.path(),
+                "deposit.root = 'deposit'\ndatabase.url = 'sqlite://deposit'"
+            ),
+            ["vigie.toml:2: database.url names ./deposit, which is a folder; name a file in it"]
+        );
+    }
+
+    #[test]
+    fn files_for_the_mail_server_have_to_be_readable_and_hold_what_they_should() {
+        let folder = folder_with_deposit();
+        let of_server = |file: &str| {
+            let text = format!(
+                "deposit.root = 'deposit'\n[smtp]\nhost = 'h'\nusername = 'u'\npassword_file = \
+                 '{file}'\nca_file = '{file}'"
+            );
+            problems(folder.path(), &text)
+        };
+        assert_eq!(
+            of_server("absent"),
+            [
+                "vigie.toml:5: smtp.password_file is of no use: the password file ./absent can't \
+                 be read: No such file or directory (os error 2); write the password into that \
+                 file, readable by the one who runs Vigie",
+                "vigie.toml:6: smtp.ca_file names ./absent, which can't be read: No such file or \
+                 directory (os error 2); name a PEM file that the one who runs Vigie can read",
+            ]
+        );
+        assert_eq!(
+            of_server("file"),
+            [
+                "vigie.toml:5: smtp.password_file is of no use: the password file ./file is \
+                 empty; write the password into that file, readable by the one who runs Vigie",
+                "vigie.toml:6: smtp.ca_file names ./file, which holds no certificate; name a PEM \
+                 file with -----BEGIN CERTIFICATE----- in it",
+            ]
+        );
+        fs::write(folder.path().join("file"), "-----BEGIN CERTIFICATE-----\n").unwrap();
+        assert_eq!(of_server("file"), [""; 0]);
+    }
+}

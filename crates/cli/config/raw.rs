@@ -1,0 +1,124 @@
+//! What vigie.toml says, key by key, as it says it. Knows no default and no meaning.
+//!
+//! These types are also the list of known keys. They have no `Debug`, as one of them holds a
+//! password in plain text.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawConfig {
+    pub deposit: RawDeposit,
+    pub database: RawDatabase,
+    pub scan: RawScan,
+    pub schedule: RawSchedule,
+    pub mail: RawMail,
+    pub smtp: RawSmtp,
+    pub jobs: Vec<RawJob>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawDeposit {
+    pub root: Option<String>,
+    pub validated: Option<String>,
+    pub auto_register: Option<bool>,
+    pub report_max_age: Option<String>,
+    pub report_max_size: Option<RawByteSize>,
+    pub timezone: Option<String>,
+    pub settle: Option<String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawDatabase {
+    pub url: Option<String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawScan {
+    pub interval: Option<String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawSchedule {
+    pub every: Option<String>,
+    pub cron: Option<String>,
+    pub timezone: Option<String>,
+    pub grace: Option<String>,
+    pub early: Option<String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawMail {
+    pub transport: Option<String>,
+    pub directory: Option<String>,
+    pub locale: Option<String>,
+    pub timezone: Option<String>,
+    pub from: Option<String>,
+    pub admin_email_recipient: Option<OneOrSeveral>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawSmtp {
+    pub host: Option<String>,
+    pub port: Option<i64>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    pub password_file: Option<String>,
+    pub security: Option<String>,
+    pub timeout: Option<String>,
+    pub ca_file: Option<String>,
+}
+
+/// The keys of a schedule stand here once more: flattened, they would lose their lines.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawJob {
+    pub agent: Option<String>,
+    pub database: Option<String>,
+    pub year: Option<i64>,
+    pub company: Option<String>,
+    pub city: Option<String>,
+    pub neighborhood: Option<String>,
+    pub every: Option<String>,
+    pub cron: Option<String>,
+    pub timezone: Option<String>,
+    pub grace: Option<String>,
+    pub early: Option<String>,
+    pub recipients: Option<OneOrSeveral>,
+    pub active: Option<bool>,
+}
+
+impl RawJob {
+    pub fn take_schedule(&mut self) -> RawSchedule {
+        RawSchedule {
+            every: self.every.take(),
+            cron: self.cron.take(),
+            timezone: self.timezone.take(),
+            grace: self.grace.take(),
+            early: self.early.take(),
+        }
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(
+    untagged,
+    expecting = "a number of bytes, or a string such as \"4MiB\""
+)]
+pub enum RawByteSize {
+    Bytes(i64),
+    Written(String),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, expecting = "a string or an array of strings")]
+pub enum OneOrSeveral {
+    One(String),
+    Several(Vec<String>),
+}

@@ -1,0 +1,402 @@
+//! `[smtp]`: the mail server, and how to log in there.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::password::PasswordSource;
+use super::problem::Complaint;
+use super::raw::RawSmtp;
+use super::reading::{self, Reading};
+use super::{choice, duration};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const SECURITIES: [(&str, SmtpSecurity); 3] = [
+    ("starttls", SmtpSecurity::StartTls),
+    ("tls", SmtpSecurity::Tls),
+    ("none", SmtpSecurity::None),
+];
+
+/// How the connection to the mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// It starts in the clear and must turn to TLS before anything else.
+    StartTls,
+    /// From the first byte on.
+    Tls,
+    /// Not at all.
+    None,
+}
+
+impl SmtpSecurity {
+    fn default_port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Tls => 465,
+            Self::None => 25,
+        }
+    }
+}
+
+/// The mail server, and how to log in there.
+#[derive(Debug, Clone)]
+pub struct SmtpConfig {
+    /// A name or an IP address.
+    pub host: String,
+    /// The port that the server listens on.
+    pub port: u16,
+    /// How to log in; `None` when the server asks for nothing.
+    pub login: Option<SmtpLogin>,
+    /// How the connection is encrypted.
+    pub security: SmtpSecurity,
+    /// How long an answer is waited for.
+    pub timeout: Duration,
+    /// A PEM file of certificate authorities to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How to log in at the mail server.
+#[derive(Debug, Clone)]
+pub struct SmtpLogin {
+    /// The name to log in with.
+    pub username: String,
+    /// Where the password comes from.
+    pub password: PasswordSource,
+}
+
+/// The mail server; `None` when no host is given, which is a problem when mails go there.
+pub fn read(raw: RawSmtp, is_required: bool, reading: &mut Reading) -> Option<SmtpConfig> {
+    if is_required && raw.host.is_none() && !reading.has_problem_with("smtp.host") {
+        let what = "is not set, and mail.transport is \"smtp\"";
+        let remedy = "name the mail server, or set mail.transport to \"file\"";
+        reading.complain("smtp.host", Complaint::new(what, remedy));
+    }
+    let host = reading.parse("smtp.host", raw.host.as_deref(), host);
+    let security = raw.security.as_deref();
+    let security = reading
+        .parse("smtp.security", security, |word| {
+            choice::one_of(word, &SECURITIES)
+        })
+        .unwrap_or(SmtpSecurity::StartTls);
+    let port = raw
+        .port
+        .and_then(|port| reading.accept("smtp.port", port_of(port)));
+    let timeout = reading.parse("smtp.timeout", raw.timeout.as_deref(), duration::positive);
+    let ca_file = reading.path("smtp.ca_file", raw.ca_file.as_deref());
+    let smtp = SmtpConfig {
+        login: login(raw, reading),
+        host: host?,
+        port: port.unwrap_or_else(|| security.default_port()),
+        security,
+        timeout: timeout.unwrap_or(TIMEOUT),
+        ca_file,
+    };
+    complain_of_password_in_the_clear(&smtp, reading);
+    Some(smtp)
+}
+
+fn complain_of_password_in_the_clear(smtp: &SmtpConfig, reading: &mut Reading) {
+    let is_in_the_clear = smtp.login.is_some() && smtp.security == SmtpSecurity::None;
+    if is_in_the_clear && !is_loopback(&smtp.host) {
+        let host = &smtp.host;
+        let what = format!("is \"none\", which would send the password in the clear to {host}");
+        let remedy = "write \"starttls\" or \"tls\", or leave the username and the password out";
+        reading.complain("smtp.security", Complaint::new(what, remedy));
+    }
+}
+
+fn login(raw: RawSmtp, reading: &mut Reading) -> Option<SmtpLogin> {
+    let password = password(raw.password, raw.password_file.as_deref(), reading);
+    let username = reading.parse("smtp.username", raw.username.as_deref(), reading::text);
+    match (raw.username.is_some(), password) {
+        (true, Some(password)) => Some(SmtpLogin {
+            username: username?,
+            password,
+        }),
+        (true, None) => {
+            let keys = ["smtp.password", "smtp.password_file"];
+            if !keys.iter().any(|key| reading.has_problem_with(key)) {
+                let what = "is given without a password";
+                let remedy = "add password_file, or leave the username out";
+                reading.complain("smtp.username", Complaint::new(what, remedy));
+            }
+            None
+        }
+        (false, Some(source)) => {
+            if !reading.has_problem_with("smtp.username") {
+                let what = "is given without a username";
+                let remedy = "add username, or leave the password out";
+                reading.complain(source.key(), Complaint::new(what, remedy));
+            }
+            None
+        }
+        (false, None) => None,
+    }
+}
+
+fn password(
+    given: Option<String>,
+    file: Option<&str>,
+    reading: &mut Reading,
+) -> Option<PasswordSource> {
+    if given.is_some() && file.is_some() {
+        let what = "is given together with smtp.password";
+        let complaint = Complaint::new(what, "keep one of them, rather the file");
+        reading.complain("smtp.password_file", complaint);
+    }
+    match given {
+        Some(password) if password.is_empty() => {
+            let complaint = Complaint::new("is empty", "give it a value, or leave the key out");
+            reading.complain("smtp.password", complaint);
+            None
+        }
+        Some(password) => Some(PasswordSource::Given(SecretString::from(password))),
+        None => reading
+            .path("smtp.password_file", file)
+            .map(PasswordSource::File),
+    }
+}
+
+/// The host is not told when it is wrong: written as a URL, it could hold a password.
+fn host(text: &str) -> Result<String, Complaint> {
+    let text = reading::text(text)?;
+    let bare = without_brackets(&text);
+    if bare.parse::<IpAddr>().is_ok() {
+        return Ok(bare.to_owned());
+    }
+    let is_strange = |character: char| character.is_whitespace() || "/@:[]".contains(character);
+    if text.contains(is_strange) {
+        return Err(Complaint::new(
+            "is no host name",
+            "write the name alone, such as \"mail.example.com\"; the port goes to smtp.port, the \
+             login to smtp.username",
+        ));
+    }
+    Ok(text)
+}
+
+fn port_of(port: i64) -> Result<u16, Complaint> {
+    u16::try_from(port)
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or_else(|| {
+            Complaint::new(
+                format!("is {port}, which is no port"),
+                "give a whole number from 1 to 65535",
+            )
+        })
+}
+
+fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::config::tests::{config, config_with, problems, problems_with};
+
+    fn smtp(keys: &str) -> SmtpConfig {
+        config(&format!("[smtp]\nhost = 'mail.example.com'\n{keys}"))
+            .smtp
+            .unwrap()
+    }
+
+    #[test]
+    fn without_a_host_there_is_no_server() {
+        assert!(config("[smtp]\nport = 25").smtp.is_none());
+        assert_eq!(
+            problems("mail.transport = 'smtp'"),
+            [
+                "vigie.toml: smtp.host is not set, and mail.transport is \"smtp\"; name the mail \
+                 server, or set mail.transport to \"file\""
+            ]
+        );
+    }
+
+    #[test]
+    fn a_host_is_all_that_has_to_be_given() {
+        let smtp = smtp("");
+        assert_eq!((smtp.host.as_str(), smtp.port), ("mail.example.com", 587));
+        assert!(smtp.login.is_none());
+        assert_eq!(smtp.security, SmtpSecurity::StartTls);
+        assert_eq!(smtp.timeout, Duration::from_secs(30));
+        assert_eq!(smtp.ca_file, None);
+    }
+
+    #[test]
+    fn the_port_follows_the_security_unless_it_is_given() {
+        for (security, port) in [("starttls", 587), ("tls", 465), ("none", 25)] {
+            assert_eq!(smtp(&format!("security = '{security}'")).port, port);
+        }
+        assert_eq!(smtp("security = 'tls'\nport = 2525").port, 2525);
+    }
+
+    #[test]
+    fn each_value_can_be_given() {
+        let smtp = smtp(
+            "
+username = 'vigie'
+password_file = 'smtp-password'
+timeout = '5s'
+ca_file = '/etc/mail-ca.pem'
+",
+        );
+        let login = smtp.login.unwrap();
+        assert_eq!(login.username, "vigie");
+        assert!(matches!(
+            login.password,
+            PasswordSource::File(path) if path == Path::new("/srv/vigie/smtp-password")
+        ));
+        assert_eq!(smtp.timeout, Duration::from_secs(5));
+        assert_eq!(smtp.ca_file.as_deref(), Some(Path::new("/etc/mail-ca.pem")));
+    }
+
+    #[test]
+    fn variables_override_the_file() {
+        let variables = [
+            ("EMAIL_HOST", "other.example.com"),
+            ("EMAIL_PORT", "2525"),
+            ("EMAIL_USERNAME", "other"),
+            ("EMAIL_PASSWORD", "hunter2"),
+        ];
+        let text = "
+[smtp]
+host = 'mail.example.com'
+port = 587
+username = 'vigie'
+password_file = 'smtp-password'
+";
+        let smtp = config_with(text, &variables).smtp.unwrap();
+        assert_eq!((smtp.host.as_str(), smtp.port), ("other.example.com", 2525));
+        let login = smtp.login.unwrap();
+        assert_eq!(login.username, "other");
+        assert_eq!(login.password.read().unwrap().expose_secret(), "hunter2");
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_to_write() {
+        let alone = "write the name alone, such as \"mail.example.com\"; the port goes to \
+                     smtp.port, the login to smtp.username";
+        let cases = [
+            (
+                "host = 'mail.example.com:25'",
+                format!("host is no host name; {alone}"),
+            ),
+            (
+                "host = 'smtp://a:hunter2@b'",
+                format!("host is no host name; {alone}"),
+            ),
+            (
+                "port = 0",
+                "port is 0, which is no port; give a whole number from 1 to 65535".to_owned(),
+            ),
+            (
+                "port = 70000",
+                "port is 70000, which is no port; give a whole number from 1 to 65535".to_owned(),
+            ),
+            (
+                "port = '25'",
+                "port is a string; write a whole number, without quotes".to_owned(),
+            ),
+            (
+                "port = 99999999999999999999",
+                "port is an integer; write a smaller number".to_owned(),
+            ),
+            (
+                "security = 'ssl'",
+                "security is \"ssl\"; write \"starttls\", \"tls\" or \"none\"".to_owned(),
+            ),
+            (
+                "timeout = '0s'",
+                "timeout is zero; give a longer time".to_owned(),
+            ),
+            (
+                "username = 'vigie'",
+                "username is given without a password; add password_file, or leave the username \
+                 out"
+                .to_owned(),
+            ),
+            (
+                "password = 'hunter2'",
+                "password is given without a username; add username, or leave the password out"
+                    .to_owned(),
+            ),
+            (
+                "password = 12345",
+                "password is an integer; write a string in quotes".to_owned(),
+            ),
+        ];
+        for (line, problem) in cases {
+            let problem = format!("vigie.toml:2: smtp.{problem}");
+            assert_eq!(problems(&format!("smtp.{line}")), [problem]);
+        }
+        assert_eq!(
+            problems("[smtp]\nusername = 'vigie'\npassword = ''"),
+            ["vigie.toml:4: smtp.password is empty; give it a value, or leave the key out"]
+        );
+    }
+
+    #[test]
+    fn a_password_comes_from_one_place() {
+        let text = "[smtp]\nusername = 'vigie'\npassword = 'hunter2'\npassword_file = 'secret'";
+        assert_eq!(
+            problems(text),
+            [
+                "vigie.toml:5: smtp.password_file is given together with smtp.password; keep one \
+                 of them, rather the file"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_password_in_the_clear_only_goes_to_this_machine() {
+        let text = |host: &str| {
+            format!(
+                "[smtp]\nhost = '{host}'\nsecurity = 'none'\nusername = 'vigie'\npassword = \
+                 'hunter2'"
+            )
+        };
+        for host in ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"] {
+            assert!(config(&text(host)).smtp.unwrap().login.is_some(), "{host}");
+        }
+        assert_eq!(
+            problems(&text("mail.example.com")),
+            [
+                "vigie.toml:4: smtp.security is \"none\", which would send the password in the \
+                 clear to mail.example.com; write \"starttls\" or \"tls\", or leave the username \
+                 and the password out"
+            ]
+        );
+        let alone = "[smtp]\nhost = 'mail.example.com'\nsecurity = 'none'";
+        assert!(config(alone).smtp.is_some());
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_as_such() {
+        assert_eq!(
+            problems_with("", &[("EMAIL_PORT", "0"), ("EMAIL_PASSWORD", "hunter2")]),
+            [
+                "environment: EMAIL_PORT (smtp.port) is 0, which is no port; give a whole \
+                 number from 1 to 65535",
+                "environment: EMAIL_PASSWORD (smtp.password) is given without a username; add \
+                 username, or leave the password out",
+            ]
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! One cycle of the program: scan, then mail. What `scan`, `run` and `demo` have in common.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use vigie_notify::Dispatched;
+use vigie_scanner::ScanResult;
+
+use crate::lock::CycleLock;
+use crate::progress::CycleProgress;
+use crate::vigie::Vigie;
+
+/// What a cycle found and did.
+#[derive(Debug, Serialize)]
+pub struct CycleResult {
+    /// The instant that it was done at.
+    pub now: Timestamp,
+    #[serde(flatten)]
+    pub scan: ScanResult,
+    /// The mails of this cycle, and those that still waited from before.
+    pub mails: MailCounts,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct MailCounts {
+    /// Handed over.
+    pub sent: u64,
+    /// Tried in this cycle in vain.
+    pub failed: u64,
+    /// Kept for the next cycle.
+    pub waiting: u64,
+}
+
+impl From<Dispatched> for MailCounts {
+    fn from(dispatched: Dispatched) -> Self {
+        Self {
+            sent: dispatched.sent,
+            failed: dispatched.failed,
+            waiting: dispatched.waiting,
+        }
+    }
+}
+
+/// Does one cycle. Mails that wait are sent even when the deposit can't be scanned.
+pub async fn cycle(
+    vigie: &Vigie,
+    now: Timestamp,
+    progress: CycleProgress,
+) -> anyhow::Result<CycleResult> {
+    let _lock = CycleLock::take(&vigie.config.database.path)?;
+    let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
+    drop(progress);
+    let mails = vigie.dispatcher.dispatch(now).await?.into();
+    Ok(CycleResult {
+        now,
+        scan: scanned?,
+        mails,
+    })
+}

@@ -1,0 +1,23 @@
+//! Sets up what the program tells on standard error while it works.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+/// Tells warnings and errors, more with each `--verbose`, less with `--quiet`. `RUST_LOG` overrides
+/// all of them.
+pub fn start(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "warn,vigie=info,vigie_scanner=info,vigie_notify=info,vigie_store=info",
+        (false, _) => "debug,sqlx=info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,73 @@
+//! The `vigie` program: reads the command line and the config, joins scanner, store and notify, and
+//! prints. The only place that sets up logging and reads the environment.
+
+mod arguments;
+mod commands;
+mod config;
+mod cycle;
+mod lock;
+mod logging;
+mod printable;
+mod progress;
+mod vigie;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command, ConfigCommand};
+use crate::config::{ConfigErrors, NoConfigFile};
+
+/// The exit status of a run that could not do its work.
+const FAILED: u8 = 1;
+
+/// The exit status for a wrong command line or config, as clap has it.
+const MISUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.verbose, arguments.quiet);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: could not start the async runtime: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        // Whoever reads our output has seen enough, as in `vigie status | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let is_misuse = error.is::<ConfigErrors>() || error.is::<NoConfigFile>();
+            ExitCode::from(if is_misuse { MISUSED } else { FAILED })
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        let json = cause.downcast_ref::<serde_json::Error>();
+        let kind = io
+            .map(io::Error::kind)
+            .or_else(|| json.and_then(serde_json::Error::io_error_kind));
+        kind == Some(io::ErrorKind::BrokenPipe)
+    })
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let config = arguments.config.as_deref();
+    match &arguments.command {
+        Command::Demo(demo) => commands::demo::run(demo).await,
+        Command::Init(init) => commands::init::run(init),
+        Command::Scan(scan) => commands::scan::run(config, scan, arguments.quiet).await,
+        Command::Run => commands::run::run(config).await,
+        Command::Status(status) if status.check => Ok(commands::status::check(config).await),
+        Command::Status(status) => commands::status::run(config, status).await,
+        Command::History(history) => commands::history::run(config, history).await,
+        Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
+    }
+}

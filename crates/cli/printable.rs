@@ -1,0 +1,34 @@
+//! Text from agents made harmless for a terminal.
+
+/// The text with everything that could move the cursor, start a line or turn the reading direction
+/// replaced, so that what an agent wrote can't pass for what this program says.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            let is_hidden = matches!(
+                character,
+                '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+                    | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            );
+            if character.is_control() || is_hidden {
+                '\u{FFFD}'
+            } else {
+                character
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_the_terminal_but_text() {
+        assert_eq!(printable("É_2025"), "É_2025");
+        assert_eq!(
+            printable("a\u{1b}[2Jb\nc\u{202e}d"),
+            "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d"
+        );
+    }
+}

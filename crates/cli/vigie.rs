@@ -1,0 +1,125 @@
+//! Joins the parts as the config says: store, scanner, templates, transport.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use tracing::warn;
+use vigie_notify::{
+    Composer, ComposerSettings, Dispatcher, FileTransport, SmtpSecurity, SmtpSettings,
+    SmtpTransport, Transport,
+};
+use vigie_scanner::{Scanner, ScannerSettings};
+use vigie_store::SqliteStore;
+
+use crate::config::{self, Config, Environment, MailTransport, SmtpConfig};
+
+/// All that a cycle needs.
+pub struct Vigie {
+    pub config: Config,
+    pub store: SqliteStore,
+    pub scanner: Scanner<SqliteStore>,
+    pub dispatcher: Dispatcher<Arc<dyn Transport>, SqliteStore>,
+}
+
+impl Vigie {
+    /// Joins the parts, and makes the jobs of the config known at `now`.
+    pub async fn open(config: Config, now: Timestamp) -> anyhow::Result<Self> {
+        let transport = transport(&config)?;
+        Self::with_transport(config, transport, now).await
+    }
+
+    /// The same, with another way out for the mails.
+    pub async fn with_transport(
+        config: Config,
+        transport: Arc<dyn Transport>,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let store = SqliteStore::open(&config.database.path).await?;
+        let declared = store.declare_jobs(&config.jobs, now).await?;
+        for (agent, database) in declared.no_longer {
+            warn!(
+                %agent,
+                database,
+                "the config no longer declares this job; it is still watched: to stop that, \
+                 declare it with active = false"
+            );
+        }
+        Ok(Self {
+            scanner: Scanner::new(scanner_settings(&config), store.clone()),
+            dispatcher: Dispatcher::new(composer(&config)?, transport, store.clone()),
+            store,
+            config,
+        })
+    }
+}
+
+/// Finds and reads the config.
+pub fn load_config(argument: Option<&Path>) -> anyhow::Result<Config> {
+    let environment = environment()?;
+    let path = config::locate(argument, &environment)?;
+    Ok(Config::load(&path, &environment)?)
+}
+
+fn environment() -> anyhow::Result<Environment> {
+    let current_folder =
+        std::env::current_dir().context("could not tell which folder this is run in")?;
+    // A value that is no UTF-8 is wrong wherever it is used, and is told there.
+    let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    Ok(Environment::new(variable, current_folder))
+}
+
+fn scanner_settings(config: &Config) -> ScannerSettings {
+    let deposit = &config.deposit;
+    ScannerSettings {
+        root: deposit.root.clone(),
+        validated: deposit.validated.clone(),
+        auto_register: deposit.auto_register,
+        default_schedule: config.schedule.clone(),
+        report_max_age: deposit.report_max_age,
+        report_max_size: deposit.report_max_size,
+        time_zone: deposit.time_zone.clone(),
+        settle: deposit.settle,
+    }
+}
+
+/// What writes the mails.
+pub fn composer(config: &Config) -> anyhow::Result<Composer> {
+    let mail = &config.mail;
+    Ok(Composer::new(ComposerSettings {
+        from: mail.from.clone(),
+        admin_email_recipient: mail.admin_email_recipient.clone(),
+        locale: mail.locale.parse()?,
+        time_zone: mail.time_zone.clone(),
+    })?)
+}
+
+/// What the mails leave by.
+pub fn transport(config: &Config) -> anyhow::Result<Arc<dyn Transport>> {
+    Ok(match (config.mail.transport, &config.smtp) {
+        (MailTransport::Smtp, Some(smtp)) => Arc::new(SmtpTransport::new(smtp_settings(smtp)?)?),
+        _ => Arc::new(FileTransport::new(&config.mail.directory)),
+    })
+}
+
+fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
+    let security = match smtp.security {
+        config::SmtpSecurity::StartTls => SmtpSecurity::Starttls,
+        config::SmtpSecurity::Tls => SmtpSecurity::Tls,
+        config::SmtpSecurity::None => SmtpSecurity::None,
+    };
+    let mut settings = SmtpSettings::new(&smtp.host, security);
+    settings.port = smtp.port;
+    settings.timeout = smtp.timeout;
+    if let Some(login) = &smtp.login {
+        settings.username = Some(login.username.clone());
+        settings.password = Some(login.password.read()?);
+    }
+    if let Some(path) = &smtp.ca_file {
+        settings.extra_root_certificates = fs::read(path)
+            .with_context(|| format!("could not read smtp.ca_file {}", path.display()))?;
+    }
+    Ok(settings)
+}
