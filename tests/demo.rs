@@ -1,0 +1,57 @@
+use std::process::Command;
+
+use crate::site::{read_mails, subjects};
+
+fn demo(folder: &std::path::Path) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_vigie"))
+        .env_clear()
+        .current_dir(folder)
+        .args(["demo", "--dir", "demo"])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_demo_covers_every_status_and_can_be_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let output = demo(folder.path());
+        assert!(output.status.success(), "{output:?}");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            shown.contains("7 found, 6 processed, 1 rejected, 0 pending"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("No report was received from ACME_LILLE_VIEUX"),
+            "{shown}"
+        );
+    }
+    let mails = read_mails(&folder.path().join("demo/mails"));
+    assert_eq!(
+        subjects(&mails),
+        [
+            "[FAILED] Backup of XAFRIC_2025",
+            "[HASH_MISMATCH] Backup of STOCK_2025",
+            "[MISSING] Backup of ARCHIVES_2025: no report received from ACME_LILLE_VIEUX",
+            "[MISSING] Backup of PAYROLL_2025",
+            "[TRANSFER_INTEGRITY_FAILED] Backup of LEDGER_2025",
+            "[UNKNOWN] Backup of CRM_2025",
+        ]
+    );
+}
+
+#[test]
+fn the_demo_deletes_nobodys_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("demo")).unwrap();
+    std::fs::write(folder.path().join("demo/thesis.txt"), "the only copy").unwrap();
+    let output = demo(folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("demo is not empty and holds no demo"),
+        "{error}"
+    );
+    assert!(folder.path().join("demo/thesis.txt").exists());
+}

@@ -1,0 +1,221 @@
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::site::{Backup, MORNING, Report, Site};
+
+const AGENT: &str = "SDMC_DOUALA_AKWA";
+const ENDED_AT: &str = "2025-06-19T02:10:00";
+const CONTENT: &[u8] = b"the compressed dump";
+
+fn good() -> Backup {
+    Backup::good("X", CONTENT)
+}
+
+/// Harms the site, scans it, and checks that another agent was served in the same cycle.
+#[track_caller]
+fn scan_harmed(harm: impl FnOnce(&Site)) -> (Site, serde_json::Value) {
+    let site = Site::new();
+    site.deliver(&Report::new(
+        "ZZZ_LAST_SITE",
+        ENDED_AT,
+        vec![Backup::good("OTHER", b"good")],
+    ));
+    fs::create_dir_all(site.path(format!("deposit/{AGENT}/log"))).unwrap();
+    fs::create_dir_all(site.path(format!("deposit/{AGENT}/databases"))).unwrap();
+    harm(&site);
+    let output = site.run(&["scan", "--now", MORNING, "--format", "json"]);
+    let result = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(site.status_of("OTHER"), "OK", "{output:?}");
+    (site, result)
+}
+
+fn make_pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn plain_files_and_links_in_the_root_are_nobodys() {
+    let (_, result) = scan_harmed(|site| {
+        fs::write(site.path("deposit/README"), "hello").unwrap();
+        symlink("/etc", site.path("deposit/LINK_TO_ETC")).unwrap();
+        make_pipe(&site.path("deposit/PIPE"));
+    });
+    assert_eq!(result["errors"], json!([]));
+}
+
+#[test]
+fn what_is_named_like_a_report_and_is_none_is_left_alone_and_told() {
+    let (site, result) = scan_harmed(|site| {
+        let log = site.path(format!("deposit/{AGENT}/log"));
+        fs::create_dir(log.join("directory.json")).unwrap();
+        symlink("/etc/hostname", log.join("link.json")).unwrap();
+        make_pipe(&log.join("pipe.json"));
+        let latin_1 = std::ffi::OsStr::from_bytes(b"\xE9.json");
+        fs::write(log.join(latin_1), "{}").unwrap();
+    });
+    let reasons: Vec<_> = result["ignored"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ignored| ignored["reason"].as_str().unwrap().to_owned())
+        .collect();
+    for kind in ["a directory", "a symbolic link", "a named pipe", "no UTF-8"] {
+        assert!(
+            reasons.iter().any(|reason| reason.contains(kind)),
+            "{reasons:?}"
+        );
+    }
+    assert_eq!(result["reports"]["found"], 1);
+    assert_eq!(site.files_in(&format!("deposit/{AGENT}/log")).len(), 4);
+}
+
+#[test]
+fn a_staged_link_is_not_followed() {
+    let (site, _) = scan_harmed(|site| {
+        // A file outside the deposit that has just the content that the report asks for.
+        fs::write(site.path("foreign"), CONTENT).unwrap();
+        let staged = site.path(format!("deposit/{AGENT}/databases/X.sql.zst"));
+        symlink(site.path("foreign"), staged).unwrap();
+        site.deliver(&Report::new(AGENT, ENDED_AT, vec![good().not_staged()]));
+    });
+    assert_eq!(site.status_of("X"), "FAILED");
+    let entry = &site.job("X")["latest_entry"];
+    assert_eq!(entry["reason"]["kind"], "a symbolic link");
+    assert_eq!(entry["actual_sha256"], json!(null));
+    assert_eq!(site.files_in("validated/SDMC"), Vec::<String>::new());
+}
+
+#[test]
+fn a_staged_folder_that_is_a_link_is_not_followed() {
+    let (site, _) = scan_harmed(|site| {
+        fs::create_dir(site.path("foreign")).unwrap();
+        fs::write(site.path("foreign/X.sql.zst"), CONTENT).unwrap();
+        let staged = site.path(format!("deposit/{AGENT}/databases"));
+        fs::remove_dir(&staged).unwrap();
+        symlink(site.path("foreign"), staged).unwrap();
+        site.deliver_report_only(&Report::new(AGENT, ENDED_AT, vec![good()]));
+    });
+    assert_eq!(site.status_of("X"), "FAILED");
+}
+
+#[test]
+fn a_pipe_in_place_of_a_backup_blocks_nothing() {
+    let (site, _) = scan_harmed(|site| {
+        make_pipe(&site.path(format!("deposit/{AGENT}/databases/X.sql.zst")));
+        site.deliver(&Report::new(AGENT, ENDED_AT, vec![good().not_staged()]));
+    });
+    assert_eq!(site.status_of("X"), "FAILED");
+}
+
+#[test]
+fn a_log_folder_that_is_a_link_is_an_error_of_that_agent() {
+    let (site, result) = scan_harmed(|site| {
+        let log = site.path(format!("deposit/{AGENT}/log"));
+        fs::remove_dir(&log).unwrap();
+        fs::create_dir(site.path("foreign")).unwrap();
+        fs::write(site.path("foreign/r.json"), "{}").unwrap();
+        symlink(site.path("foreign"), log).unwrap();
+    });
+    assert_eq!(result["errors"][0]["agent"], AGENT);
+    assert_eq!(site.files_in("foreign"), ["r.json"]);
+}
+
+#[test]
+fn an_archive_that_is_a_link_takes_no_report_out_of_the_folder() {
+    let (site, result) = scan_harmed(|site| {
+        fs::create_dir(site.path("foreign")).unwrap();
+        symlink(
+            site.path("foreign"),
+            site.path(format!("deposit/{AGENT}/log/_archive")),
+        )
+        .unwrap();
+        site.deliver(&Report::new(AGENT, ENDED_AT, vec![good()]));
+    });
+    assert_eq!(result["errors"][0]["agent"], AGENT);
+    assert_eq!(site.files_in("foreign"), Vec::<String>::new());
+    assert_eq!(site.status_of("X"), "OK");
+}
+
+#[test]
+fn a_folder_that_differs_in_case_alone_can_not_speak_for_the_agent() {
+    let (site, result) = scan_harmed(|site| {
+        site.deliver(&Report::new(AGENT, ENDED_AT, vec![good()]));
+        site.scan(MORNING);
+        let twin = Report::new(AGENT, "2025-06-19T03:00:00", vec![good().not_staged()])
+            .in_folder("SDMC_DOUALA_akwa");
+        site.deliver(&twin);
+    });
+    assert_eq!(site.status_of("X"), "OK");
+    let reason = result["ignored"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("case alone"), "{reason}");
+}
+
+#[test]
+fn names_that_would_write_headers_or_markup_still_alert_and_do_no_harm() {
+    let names = [
+        "X\nBcc: evil@example.com",
+        "X\r\n\r\nbody",
+        "<script>alert(1)</script>",
+        "{{database}}{{> partial}}",
+        "\u{202e}5202_CIRFAX",
+        "=?utf-8?q?X?=",
+        "'; DROP TABLE jobs; --",
+    ];
+    let (site, result) = scan_harmed(|site| {
+        let backups = names
+            .map(|name| Backup::good(name, b"c").not_staged())
+            .into();
+        site.deliver(&Report::new(AGENT, ENDED_AT, backups));
+    });
+    assert_eq!(result["mails"]["sent"], names.len());
+    let mails = site.mails();
+    assert_eq!(mails.len(), names.len());
+    for mail in &mails {
+        assert_eq!(mail.to, "admin@example.com");
+        assert!(mail.header("Bcc").is_none());
+        assert!(
+            mail.subject.starts_with("[MISSING] Backup of "),
+            "{}",
+            mail.subject
+        );
+        assert!(!mail.subject.contains(['\n', '\r', '\u{202e}']));
+        assert!(!mail.html.contains("<script") && !mail.html.contains('\u{202e}'));
+    }
+    assert!(
+        mails
+            .iter()
+            .any(|mail| mail.text.contains("{{database}}{{> partial}}"))
+    );
+}
+
+#[test]
+fn a_report_without_permission_is_an_error_of_that_agent() {
+    let (_, result) = scan_harmed(|site| {
+        let report = Report::new(AGENT, ENDED_AT, vec![good()]);
+        site.deliver(&report);
+        let path = site.deposit().join(report.path());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+    });
+    // The superuser reads it all the same.
+    let is_superuser = result["errors"].as_array().unwrap().is_empty();
+    let processed = if is_superuser { 2 } else { 1 };
+    assert_eq!(result["reports"]["processed"], processed);
+}
+
+#[test]
+fn the_terminal_is_shown_no_control_characters() {
+    let (site, _) = scan_harmed(|site| {
+        let hostile = Backup::good("X\u{1b}[2J\u{7}", b"c").not_staged();
+        site.deliver(&Report::new(AGENT, ENDED_AT, vec![hostile]));
+    });
+    for command in ["status", "scan"] {
+        let output = site.run(&[command]);
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(!shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
+    }
+}

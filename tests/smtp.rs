@@ -1,0 +1,227 @@
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+
+use crate::site::{Backup, MORNING, Report, Site, read_mails, subjects};
+
+const AGENT: &str = "SDMC_DOUALA_AKWA";
+const PASSWORD: &str = "s3cret-Pässword";
+
+/// aiosmtpd with STARTTLS and login, ended with this value.
+struct MailServer {
+    process: Child,
+    port: u16,
+}
+
+impl MailServer {
+    fn start(folder: &Path, certificate: &Path, key: &Path) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp_server.py");
+        fs::create_dir_all(folder).unwrap();
+        let mut process = Command::new("/usr/bin/python3")
+            .arg(script)
+            .args([certificate, key])
+            .args(["vigie", PASSWORD])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python3 with aiosmtpd; tests/run installs it");
+        let mut line = String::new();
+        let stdout = process.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let port = line.trim().parse();
+        let port = port.expect("the mail server did not start; tests/run installs aiosmtpd");
+        Self { process, port }
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A site that mails by SMTP, with the files of a certificate for `localhost` in it.
+fn site_with_server(recipients: &str) -> (Site, MailServer) {
+    let site = Site::new();
+    let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (site.path("server.pem"), site.path("server.key"));
+    fs::write(&certificate, pair.cert.pem()).unwrap();
+    fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    fs::write(site.path("password"), format!("{PASSWORD}\n")).unwrap();
+    let server = MailServer::start(&site.path("inbox"), &certificate, &key);
+    configure(&site, server.port, recipients);
+    (site, server)
+}
+
+fn configure(site: &Site, port: u16, recipients: &str) {
+    let config = format!(
+        "[deposit]\nroot = \"deposit\"\nsettle = \"0s\"\n\
+         [mail]\ntransport = \"smtp\"\nfrom = \"Vigie <vigie@example.com>\"\n\
+         admin_email_recipient = {recipients}\n\
+         [smtp]\nhost = \"localhost\"\nport = {port}\nusername = \"vigie\"\n\
+         password_file = \"password\"\nca_file = \"server.pem\"\ntimeout = \"5s\"\n"
+    );
+    fs::write(site.path("vigie.toml"), config).unwrap();
+}
+
+fn deliver_two_bad_backups(site: &Site) {
+    let backups = ["X", "Y"].map(|name| Backup::good(name, b"content").not_staged());
+    site.deliver(&Report::new(AGENT, "2025-06-19T02:10:00", backups.into()));
+}
+
+#[test]
+fn mails_reach_a_server_with_starttls_and_login() {
+    let (site, _server) = site_with_server("[\"admin@example.com\", \"night@example.com\"]");
+    assert!(site.run(&["config", "check"]).status.success());
+    deliver_two_bad_backups(&site);
+    let result = site.scan(MORNING);
+    assert_eq!(
+        result["mails"],
+        json!({"sent": 4, "failed": 0, "waiting": 0})
+    );
+    let mails = read_mails(&site.path("inbox"));
+    assert_eq!(
+        subjects(&mails),
+        [
+            "[MISSING] Backup of X",
+            "[MISSING] Backup of X",
+            "[MISSING] Backup of Y",
+            "[MISSING] Backup of Y",
+        ]
+    );
+    assert!(mails[0].text.contains(AGENT) && mails[0].html.contains(AGENT));
+}
+
+#[test]
+fn mails_wait_while_the_server_is_down_and_leave_once_it_is_up() {
+    let (site, server) = site_with_server("\"admin@example.com\"");
+    let port = server.port;
+    drop(server);
+    deliver_two_bad_backups(&site);
+    let result = site.scan(MORNING);
+    assert_eq!(
+        result["mails"],
+        json!({"sent": 0, "failed": 1, "waiting": 2})
+    );
+    assert_eq!(site.json(&["status"])["mails_waiting"], 2);
+    assert_eq!(site.status_of("X"), "MISSING");
+
+    let (certificate, key) = (site.path("server.pem"), site.path("server.key"));
+    let server = MailServer::start(&site.path("inbox"), &certificate, &key);
+    assert_ne!(server.port, port);
+    configure(&site, server.port, "\"admin@example.com\"");
+    let result = site.scan(MORNING);
+    assert_eq!(
+        result["mails"],
+        json!({"sent": 2, "failed": 0, "waiting": 0})
+    );
+    assert_eq!(read_mails(&site.path("inbox")).len(), 2);
+}
+
+#[test]
+fn a_refused_recipient_keeps_no_other_from_being_told() {
+    let (site, _server) = site_with_server("[\"nobody@example.com\", \"admin@example.com\"]");
+    deliver_two_bad_backups(&site);
+    let result = site.scan(MORNING);
+    assert_eq!(
+        result["mails"],
+        json!({"sent": 2, "failed": 2, "waiting": 0})
+    );
+    let mails = read_mails(&site.path("inbox"));
+    assert!(mails.iter().all(|mail| mail.to == "admin@example.com"));
+    assert_eq!(site.scan(MORNING)["mails"]["failed"], 0);
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_gets_neither_mail_nor_password() {
+    let (site, server) = site_with_server("\"admin@example.com\"");
+    let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(site.path("server.pem"), stranger.cert.pem()).unwrap();
+    deliver_two_bad_backups(&site);
+    let output = site.run(&["scan", "--now", MORNING, "--format", "json"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("certificate"), "{told}");
+    assert!(!told.contains(PASSWORD));
+    assert_eq!(read_mails(&site.path("inbox")).len(), 0);
+    drop(server);
+}
+
+#[test]
+fn a_wrong_password_is_told_without_the_password_and_the_mails_wait() {
+    let (site, _server) = site_with_server("\"admin@example.com\"");
+    fs::write(site.path("password"), "another-Secret").unwrap();
+    deliver_two_bad_backups(&site);
+    let output = site.run(&["scan", "--now", MORNING]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("535"), "{told}");
+    assert!(!told.contains("another-Secret"));
+    assert_eq!(site.json(&["status"])["mails_waiting"], 2);
+}
+
+#[test]
+fn a_server_without_starttls_gets_nothing() {
+    // aiosmtpd without a certificate offers no STARTTLS; so does a listener that only greets.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let greeter = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"220 plain ESMTP\r\n").unwrap();
+        let mut heard = Vec::new();
+        let mut buffer = [0; 512];
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            heard.extend_from_slice(&buffer[..length]);
+            let is_last = heard.ends_with(b"QUIT\r\n");
+            let answer: &[u8] = if is_last {
+                b"221 bye\r\n"
+            } else {
+                b"250 plain\r\n"
+            };
+            if stream.write_all(answer).is_err() || is_last {
+                break;
+            }
+        }
+        String::from_utf8(heard).unwrap()
+    });
+    let site = Site::new();
+    fs::write(site.path("password"), PASSWORD).unwrap();
+    let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(site.path("server.pem"), pair.cert.pem()).unwrap();
+    configure(&site, port, "\"admin@example.com\"");
+    deliver_two_bad_backups(&site);
+    let result = site.scan(MORNING);
+    assert_eq!(result["mails"]["waiting"], 2);
+    let heard = greeter.join().unwrap();
+    assert!(
+        !heard.contains("AUTH") && !heard.contains("MAIL FROM"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn a_mute_server_holds_nothing_up_for_long() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let site = Site::new();
+    fs::write(site.path("password"), PASSWORD).unwrap();
+    let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(site.path("server.pem"), pair.cert.pem()).unwrap();
+    configure(&site, port, "\"admin@example.com\"");
+    let config = fs::read_to_string(site.path("vigie.toml")).unwrap();
+    let impatient = config.replace("timeout = \"5s\"", "timeout = \"1s\"");
+    fs::write(site.path("vigie.toml"), impatient).unwrap();
+    deliver_two_bad_backups(&site);
+    let result = site.scan(MORNING);
+    assert_eq!(
+        result["mails"],
+        json!({"sent": 0, "failed": 1, "waiting": 2})
+    );
+    assert_eq!(site.status_of("X"), "MISSING");
+}

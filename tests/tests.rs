@@ -1,0 +1,42 @@
+//! The program from outside: the real binary on real deposits in temporary folders.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+/// A place to run the program in: config, deposit, mails.
+mod site;
+
+/// What status each kind of backup gets, and which mail.
+mod statuses;
+
+/// Reports as agents in the field really write them.
+mod quirks;
+
+/// Reports that can't be taken: set aside with a reason, and nobody else is held up.
+mod rejected_reports;
+
+/// What is expected and never comes.
+mod deadlines;
+
+/// The same scan again, reports out of order, recovery.
+mod again;
+
+/// Files that are still on their way.
+mod settling;
+
+/// The tree of validated backups.
+mod validated;
+
+/// What agents put into the deposit to harm.
+mod hostile;
+
+/// kill -9 at every step.
+mod crashes;
+
+/// A mail server that nobody here wrote.
+mod smtp;
+
+/// The command line: help, exit statuses, config errors, output.
+mod commands;
+
+/// The demo that the README begins with.
+mod demo;
