@@ -1,0 +1,332 @@
+//! The store through its ports, on a real database file.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tempfile::TempDir;
+use vigie_domain::{
+    AgentId, BackupEntry, EventKind, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, Report,
+    Schedule, Sha256, Transition, judge_deadline, record_entry,
+};
+use vigie_notify::{EventId, Mail, Outbox, PlannedMail};
+use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
+use vigie_store::SqliteStore;
+
+const START: &str = "2025-06-19T00:00:00Z";
+const LATER: &str = "2025-06-25T00:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn agent(id: &str) -> AgentId {
+    AgentId::new(id).unwrap()
+}
+
+fn daily() -> Schedule {
+    Schedule::every(Duration::from_hours(24), Duration::from_hours(2)).unwrap()
+}
+
+fn nightly() -> Schedule {
+    let early = Some(Duration::from_mins(10));
+    Schedule::cron("0 1 * * *", "Africa/Douala", Duration::from_hours(2), early).unwrap()
+}
+
+fn declaration(database: &str) -> JobDeclaration {
+    JobDeclaration {
+        agent: agent("SDMC_DOUALA_AKWA"),
+        database: database.to_owned(),
+        company: None,
+        city: None,
+        neighborhood: None,
+        year: None,
+        schedule: nightly(),
+        recipients: vec!["dba@example.com".to_owned()],
+        active: true,
+    }
+}
+
+async fn open() -> (TempDir, SqliteStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("vigie.db"))
+        .await
+        .unwrap();
+    (folder, store)
+}
+
+async fn register(store: &SqliteStore, id: &str, database: &str) -> ExpectedBackupJob {
+    let databases = [database.to_owned()];
+    let agent = agent(id);
+    let registered = store
+        .register_jobs(&agent, &databases, &daily(), at(START))
+        .await;
+    registered.unwrap().remove(0).job
+}
+
+/// A failed backup of the job, with the report that told of it.
+fn failed_backup(job: &ExpectedBackupJob) -> ReportCommit {
+    let json = format!(
+        r#"{{"agent_id": "{}", "operation_end_time": "2025-06-19T02:00:00.123456",
+            "databases": {{"{}": {{"BACKUP": {{"status": false, "error_message": "disk full"}}}}}}}}"#,
+        job.agent, job.database
+    );
+    let report = Report::parse(json.as_bytes(), &job.agent, &TimeZone::UTC).unwrap();
+    let (database, now) = (&report.databases[0], at("2025-06-19T06:00:00Z"));
+    let entry = BackupEntry::judged(job, "r.json", &report, database, &Finding::NotNeeded, now);
+    let Transition { job, events } = record_entry(job, &entry, now);
+    ReportCommit {
+        report: ReportRecord {
+            agent: job.agent.clone(),
+            file_name: "r.json".to_owned(),
+            sha256: Sha256::from([7; 32]),
+            operation_ended_at: Some(report.operation_ended_at),
+            received_at: now,
+            rejection: None,
+            retry: vec![job.database.clone()],
+        },
+        moves: vec![JobMove { job, entry }],
+        events,
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_job_is_read_back_as_it_was() {
+    let (_folder, store) = open().await;
+    store
+        .declare_jobs(&[declaration("XAFRIC_2025")], at(START))
+        .await
+        .unwrap();
+    let job = store
+        .jobs_of_agent(&agent("sdmc_douala_akwa"))
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(job.schedule, nightly());
+    assert_eq!(job.recipients, ["dba@example.com"]);
+    let commit = failed_backup(&job);
+    store.commit_report(&commit).await.unwrap();
+    let overview = store.jobs_with_latest_entries().await.unwrap().remove(0);
+    assert_eq!(overview.job, commit.moves[0].job);
+    assert_eq!(overview.latest_entry.as_ref(), Some(&commit.moves[0].entry));
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_the_database_was_closed() {
+    let (folder, store) = open().await;
+    let job = register(&store, "A_B_C", "X").await;
+    let commit = failed_backup(&job);
+    store.commit_report(&commit).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(&folder.path().join("vigie.db"))
+        .await
+        .unwrap();
+    let entries = store.entries_of_job(&job, 10).await.unwrap();
+    assert_eq!(entries, [commit.moves[0].entry.clone()]);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_leaves_nothing_behind() {
+    let (_folder, store) = open().await;
+    let job = register(&store, "A_B_C", "X").await;
+    let mut commit = failed_backup(&job);
+    let mut stranger = commit.moves[0].clone();
+    stranger.job.id = vigie_domain::JobId(999);
+    commit.moves.push(stranger);
+    let error = store.commit_report(&commit).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("could not commit a report"),
+        "{error}"
+    );
+    assert_eq!(
+        store.jobs_of_agent(&job.agent).await.unwrap(),
+        std::slice::from_ref(&job)
+    );
+    assert_eq!(store.entries_of_job(&job, 10).await.unwrap(), []);
+    let digest = commit.report.sha256;
+    assert_eq!(store.seen_reports(&job.agent, &[digest]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_report_is_known_again_with_what_is_left_to_try() {
+    let (_folder, store) = open().await;
+    let job = register(&store, "A_B_C", "X").await;
+    let mut commit = failed_backup(&job);
+    store.commit_report(&commit).await.unwrap();
+    let (digest, other) = (commit.report.sha256, Sha256::from([8; 32]));
+    let seen = store
+        .seen_reports(&agent("a_b_c"), &[digest, other])
+        .await
+        .unwrap();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].retry, ["X"]);
+    commit.report.retry.clear();
+    commit.moves.clear();
+    store.commit_report(&commit).await.unwrap();
+    let seen = store.seen_reports(&job.agent, &[digest]).await.unwrap();
+    assert_eq!(seen[0].retry, Vec::<String>::new());
+    let none = store
+        .seen_reports(&agent("OTHER_B_C"), &[digest])
+        .await
+        .unwrap();
+    assert_eq!(none, []);
+}
+
+#[tokio::test]
+async fn only_what_is_overdue_and_not_missing_yet_is_given_out() {
+    let (_folder, store) = open().await;
+    let job = register(&store, "A_B_C", "X").await;
+    let deadline = job.deadline_at().unwrap();
+    let overdue = |now| store.overdue_jobs(now, 10);
+    assert_eq!(overdue(deadline).await.unwrap(), []);
+    let late = deadline.checked_add(Duration::from_secs(1)).unwrap();
+    assert_eq!(overdue(late).await.unwrap(), std::slice::from_ref(&job));
+    let missing = judge_deadline(&job, late).unwrap();
+    store.commit_deadlines(&[missing]).await.unwrap();
+    assert_eq!(overdue(at(LATER)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_job_at_rest_is_never_overdue() {
+    let (_folder, store) = open().await;
+    let mut rest = declaration("X");
+    rest.active = false;
+    store.declare_jobs(&[rest], at(START)).await.unwrap();
+    assert_eq!(store.overdue_jobs(at(LATER), 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_is_overdue_is_looked_up_and_not_searched_for() {
+    let (folder, _store) = open().await;
+    let plan = query_plan(
+        &folder.path().join("vigie.db"),
+        "SELECT * FROM jobs WHERE deadline_at < 1 AND deadline_at IS NOT NULL \
+         AND current_status <> 'MISSING' ORDER BY deadline_at LIMIT 500",
+    )
+    .await;
+    assert!(plan.contains("USING INDEX jobs_by_deadline"), "{plan}");
+    assert!(
+        !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+        "{plan}"
+    );
+}
+
+async fn query_plan(database: &Path, query: &str) -> String {
+    let url = format!("sqlite://{}", database.display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
+    let rows: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as(explain).fetch_all(&pool).await.unwrap();
+    rows.into_iter()
+        .map(|row| row.3)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+#[tokio::test]
+async fn no_two_jobs_keep_their_backups_in_one_folder() {
+    let (_folder, store) = open().await;
+    let site = |id: &str| JobDeclaration {
+        agent: agent(id),
+        company: Some("SDMC".to_owned()),
+        city: Some("DOUALA".to_owned()),
+        neighborhood: Some("AKWA".to_owned()),
+        ..declaration("X")
+    };
+    let both = [site("FIRST_A_B"), site("SECOND_A_B")];
+    store.declare_jobs(&both, at(START)).await.unwrap();
+    store.declare_jobs(&both, at(LATER)).await.unwrap();
+    let folder_of = async |id: &str| {
+        let jobs = store.jobs_of_agent(&agent(id)).await.unwrap();
+        jobs[0].validated_folder.clone()
+    };
+    assert_eq!(folder_of("FIRST_A_B").await, "SDMC/DOUALA/AKWA/no-year/X");
+    assert_eq!(
+        folder_of("SECOND_A_B").await,
+        "SDMC/DOUALA/AKWA/no-year/X/%#2"
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_was_registered_can_be_declared_and_keeps_its_history() {
+    let (_folder, store) = open().await;
+    let job = register(&store, "SDMC_DOUALA_AKWA", "X").await;
+    store.commit_report(&failed_backup(&job)).await.unwrap();
+    store
+        .declare_jobs(&[declaration("X")], at(LATER))
+        .await
+        .unwrap();
+    let jobs = store.jobs_of_agent(&job.agent).await.unwrap();
+    assert_eq!(jobs.len(), 1);
+    assert!(jobs[0].declared);
+    assert_eq!(jobs[0].current_status, JobStatus::Failed);
+    assert_eq!(store.entries_of_job(&jobs[0], 10).await.unwrap().len(), 1);
+    let declared = store.declare_jobs(&[], at(LATER)).await.unwrap();
+    assert_eq!(declared.no_longer, [(job.agent, "X".to_owned())]);
+}
+
+#[tokio::test]
+async fn events_are_planned_once_and_mails_wait_until_they_are_sent_or_given_up() {
+    let (_folder, store) = open().await;
+    let job = register(&store, "A_B_C", "X").await;
+    store.commit_report(&failed_backup(&job)).await.unwrap();
+    let events = store.unplanned_events(10).await.unwrap();
+    let kinds: Vec<_> = events.iter().map(|(_, event)| event.name()).collect();
+    assert_eq!(kinds, ["JobRegistered", "BackupRecorded", "JobDegraded"]);
+    assert!(matches!(&events[2].1.kind, EventKind::JobDegraded { job, .. } if job.id.0 == 1));
+
+    let last = events[2].0;
+    let mails = ["one", "two", "three"].map(|name| planned(last, name));
+    store.plan(last, &mails).await.unwrap();
+    assert_eq!(store.unplanned_events(10).await.unwrap(), []);
+
+    let waiting = store.waiting_deliveries(None, 2).await.unwrap();
+    assert_eq!(waiting[0].mail, mails[0].mail);
+    let rest = store
+        .waiting_deliveries(Some(waiting[1].id), 2)
+        .await
+        .unwrap();
+    assert_eq!(rest.len(), 1);
+    store.record_sent(waiting[0].id, at(LATER)).await.unwrap();
+    store
+        .record_failed(waiting[1].id, at(LATER), "451 later", false)
+        .await
+        .unwrap();
+    store
+        .record_failed(rest[0].id, at(LATER), "550 nobody", true)
+        .await
+        .unwrap();
+    assert_eq!(store.count_waiting().await.unwrap(), 1);
+    let again = store.waiting_deliveries(None, 10).await.unwrap();
+    assert_eq!((again.len(), again[0].attempts), (1, 1));
+    assert_eq!(again[0].mail.message_id, "<two@example.com>");
+}
+
+fn planned(event: EventId, name: &str) -> PlannedMail {
+    let mail = Mail {
+        message_id: format!("<{name}@example.com>"),
+        date: at(START),
+        from: "vigie@example.com".to_owned(),
+        to: "admin@example.com".to_owned(),
+        subject: name.to_owned(),
+        text: String::new(),
+        html: String::new(),
+        urgent: false,
+    };
+    PlannedMail { event, mail }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_told_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vigie.db");
+    std::fs::write(&path, "certainly no database, and longer than its header").unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err().to_string();
+    assert!(error.contains("vigie.db"), "{error}");
+    let nowhere = folder.path().join("nowhere/vigie.db");
+    let error = SqliteStore::open(&nowhere).await.unwrap_err().to_string();
+    assert!(error.contains("check that its folder exists"), "{error}");
+}
