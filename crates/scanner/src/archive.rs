@@ -102,3 +102,68 @@ fn free_name(folder: &Dir, report: &ReadFile) -> io::Result<String> {
     }
     Ok(format!("{}.{mark}.json", &stem[..end]))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+    use vigie_domain::AgentId;
+
+    use super::*;
+    use crate::deposit::Deposit;
+
+    fn log_with(report: &str) -> (TempDir, LogFolder) {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("A_B_C/log")).unwrap();
+        fs::write(root.path().join("A_B_C/log/r.json"), report).unwrap();
+        let agent = AgentId::new("A_B_C").unwrap();
+        let deposit = Deposit::open(root.path()).unwrap();
+        let log = deposit.agent(&agent).unwrap().log().unwrap().unwrap();
+        (root, log)
+    }
+
+    fn read(log: &LogFolder) -> ReadFile {
+        let (_, identity) = log.read("r.json", 1000).unwrap().unwrap();
+        ReadFile {
+            name: "r.json".to_owned(),
+            sha256: Sha256::from([0xAB; 32]),
+            identity,
+        }
+    }
+
+    #[test]
+    fn a_report_that_was_replaced_since_it_was_read_is_left_for_the_next_cycle() {
+        let (root, log) = log_with("read");
+        let report = read(&log);
+        let log_path = root.path().join("A_B_C/log");
+        fs::write(log_path.join("arriving"), "not read yet").unwrap();
+        fs::rename(log_path.join("arriving"), log_path.join("r.json")).unwrap();
+        log.archive(&report).unwrap();
+        assert_eq!(
+            fs::read_to_string(log_path.join("r.json")).unwrap(),
+            "not read yet"
+        );
+        assert!(!log_path.join("_archive/r.json").exists());
+    }
+
+    #[test]
+    fn a_report_that_is_gone_already_is_no_error() {
+        let (root, log) = log_with("read");
+        let report = read(&log);
+        fs::remove_file(root.path().join("A_B_C/log/r.json")).unwrap();
+        log.archive(&report).unwrap();
+    }
+
+    #[test]
+    fn a_report_does_not_overwrite_another_of_its_name() {
+        let (root, log) = log_with("second");
+        let archive = root.path().join("A_B_C/log/_archive");
+        fs::create_dir(&archive).unwrap();
+        fs::write(archive.join("r.json"), "first").unwrap();
+        log.archive(&read(&log)).unwrap();
+        assert_eq!(fs::read_to_string(archive.join("r.json")).unwrap(), "first");
+        let marked = archive.join("r.abababababab.json");
+        assert_eq!(fs::read_to_string(marked).unwrap(), "second");
+    }
+}

@@ -168,3 +168,116 @@ impl Copy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use vigie_domain::AgentId;
+
+    use super::*;
+    use crate::deposit::Deposit;
+
+    const CONTENT: &[u8] = b"the compressed dump";
+
+    struct Place {
+        root: tempfile::TempDir,
+        folder: AgentFolder,
+        tree: ValidatedTree,
+    }
+
+    fn place() -> Place {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("deposit/A_B_C/databases")).unwrap();
+        fs::write(root.path().join("deposit/A_B_C/databases/X.zst"), CONTENT).unwrap();
+        let deposit = Deposit::open(&root.path().join("deposit")).unwrap();
+        Place {
+            folder: deposit.agent(&AgentId::new("A_B_C").unwrap()).unwrap(),
+            tree: ValidatedTree::open(&root.path().join("validated")).unwrap(),
+            root,
+        }
+    }
+
+    fn hash_of(bytes: &[u8]) -> Sha256 {
+        Sha256::from(<[u8; 32]>::from(Sha256Hasher::digest(bytes)))
+    }
+
+    fn prove_and_keep(place: &Place, size: usize, sha256: Sha256) -> Proof {
+        let needed = ProofNeeded {
+            staged_file_name: "X.zst".to_owned(),
+            size: Some(size as u64),
+            sha256: Some(sha256),
+        };
+        let keep = Keep {
+            tree: &place.tree,
+            folder: "A/B/C/no-year/X",
+            file_name: "X.zst",
+        };
+        prove(&place.folder, &needed, Some(keep))
+    }
+
+    fn kept(root: &Path) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(root.join("validated/A/B/C/no-year/X")) else {
+            return Vec::new();
+        };
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
+
+    #[test]
+    fn what_is_proven_is_kept() {
+        let place = place();
+        let proof = prove_and_keep(&place, CONTENT.len(), hash_of(CONTENT));
+        assert_eq!(proof.kept, Some(Ok(())));
+        assert!(proof.is_steady);
+        assert_eq!(kept(place.root.path()), ["X.zst"]);
+        let copy = place.root.path().join("validated/A/B/C/no-year/X/X.zst");
+        assert_eq!(fs::read(copy).unwrap(), CONTENT);
+    }
+
+    #[test]
+    fn what_is_not_proven_leaves_nothing_behind() {
+        let place = place();
+        let proof = prove_and_keep(&place, CONTENT.len(), hash_of(b"other"));
+        assert_eq!(proof.kept, None);
+        assert_eq!(
+            proof.finding,
+            Finding::Measured {
+                size: CONTENT.len() as u64,
+                sha256: Some(hash_of(CONTENT)),
+            }
+        );
+        assert_eq!(kept(place.root.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_of_another_size_is_not_read() {
+        let place = place();
+        let proof = prove_and_keep(&place, 3, hash_of(CONTENT));
+        let size = CONTENT.len() as u64;
+        assert_eq!(proof.finding, Finding::Measured { size, sha256: None });
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_copy_is_overwritten() {
+        let place = place();
+        let folder = place.root.path().join("validated/A/B/C/no-year/X");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(".vigie-partial"), vec![b'x'; 10_000]).unwrap();
+        prove_and_keep(&place, CONTENT.len(), hash_of(CONTENT));
+        assert_eq!(kept(place.root.path()), ["X.zst"]);
+        assert_eq!(fs::read(folder.join("X.zst")).unwrap(), CONTENT);
+    }
+
+    #[test]
+    fn a_link_in_the_validated_tree_is_not_followed() {
+        let place = place();
+        let elsewhere = place.root.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, place.root.path().join("validated/A")).unwrap();
+        let proof = prove_and_keep(&place, CONTENT.len(), hash_of(CONTENT));
+        assert!(matches!(proof.kept, Some(Err(_))));
+        assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 0);
+    }
+}

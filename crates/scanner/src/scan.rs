@@ -463,3 +463,117 @@ impl<S: Store> Cycle<'_, S> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io;
+    use std::time::Duration;
+
+    use mockall::predicate::always;
+    use vigie_domain::{JobId, Schedule};
+
+    use super::*;
+    use crate::StoreError;
+    use crate::store::MockStore;
+
+    const NOW: &str = "2025-06-19T06:00:00Z";
+
+    fn daily() -> Schedule {
+        Schedule::every(Duration::from_hours(24), Duration::from_hours(2)).unwrap()
+    }
+
+    fn broken() -> StoreError {
+        StoreError {
+            doing: "look up the jobs of an agent",
+            is_retryable: true,
+            source: Box::new(io::Error::other("disk I/O error")),
+        }
+    }
+
+    fn deposit_of(agents: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for agent in agents {
+            let log = root.path().join(agent).join("log");
+            fs::create_dir_all(&log).unwrap();
+            let report = format!(
+                r#"{{"agent_id": "{agent}", "operation_end_time": "2025-06-19T02:00:00",
+                    "databases": {{"X": {{"BACKUP": {{"status": false}}}}}}}}"#
+            );
+            fs::write(log.join("r.json"), report).unwrap();
+        }
+        root
+    }
+
+    fn known(agent: &AgentId) -> ExpectedBackupJob {
+        let known_since = "2025-06-18T00:00:00Z".parse().unwrap();
+        ExpectedBackupJob::new(JobId(1), agent.clone(), "X", daily(), known_since)
+    }
+
+    async fn scan(root: &tempfile::TempDir, store: MockStore) -> Result<ScanResult, ScanError> {
+        let scanner = Scanner::new(ScannerSettings::new(root.path(), daily()), store);
+        scanner.scan(NOW.parse().unwrap(), &|_| ()).await
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_for_one_agent_keeps_no_other_from_being_served() {
+        let root = deposit_of(&["BAD_B_C", "GOOD_B_C"]);
+        let mut store = MockStore::new();
+        store.expect_seen_reports().returning(|_, _| Ok(Vec::new()));
+        store.expect_jobs_of_agent().returning(|agent| {
+            if agent.as_str() == "BAD_B_C" {
+                return Err(broken());
+            }
+            Ok(vec![known(agent)])
+        });
+        let of_the_good_one = |commit: &ReportCommit| commit.report.agent.as_str() == "GOOD_B_C";
+        store
+            .expect_commit_report()
+            .withf(of_the_good_one)
+            .times(1)
+            .returning(|_| Ok(()));
+        store.expect_overdue_jobs().returning(|_, _| Ok(Vec::new()));
+        let result = scan(&root, store).await.unwrap();
+        assert_eq!(result.reports.processed, 1);
+        assert_eq!(
+            result.errors[0].error,
+            "could not look up the jobs of an agent: disk I/O error"
+        );
+        assert!(root.path().join("BAD_B_C/log/r.json").exists());
+        assert!(root.path().join("GOOD_B_C/log/_archive/r.json").exists());
+    }
+
+    #[tokio::test]
+    async fn a_report_that_could_not_be_committed_stays_where_it_is() {
+        let root = deposit_of(&["A_B_C"]);
+        let mut store = MockStore::new();
+        store.expect_seen_reports().returning(|_, _| Ok(Vec::new()));
+        store
+            .expect_jobs_of_agent()
+            .returning(|agent| Ok(vec![known(agent)]));
+        store
+            .expect_commit_report()
+            .with(always())
+            .returning(|_| Err(broken()));
+        store.expect_overdue_jobs().returning(|_, _| Ok(Vec::new()));
+        let result = scan(&root, store).await.unwrap();
+        assert_eq!(result.reports.processed, 0);
+        assert_eq!(result.events, []);
+        assert!(root.path().join("A_B_C/log/r.json").exists());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_the_store_takes_for_overdue_and_the_rules_do_not_ends_the_cycle_all_the_same()
+     {
+        let root = deposit_of(&[]);
+        let mut store = MockStore::new();
+        let not_due = |_, _| {
+            let agent = AgentId::new("A_B_C").unwrap();
+            let mut job = known(&agent);
+            job.covered_until = NOW.parse().unwrap();
+            Ok(vec![job])
+        };
+        store.expect_overdue_jobs().times(1).returning(not_due);
+        assert_eq!(scan(&root, store).await.unwrap().events, []);
+    }
+}

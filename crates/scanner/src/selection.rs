@@ -87,3 +87,157 @@ pub(crate) fn select(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+    use vigie_domain::{AgentId, JobId, Report, Schedule, Sha256};
+
+    use super::*;
+    use crate::archive::ReadFile;
+    use crate::deposit::FileIdentity;
+
+    const NOW: &str = "2025-06-19T12:00:00Z";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn agent() -> AgentId {
+        AgentId::new("A_B_C").unwrap()
+    }
+
+    fn candidate(name: &str, ended_at: &str, databases: &[&str]) -> Candidate {
+        let sections: Vec<String> = databases
+            .iter()
+            .map(|name| format!("{name:?}: {{}}"))
+            .collect();
+        let json = format!(
+            r#"{{"agent_id": "A_B_C", "operation_end_time": "{ended_at}", "databases": {{{}}}}}"#,
+            sections.join(", ")
+        );
+        Candidate {
+            received: ReceivedReport {
+                file: ReadFile {
+                    name: name.to_owned(),
+                    sha256: Sha256::from([0; 32]),
+                    identity: FileIdentity::sized(1),
+                },
+                report: Report::parse(json.as_bytes(), &agent(), &TimeZone::UTC).unwrap(),
+            },
+            retry: None,
+        }
+    }
+
+    fn jobs(databases: &[&str]) -> HashMap<String, ExpectedBackupJob> {
+        let schedule = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
+        let job = |database: &&str| {
+            let known_since = at("2025-06-01T00:00:00Z");
+            let job =
+                ExpectedBackupJob::new(JobId(1), agent(), *database, schedule.clone(), known_since);
+            (job.database.clone(), job)
+        };
+        databases.iter().map(job).collect()
+    }
+
+    /// The names of the reports in their order, each with the databases that it speaks for.
+    fn spoken_for(
+        candidates: Vec<Candidate>,
+        jobs: &HashMap<String, ExpectedBackupJob>,
+    ) -> Vec<(String, Vec<String>)> {
+        let selected = select(candidates, jobs, at(NOW));
+        let spoken = selected.into_iter().map(|selected| {
+            let sections = selected.received.report.databases;
+            let databases = selected.databases.iter();
+            let databases = databases.map(|&index| sections[index].database.clone());
+            (selected.received.file.name, databases.collect())
+        });
+        spoken.collect()
+    }
+
+    fn words(spoken: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+        let owned = |words: &&[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let pairs = spoken
+            .iter()
+            .map(|(name, words)| ((*name).to_owned(), owned(words)));
+        pairs.collect()
+    }
+
+    #[test]
+    fn the_newest_report_speaks_for_each_database() {
+        let candidates = vec![
+            candidate("z.json", "2025-06-19T01:00:00", &["X", "Y"]),
+            candidate("a.json", "2025-06-19T02:00:00", &["X", "Z"]),
+        ];
+        assert_eq!(
+            spoken_for(candidates, &jobs(&["X", "Y", "Z"])),
+            words(&[("z.json", &["Y"]), ("a.json", &["X", "Z"])])
+        );
+    }
+
+    #[test]
+    fn a_report_older_than_what_was_applied_speaks_for_nothing() {
+        let mut jobs = jobs(&["X"]);
+        jobs.get_mut("X").unwrap().last_report_at = Some(at("2025-06-19T02:00:00Z"));
+        let older = vec![candidate("a.json", "2025-06-19T01:00:00", &["X"])];
+        assert_eq!(spoken_for(older, &jobs), words(&[("a.json", &[])]));
+        let same = vec![candidate("a.json", "2025-06-19T02:00:00", &["X"])];
+        assert_eq!(spoken_for(same, &jobs), words(&[("a.json", &["X"])]));
+    }
+
+    #[test]
+    fn a_report_from_the_future_does_not_win_for_ever() {
+        let mut jobs = jobs(&["X"]);
+        jobs.get_mut("X").unwrap().last_report_at = Some(at(NOW));
+        let future = vec![candidate("a.json", "2045-01-01T00:00:00", &["X"])];
+        assert_eq!(spoken_for(future, &jobs), words(&[("a.json", &["X"])]));
+    }
+
+    #[test]
+    fn a_retry_speaks_only_for_what_is_left_to_try() {
+        let mut retry = candidate("a.json", "2025-06-19T01:00:00", &["X", "Y"]);
+        retry.retry = Some(vec!["Y".to_owned()]);
+        assert_eq!(
+            spoken_for(vec![retry], &jobs(&["X", "Y"])),
+            words(&[("a.json", &["Y"])])
+        );
+    }
+
+    #[test]
+    fn nobody_speaks_for_a_database_that_is_not_watched() {
+        let mut jobs = jobs(&["X"]);
+        jobs.get_mut("X").unwrap().active = false;
+        let report = vec![candidate(
+            "a.json",
+            "2025-06-19T01:00:00",
+            &["X", "UNKNOWN"],
+        )];
+        assert_eq!(spoken_for(report, &jobs), words(&[("a.json", &[])]));
+    }
+
+    proptest! {
+        #[test]
+        fn each_database_is_spoken_for_once_by_the_last_report_that_names_it(
+            reports in prop::collection::vec((0..20_u32, prop::collection::vec(0..4_usize, 0..4)), 0..8),
+        ) {
+            let names = ["W", "X", "Y", "Z"];
+            let candidates = reports.iter().enumerate().map(|(index, (minute, databases))| {
+                let databases: Vec<&str> = databases.iter().map(|&database| names[database]).collect();
+                candidate(&format!("{index}.json"), &format!("2025-06-19T01:{minute:02}:00"), &databases)
+            });
+            let spoken = spoken_for(candidates.collect(), &jobs(&names));
+            for (index, name) in names.iter().enumerate() {
+                let speakers: Vec<_> = spoken.iter().filter(|(_, databases)| databases.iter().any(|database| database == name)).collect();
+                let named = reports.iter().enumerate().filter(|(_, (_, databases))| databases.contains(&index));
+                let last = named.max_by_key(|(report, (minute, _))| (*minute, *report));
+                prop_assert_eq!(speakers.len(), usize::from(last.is_some()));
+                if let Some((report, _)) = last {
+                    prop_assert_eq!(&speakers[0].0, &format!("{report}.json"));
+                }
+            }
+        }
+    }
+}
