@@ -140,6 +140,48 @@ fn the_same_failure_the_next_day_is_recorded_and_raises_no_new_alarm() {
 }
 
 #[test]
+fn two_copies_of_one_report_are_one_report() {
+    let site = Site::new();
+    let report = report("2025-06-19T02:00:00", good(b"one").not_staged());
+    let text = report.text();
+    for name in ["a.json", "b.json"] {
+        Report::new(AGENT, "2025-06-19T02:00:00", Vec::new())
+            .named(name)
+            .deliver_text(&site.deposit(), text.as_bytes());
+    }
+    let first = site.scan(MORNING);
+    assert_eq!(first["entries"].as_array().unwrap().len(), 1, "{first:#}");
+    let second = site.scan(MORNING);
+    assert_eq!(second["reports"]["repeated"], 1);
+    assert_eq!(second["entries"], json!([]));
+    assert_eq!(site.files_in(&format!("deposit/{AGENT}/log")), ["_archive"]);
+    for name in ["c.json", "d.json"] {
+        Report::new(AGENT, "2025-06-19T02:00:00", Vec::new())
+            .named(name)
+            .deliver_text(&site.deposit(), text.as_bytes());
+    }
+    let third = site.scan(MORNING);
+    assert_eq!(third["entries"], json!([]));
+    assert_eq!(site.mails().len(), 1);
+}
+
+#[test]
+fn silence_after_a_report_without_its_file_is_told_too() {
+    let site = Site::new();
+    site.deliver(&report("2025-06-19T02:00:00", good(b"one").not_staged()));
+    site.scan(MORNING);
+    site.scan(DAYS_LATER);
+    site.scan(DAYS_LATER);
+    assert_eq!(
+        subjects(&site.mails()),
+        [
+            "[MISSING] Backup of X",
+            "[MISSING] Backup of X: no report received from SDMC_DOUALA_AKWA",
+        ]
+    );
+}
+
+#[test]
 fn a_database_of_the_same_name_at_two_agents_is_two_jobs() {
     let site = Site::new();
     site.deliver(&report("2025-06-19T02:00:00", good(b"one")));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::site::{Backup, DAYS_LATER, MORNING, Report, START, Site};
+use crate::site::{Backup, DAYS_LATER, MORNING, Report, START, Site, this_moment};
 
 const AGENT: &str = "SDMC_DOUALA_AKWA";
 
@@ -155,6 +155,8 @@ fn status_check_answers_as_a_monitoring_plugin() {
         assert_eq!(shown.lines().count(), 1);
         assert!(shown.starts_with(line), "{shown}");
     };
+    check(3, "VIGIE UNKNOWN - there is no database yet");
+    site.scan(MORNING);
     check(3, "VIGIE UNKNOWN - no jobs are watched");
     site.deliver(&good());
     site.scan(MORNING);
@@ -170,8 +172,32 @@ fn status_check_answers_as_a_monitoring_plugin() {
 }
 
 #[test]
+fn looking_makes_no_database() {
+    let site = Site::new();
+    assert_eq!(site.json(&["status"])["jobs"], json!([]));
+    assert_eq!(error_of(&site, &["history", "X"]).0, Some(1));
+    assert!(!site.path("vigie.db").exists());
+}
+
+#[test]
+fn a_name_of_any_length_can_be_shown() {
+    let site = Site::new();
+    let long = Backup::good(&"L".repeat(70_000), b"content").not_staged();
+    site.deliver(&Report::new(AGENT, "2025-06-19T02:10:00", vec![long]));
+    site.scan(MORNING);
+    let output = site.run(&["status"]);
+    assert!(output.status.success(), "{output:?}");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.lines().all(|line| line.chars().count() < 200),
+        "{shown}"
+    );
+}
+
+#[test]
 fn history_of_a_database_that_nobody_knows_is_an_error() {
     let site = Site::new();
+    site.scan(MORNING);
     let (code, error) = error_of(&site, &["history", "X"]);
     assert_eq!(code, Some(1));
     assert!(
@@ -228,13 +254,4 @@ fn run_does_cycles_until_it_is_told_to_stop_and_finishes_the_one_in_hand() {
     assert!(kill.arg(child.id().to_string()).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     assert_eq!(site.status_of("X"), "OK");
-}
-
-/// This moment, for a test that runs on the real clock.
-fn this_moment() -> String {
-    let output = Command::new("date")
-        .args(["-u", "+%Y-%m-%dT%H:%M:%S"])
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

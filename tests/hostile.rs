@@ -142,6 +142,23 @@ fn an_archive_that_is_a_link_takes_no_report_out_of_the_folder() {
 }
 
 #[test]
+fn a_report_that_can_not_be_set_aside_keeps_none_after_it_from_being_taken() {
+    let site = Site::new();
+    let log = site.path(format!("deposit/{AGENT}/log"));
+    fs::create_dir_all(&log).unwrap();
+    fs::write(log.join("_archive"), "in the way").unwrap();
+    site.deliver(&Report::new(AGENT, ENDED_AT, vec![good()]));
+    site.run(&["scan", "--now", MORNING]);
+    let next = Backup::good("X", b"the next night's dump");
+    site.deliver(&Report::new(AGENT, "2025-06-20T02:10:00", vec![next]));
+    let output = site.run(&["scan", "--now", "2025-06-20T06:00:00Z"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(site.job("X")["last_success_at"], "2025-06-20T02:10:00Z");
+    let history = site.json(&["history", "X"]);
+    assert_eq!(history["jobs"][0]["entries"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn a_folder_that_differs_in_case_alone_can_not_speak_for_the_agent() {
     let (site, result) = scan_harmed(|site| {
         site.deliver(&Report::new(AGENT, ENDED_AT, vec![good()]));

@@ -157,11 +157,51 @@ fn two_rejected_reports_of_one_name_are_both_kept() {
 }
 
 #[test]
+fn an_empty_report_each_night_is_told_each_night() {
+    let site = Site::new();
+    for night in ["2025-06-19T02:00:00", "2025-06-20T02:00:00"] {
+        Report::new(AGENT, night, Vec::new()).deliver_text(&site.deposit(), b"");
+        assert_eq!(event_names(&site.scan(MORNING)), ["ReportRejected"]);
+    }
+}
+
+#[test]
+fn a_rejected_report_that_is_put_back_once_it_can_be_taken_is_taken() {
+    let site = Site::new();
+    let old = report().saying("operation_end_time", json!("2025-01-01T02:00:00"));
+    site.deliver(&old);
+    assert_eq!(site.scan(MORNING)["reports"]["rejected"], 1);
+    let config = fs::read_to_string(site.path("vigie.toml")).unwrap();
+    let patient = config.replace("settle", "report_max_age = \"365d\"\nsettle");
+    fs::write(site.path("vigie.toml"), patient).unwrap();
+    site.deliver(&old);
+    assert_eq!(site.scan(MORNING)["reports"]["processed"], 1);
+    assert_eq!(site.status_of("X"), "OK");
+}
+
+#[test]
+fn a_rejected_report_of_the_longest_name_is_set_aside_like_any_other() {
+    let site = Site::new();
+    let name = format!("{}.json", "n".repeat(250));
+    let broken = Report::new(AGENT, ENDED_AT, Vec::new()).named(&name);
+    broken.deliver_text(&site.deposit(), b"{broken");
+    assert_eq!(site.scan(MORNING)["reports"]["rejected"], 1);
+    let kept = site.files_in(&format!("deposit/{AGENT}/log/_rejected"));
+    assert_eq!(kept.len(), 2, "{kept:?}");
+}
+
+#[test]
 fn a_rejected_report_that_comes_again_is_no_news() {
     let site = Site::new();
     report().deliver_text(&site.deposit(), b"{broken");
     site.scan(MORNING);
-    report().deliver_text(&site.deposit(), b"{broken");
+    // As rsync does with --times: the same file, whose time is the agent's.
+    let log = site.path(format!("deposit/{AGENT}/log"));
+    fs::rename(
+        log.join("_rejected").join(report().file_name()),
+        log.join(report().file_name()),
+    )
+    .unwrap();
     let again = site.scan(MORNING);
     assert_eq!(again["reports"]["repeated"], 1);
     assert_eq!(again["events"], json!([]));

@@ -1,12 +1,11 @@
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::Write;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::site::{Backup, MORNING, Report, Site};
+use crate::site::{Backup, Report, Site, this_moment};
 
 const AGENT: &str = "SDMC_DOUALA_AKWA";
-const ENDED_AT: &str = "2025-06-19T02:10:00";
 
 /// Files are waited for: the program's default.
 fn waiting(settle: &str) -> Site {
@@ -16,11 +15,11 @@ fn waiting(settle: &str) -> Site {
     ))
 }
 
-/// Does `late` beside a scan, and gives the status that the backup ends up with.
+/// Does `late` beside a scan on the real clock, as the times of files are real, and gives the status that the backup ends up with.
 fn scan_beside(site: &Site, late: impl FnOnce() + Send) -> String {
     thread::scope(|scope| {
         let writer = scope.spawn(late);
-        site.scan(MORNING);
+        site.json(&["scan"]);
         writer.join().unwrap();
     });
     site.status_of("X")
@@ -31,7 +30,7 @@ fn a_report_that_arrives_before_its_file_is_whole_waits_for_it() {
     let site = waiting("");
     let content = b"0123456789".repeat(1000);
     let backup = Backup::good("X", &content).staged_as(&content[..10]);
-    site.deliver(&Report::new(AGENT, ENDED_AT, vec![backup]));
+    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
     let path = site.path(format!("deposit/{AGENT}/databases/X.sql.zst"));
     let status = scan_beside(&site, || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
@@ -48,14 +47,17 @@ fn a_file_that_rsync_is_still_building_is_waited_for() {
     let site = waiting("");
     let content = b"0123456789".repeat(1000);
     let backup = Backup::good("X", &content).staged_as(b"the file of last night");
-    site.deliver(&Report::new(AGENT, ENDED_AT, vec![backup]));
+    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
     let folder = site.path(format!("deposit/{AGENT}/databases"));
+    let last_night = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+    let staged = File::open(folder.join("X.sql.zst")).unwrap();
+    staged.set_times(last_night).unwrap();
     let status = scan_beside(&site, || {
         let hidden = folder.join(".X.sql.zst.a1B2c3");
         let mut file = fs::File::create(&hidden).unwrap();
         // Longer than a file has to be quiet, so that it is the hidden one that is watched.
         for part in content.chunks(2500) {
-            thread::sleep(Duration::from_millis(800));
+            thread::sleep(Duration::from_secs(1));
             file.write_all(part).unwrap();
         }
         fs::rename(hidden, folder.join("X.sql.zst")).unwrap();
@@ -68,7 +70,7 @@ fn a_file_that_never_stops_growing_is_a_broken_transfer() {
     let site = waiting("settle = \"3s\"");
     let content = b"0123456789".repeat(1000);
     let backup = Backup::good("X", &content).staged_as(&content[..10]);
-    site.deliver(&Report::new(AGENT, ENDED_AT, vec![backup]));
+    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
     let path = site.path(format!("deposit/{AGENT}/databases/X.sql.zst"));
     let status = scan_beside(&site, || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
@@ -86,8 +88,8 @@ fn a_file_that_never_stops_growing_is_a_broken_transfer() {
 fn a_file_that_stays_short_is_judged_after_a_moment() {
     let site = waiting("");
     let backup = Backup::good("X", b"content").staged_as(b"con");
-    site.deliver(&Report::new(AGENT, ENDED_AT, vec![backup]));
-    site.scan(MORNING);
+    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
+    site.json(&["scan"]);
     assert_eq!(site.status_of("X"), "TRANSFER_INTEGRITY_FAILED");
     assert_eq!(
         site.job("X")["latest_entry"]["reason"]["code"],

@@ -177,7 +177,6 @@ fn french_mails_are_french() {
     let site = Site::with("locale = \"fr\"\n");
     site.deliver(&Report::new(AGENT, ENDED_AT, vec![good().not_staged()]));
     site.scan(MORNING);
-    site.scan(DAYS_LATER);
     assert_eq!(
         subjects(&site.mails()),
         ["ALERTE SAUVEGARDE - XAFRIC_2025 - MISSING"]

@@ -51,7 +51,8 @@ pub enum Command {
         after_help = "Examples:\n  vigie status --failing\n  vigie status --format json\n  \
                             vigie status --check    one line for a monitoring system\n\n\
                             Exit status of --check: 0 all is well, 1 a job whose backup can't be \
-                            compared, 2 a failing job, 3 the state can't be told."
+                            compared, 2 a failing job or a deadline that nobody judged, 3 the \
+                            state can't be told."
     )]
     Status(StatusArguments),
     /// Shows the backups of one database, newest first
@@ -106,7 +107,7 @@ pub struct HistoryArguments {
     #[arg(long, value_name = "AGENT")]
     pub agent: Option<String>,
     /// At most this many backups
-    #[arg(long, value_name = "COUNT", default_value_t = 30)]
+    #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     #[command(flatten)]
     pub output: OutputArguments,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use vigie_notify::Dispatched;
+use vigie_notify::{Clock, Dispatched, SystemClock};
 use vigie_scanner::ScanResult;
 
 use crate::lock::CycleLock;
@@ -43,16 +43,14 @@ impl From<Dispatched> for MailCounts {
 /// Does one cycle. Mails that wait are sent even when the deposit can't be scanned.
 pub async fn cycle(
     vigie: &Vigie,
+    _lock: &CycleLock,
     now: Timestamp,
     progress: CycleProgress,
 ) -> anyhow::Result<CycleResult> {
-    let _lock = CycleLock::take(&vigie.config.database.path)?;
     let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
     drop(progress);
     let mails = vigie.dispatcher.dispatch(now).await?.into();
-    Ok(CycleResult {
-        now,
-        scan: scanned?,
-        mails,
-    })
+    let scan = scanned?;
+    vigie.store.record_cycle(SystemClock.now()).await?;
+    Ok(CycleResult { now, scan, mails })
 }

@@ -2,6 +2,7 @@
 //! prints. The only place that sets up logging and reads the environment.
 
 mod arguments;
+mod causes;
 mod commands;
 mod config;
 mod cycle;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ConfigCommand};
+use crate::causes::causes;
 use crate::config::{ConfigErrors, NoConfigFile};
 
 /// The exit status of a run that could not do its work.
@@ -27,7 +29,9 @@ const MISUSED: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(arguments.verbose, arguments.quiet);
+    // Who starts a service reads what it does in a journal.
+    let usual = u8::from(matches!(arguments.command, Command::Run));
+    logging::start(arguments.verbose + usual, arguments.quiet);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -35,12 +39,15 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match runtime.block_on(run(arguments)) {
+    let outcome = runtime.block_on(run(arguments));
+    // What still reads a file is not waited for: it can be cut off at any point.
+    runtime.shutdown_background();
+    match outcome {
         Ok(code) => code,
         // Whoever reads our output has seen enough, as in `vigie status | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", causes(&error));
             let is_misuse = error.is::<ConfigErrors>() || error.is::<NoConfigFile>();
             ExitCode::from(if is_misuse { MISUSED } else { FAILED })
         }

@@ -15,6 +15,7 @@ use vigie_scanner::{Scanner, ScannerSettings};
 use vigie_store::SqliteStore;
 
 use crate::config::{self, Config, Environment, MailTransport, SmtpConfig};
+use crate::lock::CycleLock;
 
 /// All that a cycle needs.
 pub struct Vigie {
@@ -25,28 +26,18 @@ pub struct Vigie {
 }
 
 impl Vigie {
-    /// Joins the parts, and makes the jobs of the config known at `now`.
-    pub async fn open(config: Config, now: Timestamp) -> anyhow::Result<Self> {
+    /// Joins the parts.
+    pub async fn open(config: Config) -> anyhow::Result<Self> {
         let transport = transport(&config)?;
-        Self::with_transport(config, transport, now).await
+        Self::with_transport(config, transport).await
     }
 
     /// The same, with another way out for the mails.
     pub async fn with_transport(
         config: Config,
         transport: Arc<dyn Transport>,
-        now: Timestamp,
     ) -> anyhow::Result<Self> {
         let store = SqliteStore::open(&config.database.path).await?;
-        let declared = store.declare_jobs(&config.jobs, now).await?;
-        for (agent, database) in declared.no_longer {
-            warn!(
-                %agent,
-                database,
-                "the config no longer declares this job; it is still watched: to stop that, \
-                 declare it with active = false"
-            );
-        }
         Ok(Self {
             scanner: Scanner::new(scanner_settings(&config), store.clone()),
             dispatcher: Dispatcher::new(composer(&config)?, transport, store.clone()),
@@ -54,6 +45,36 @@ impl Vigie {
             config,
         })
     }
+
+    /// Makes the jobs of the config known at `now`. Under the lock of a cycle, as a cycle writes what
+    /// it read of jobs when it began.
+    pub async fn declare_jobs(&self, _lock: &CycleLock, now: Timestamp) -> anyhow::Result<()> {
+        let declared = self.store.declare_jobs(&self.config.jobs, now).await?;
+        for job in declared.no_longer {
+            let goes_on = if job.active {
+                "it is still watched"
+            } else {
+                "it stays at rest"
+            };
+            warn!(
+                agent = %job.agent,
+                database = job.database,
+                "the config no longer declares this job, and {goes_on}; to change that, declare it \
+                 with `active`"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The store, when there is one: looking at it makes none.
+pub async fn open_existing(config: &Config) -> anyhow::Result<Option<SqliteStore>> {
+    let path = &config.database.path;
+    Ok(if path.exists() {
+        Some(SqliteStore::open(path).await?)
+    } else {
+        None
+    })
 }
 
 /// Finds and reads the config.

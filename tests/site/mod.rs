@@ -167,3 +167,12 @@ pub fn event_names(result: &Value) -> Vec<&str> {
         .map(|event| event["type"].as_str().unwrap())
         .collect()
 }
+
+/// This moment, for a test that runs on the real clock.
+pub fn this_moment() -> String {
+    let output = Command::new("date")
+        .args(["-u", "+%Y-%m-%dT%H:%M:%S"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

@@ -7,11 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde::Serialize;
 use vigie_domain::{AgentId, BackupEntry, JobStatus};
-use vigie_store::SqliteStore;
 
 use crate::arguments::{Format, HistoryArguments};
 use crate::printable::printable;
-use crate::vigie::load_config;
+use crate::vigie::{load_config, open_existing};
 
 /// A job with its entries, as `--format json` shows it. The keys are stable.
 #[derive(Debug, Serialize)]
@@ -30,7 +29,10 @@ struct History {
 
 pub async fn run(config: Option<&Path>, arguments: &HistoryArguments) -> anyhow::Result<ExitCode> {
     let config = load_config(config)?;
-    let store = SqliteStore::open(&config.database.path).await?;
+    let store = open_existing(&config).await?;
+    let Some(store) = store else {
+        bail!("there is no database yet: no cycle has been done");
+    };
     let agent = arguments.agent.as_deref().map(AgentId::new);
     let agent = agent.transpose().context("--agent")?;
     let database = &arguments.database;
@@ -78,7 +80,7 @@ fn print(out: &mut dyn Write, job: &JobHistory) -> io::Result<()> {
         let ended_at = entry.operation_ended_at.strftime("%Y-%m-%d %H:%M:%S UTC");
         let size = entry
             .actual_size
-            .map_or("-".to_owned(), |size| format!("{size} bytes"));
+            .map_or("-".to_owned(), |size| format!("{size} B"));
         write!(out, "  {ended_at}  {:25}  {size:>20}", entry.status)?;
         if entry.unchanged {
             write!(out, "  unchanged")?;

@@ -8,7 +8,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 use vigie_notify::{Clock, SystemClock};
 
-use crate::cycle::cycle;
+use crate::causes::causes;
+use crate::cycle::{CycleResult, cycle};
+use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
 use crate::vigie::{Vigie, load_config};
 
@@ -17,7 +19,8 @@ use crate::vigie::{Vigie, load_config};
 pub async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let vigie = Vigie::open(load_config(config)?, SystemClock.now()).await?;
+    let vigie = Vigie::open(load_config(config)?).await?;
+    let mut has_declared = false;
     let mut tick = interval(vigie.config.scan.interval);
     // A cycle that took longer than the interval is followed by one, not by all that it missed.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -33,7 +36,7 @@ pub async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
             _ = terminate.recv() => break,
         }
         let mut is_stopping = false;
-        let mut work = std::pin::pin!(one_cycle(&vigie));
+        let mut work = std::pin::pin!(one_cycle(&vigie, &mut has_declared));
         loop {
             tokio::select! {
                 () = &mut work => break,
@@ -55,10 +58,13 @@ pub async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn one_cycle(vigie: &Vigie) {
-    let now = SystemClock.now();
-    match cycle(vigie, now, CycleProgress::new(true)).await {
-        Err(failure) => error!("the cycle failed: {failure:#}; the next one tries again"),
+/// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.
+async fn one_cycle(vigie: &Vigie, has_declared: &mut bool) {
+    match try_cycle(vigie, has_declared).await {
+        Err(failure) => error!(
+            "the cycle failed: {}; the next one tries again",
+            causes(&failure)
+        ),
         Ok(result) => {
             let (reports, mails) = (result.scan.reports, result.mails);
             for failure in &result.scan.errors {
@@ -77,4 +83,14 @@ async fn one_cycle(vigie: &Vigie) {
             );
         }
     }
+}
+
+async fn try_cycle(vigie: &Vigie, has_declared: &mut bool) -> anyhow::Result<CycleResult> {
+    let now = SystemClock.now();
+    let lock = CycleLock::take(&vigie.config.database.path)?;
+    if !*has_declared {
+        vigie.declare_jobs(&lock, now).await?;
+        *has_declared = true;
+    }
+    cycle(vigie, &lock, now, CycleProgress::new(true)).await
 }

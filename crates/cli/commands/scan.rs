@@ -10,6 +10,7 @@ use vigie_notify::{Clock, SystemClock};
 use crate::FAILED;
 use crate::arguments::{Format, ScanArguments};
 use crate::cycle::{CycleResult, cycle};
+use crate::lock::CycleLock;
 use crate::printable::printable;
 use crate::progress::CycleProgress;
 use crate::vigie::{Vigie, load_config};
@@ -20,8 +21,10 @@ pub async fn run(
     is_quiet: bool,
 ) -> anyhow::Result<ExitCode> {
     let now = arguments.now.unwrap_or_else(|| SystemClock.now());
-    let vigie = Vigie::open(load_config(config)?, now).await?;
-    let result = cycle(&vigie, now, CycleProgress::new(is_quiet)).await?;
+    let vigie = Vigie::open(load_config(config)?).await?;
+    let lock = CycleLock::take(&vigie.config.database.path)?;
+    vigie.declare_jobs(&lock, now).await?;
+    let result = cycle(&vigie, &lock, now, CycleProgress::new(is_quiet)).await?;
     let mut out = io::stdout().lock();
     match arguments.output.format {
         Format::Json => {

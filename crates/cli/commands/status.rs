@@ -3,16 +3,19 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::bail;
 use jiff::Timestamp;
 use serde::Serialize;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
-use vigie_notify::Outbox;
-use vigie_store::{JobOverview, SqliteStore};
+use vigie_notify::{Clock, Outbox, SystemClock};
+use vigie_store::JobOverview;
 
 use crate::arguments::{Format, StatusArguments};
+use crate::causes::causes;
 use crate::printable::printable;
-use crate::vigie::load_config;
+use crate::vigie::{load_config, open_existing};
 
 /// A job as `--format json` shows it. The keys are stable.
 #[derive(Debug, Serialize)]
@@ -45,12 +48,16 @@ struct ShownStatus<'a> {
 
 pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let config = load_config(config)?;
-    let store = SqliteStore::open(&config.database.path).await?;
-    let mut overviews = store.jobs_with_latest_entries().await?;
+    let (mut overviews, mails_waiting) = match open_existing(&config).await? {
+        Some(store) => (
+            store.jobs_with_latest_entries().await?,
+            store.count_waiting().await?,
+        ),
+        None => (Vec::new(), 0),
+    };
     if arguments.failing {
         overviews.retain(|overview| is_failing(&overview.job));
     }
-    let mails_waiting = store.count_waiting().await?;
     let mut out = io::stdout().lock();
     match arguments.output.format {
         Format::Json => {
@@ -133,11 +140,21 @@ fn row_of(JobOverview { job, .. }: &JobOverview) -> [String; 5] {
     };
     [
         status,
-        printable(job.agent.as_str()),
-        printable(&job.database),
+        cell(job.agent.as_str()),
+        cell(&job.database),
         shown(job.last_success_at()),
         shown(job.deadline_at()),
     ]
+}
+
+/// A name as a cell of the table; one that would push the others off the screen is cut.
+fn cell(name: &str) -> String {
+    const WIDEST: usize = 48;
+    let name = printable(name);
+    match name.char_indices().nth(WIDEST) {
+        None => name,
+        Some((end, _)) => format!("{}…", &name[..end]),
+    }
 }
 
 fn print_table<const COLUMNS: usize>(
@@ -175,10 +192,10 @@ enum Severity {
 
 /// Answers as a monitoring plugin: one line with performance data, and never an error elsewhere.
 pub async fn check(config: Option<&Path>) -> ExitCode {
-    let (severity, text) = match load_for_check(config).await {
-        Ok(overviews) => summary(&overviews),
+    let (severity, text) = match state(config).await {
+        Ok(state) => summary(&state, SystemClock.now()),
         Err(error) => {
-            let error = format!("{error:#}").replace('\n', "; ");
+            let error = causes(&error).replace('\n', "; ");
             (Severity::Unknown, printable(&error).replace('|', "/"))
         }
     };
@@ -186,14 +203,30 @@ pub async fn check(config: Option<&Path>) -> ExitCode {
     ExitCode::from(severity as u8)
 }
 
-async fn load_for_check(config: Option<&Path>) -> anyhow::Result<Vec<JobOverview>> {
-    let config = load_config(config)?;
-    let store = SqliteStore::open(&config.database.path).await?;
-    Ok(store.jobs_with_latest_entries().await?)
+/// What a monitoring system is told about.
+struct State {
+    overviews: Vec<JobOverview>,
+    last_cycle: Option<Timestamp>,
+    interval: Duration,
+    mails_waiting: u64,
 }
 
-fn summary(overviews: &[JobOverview]) -> (Severity, String) {
-    let jobs: Vec<_> = overviews
+async fn state(config: Option<&Path>) -> anyhow::Result<State> {
+    let config = load_config(config)?;
+    let Some(store) = open_existing(&config).await? else {
+        bail!("there is no database yet: no cycle has been done");
+    };
+    Ok(State {
+        overviews: store.jobs_with_latest_entries().await?,
+        last_cycle: store.last_cycle().await?,
+        interval: config.scan.interval,
+        mails_waiting: store.count_waiting().await?,
+    })
+}
+
+fn summary(state: &State, now: Timestamp) -> (Severity, String) {
+    let jobs: Vec<_> = state
+        .overviews
         .iter()
         .map(|overview| &overview.job)
         .filter(|job| job.active)
@@ -210,7 +243,9 @@ fn summary(overviews: &[JobOverview]) -> (Severity, String) {
         |job: &&&ExpectedBackupJob| is_failing(job) && job.current_status == JobStatus::Unknown;
     let uncompared = jobs.iter().filter(is_uncompared).count();
     let failing = jobs.iter().filter(|job| is_failing(job)).count() - uncompared;
-    let severity = match (failing, uncompared) {
+    let unjudged = jobs.iter().filter(|job| is_unjudged(job, state, now));
+    let unjudged = unjudged.count();
+    let severity = match (failing + unjudged, uncompared) {
         (0, 0) => Severity::Ok,
         (0, _) => Severity::Warning,
         _ => Severity::Critical,
@@ -220,23 +255,41 @@ fn summary(overviews: &[JobOverview]) -> (Severity, String) {
         .filter(|status| count(*status) > 0)
         .map(|status| format!("{} {status}", count(status)))
         .collect();
+    let mut told = vec![format!("{} jobs: {}", jobs.len(), counts.join(", "))];
+    if unjudged > 0 {
+        let since = state.last_cycle.map_or("so far".to_owned(), |last| {
+            last.strftime("since %Y-%m-%d %H:%M UTC").to_string()
+        });
+        told.push(format!(
+            "{unjudged} past their deadline, but no cycle was done {since}"
+        ));
+    }
+    if state.mails_waiting > 0 {
+        told.push(format!("{} mails wait", state.mails_waiting));
+    }
     let data: Vec<String> = JobStatus::ALL
         .into_iter()
         .map(|status| format!("{}={}", status.as_str().to_lowercase(), count(status)))
         .collect();
-    let text = format!(
-        "{} jobs: {} | {}",
-        jobs.len(),
-        counts.join(", "),
-        data.join(" ")
-    );
-    (severity, text)
+    (
+        severity,
+        format!("{} | {}", told.join("; "), data.join(" ")),
+    )
+}
+
+/// Whether a deadline passed and no cycle has been done since: nobody watches any more.
+fn is_unjudged(job: &ExpectedBackupJob, state: &State, now: Timestamp) -> bool {
+    let Some(deadline) = job.deadline_at() else {
+        return false;
+    };
+    let should_be_judged = deadline.checked_add(state.interval * 2);
+    job.silent_since.is_none()
+        && should_be_judged.is_ok_and(|judged| now > judged)
+        && state.last_cycle.is_none_or(|last| last < deadline)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use vigie_domain::{AgentId, JobId, Schedule};
 
     use super::*;
@@ -254,6 +307,43 @@ mod tests {
         }
     }
 
+    fn now() -> Timestamp {
+        "2025-06-20T06:00:00Z".parse().unwrap()
+    }
+
+    /// Jobs of which a cycle was done just now.
+    fn watched(overviews: Vec<JobOverview>) -> State {
+        State {
+            overviews,
+            last_cycle: Some(now()),
+            interval: Duration::from_mins(1),
+            mails_waiting: 0,
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_nobody_judged_is_critical_whatever_the_job_was() {
+        let mut state = watched(vec![job(JobStatus::Ok, false)]);
+        state.overviews[0].job.covered_until = "2025-06-18T00:00:00Z".parse().unwrap();
+        assert_eq!(summary(&state, now()).0, Severity::Ok);
+        state.last_cycle = Some("2025-06-18T23:59:00Z".parse().unwrap());
+        let (severity, text) = summary(&state, now());
+        assert_eq!(severity, Severity::Critical);
+        assert!(
+            text.contains("1 past their deadline, but no cycle was done since 2025-06-18 23:59"),
+            "{text}"
+        );
+        let just_passed = "2025-06-19T00:01:00Z".parse().unwrap();
+        assert_eq!(summary(&state, just_passed).0, Severity::Ok);
+    }
+
+    #[test]
+    fn mails_that_wait_are_told() {
+        let mut state = watched(vec![job(JobStatus::Ok, false)]);
+        state.mails_waiting = 8;
+        assert!(summary(&state, now()).1.contains("; 8 mails wait |"));
+    }
+
     #[test]
     fn the_worst_job_decides() {
         let good = job(JobStatus::Ok, false);
@@ -262,7 +352,7 @@ mod tests {
         let missing = job(JobStatus::Missing, true);
         let severity = |jobs: &[&JobOverview]| {
             let jobs: Vec<JobOverview> = jobs.iter().map(|job| (*job).clone()).collect();
-            summary(&jobs).0
+            summary(&watched(jobs), now()).0
         };
         assert_eq!(severity(&[]), Severity::Unknown);
         assert_eq!(severity(&[&good, &new]), Severity::Ok);
@@ -274,7 +364,7 @@ mod tests {
     fn the_line_counts_and_has_performance_data() {
         let jobs = [job(JobStatus::Ok, false), job(JobStatus::Missing, true)];
         assert_eq!(
-            summary(&jobs).1,
+            summary(&watched(jobs.into()), now()).1,
             "2 jobs: 1 OK, 1 MISSING | ok=1 failed=0 missing=1 hash_mismatch=0 \
              transfer_integrity_failed=0 unknown=0"
         );
@@ -284,6 +374,7 @@ mod tests {
     fn a_job_at_rest_is_not_counted() {
         let mut rest = job(JobStatus::Missing, true);
         rest.job.active = false;
-        assert_eq!(summary(&[rest, job(JobStatus::Ok, false)]).0, Severity::Ok);
+        let state = watched(vec![rest, job(JobStatus::Ok, false)]);
+        assert_eq!(summary(&state, now()).0, Severity::Ok);
     }
 }

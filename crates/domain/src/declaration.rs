@@ -29,22 +29,16 @@ pub struct JobDeclaration {
     pub active: bool,
 }
 
-/// A job that became known from a report at `now`: its clock starts.
+/// A new job became known from a report, at the instant when its clock started.
 #[must_use]
-pub fn register_job(
-    id: JobId,
-    agent: AgentId,
-    database: &str,
-    schedule: Schedule,
-    now: Timestamp,
-) -> Transition {
-    let job = ExpectedBackupJob::new(id, agent, database, schedule, now);
+pub fn register_job(job: ExpectedBackupJob) -> Transition {
     let kind = EventKind::JobRegistered {
         job: Box::new(job.clone()),
     };
+    let at = job.known_since;
     Transition {
         job,
-        events: vec![DomainEvent { at: now, kind }],
+        events: vec![DomainEvent { at, kind }],
     }
 }
 
@@ -91,6 +85,7 @@ pub fn declare_job(
         }
         if !job.active && known.active {
             job.current_status = JobStatus::Unknown;
+            job.silent_since = None;
             if let Some(incident_since) = job.incident_since.take() {
                 let kind = EventKind::JobDeactivated {
                     job: Box::new(job.clone()),

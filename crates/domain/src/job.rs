@@ -122,6 +122,8 @@ pub struct ExpectedBackupJob {
     pub last_report_at: Option<Timestamp>,
     /// When a report or a deadline last decided on its status.
     pub last_checked_at: Option<Timestamp>,
+    /// Since when its silence has been told: a deadline passed, and no report has spoken of it since.
+    pub silent_since: Option<Timestamp>,
     /// Since when it has an open incident: from the first alert until it is OK again.
     pub incident_since: Option<Timestamp>,
     /// The last backup that was proven.
@@ -160,6 +162,7 @@ impl ExpectedBackupJob {
             covered_until: known_since,
             last_report_at: None,
             last_checked_at: None,
+            silent_since: None,
             incident_since: None,
             last_good: None,
         };

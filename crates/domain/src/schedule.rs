@@ -199,10 +199,11 @@ impl CronSchedule {
 
     /// The expected time that a backup which ended at `ended_at` stands for.
     ///
-    /// Shortly before an expected time a report could be a very late one or a slightly early one.
-    /// It is the late one only while the earlier time is still waited for. Were it the late one
-    /// after that, an agent that always ends a minute early would, once it had missed a day, be one
-    /// day behind for ever, and reported missing each night although its backup is there.
+    /// Once an expected time was missed, a report shortly before the next one could be a very late
+    /// one or a slightly early one. It is the late one while the earlier time is still waited for,
+    /// and after that unless it is no earlier than it may be late. Were it always the late one, an
+    /// agent that ends a minute early would, after one missed day, be a day behind for ever, and
+    /// reported missing each night although its backup is there.
     fn covered_by(&self, covered_until: Timestamp, ended_at: Timestamp) -> Option<Timestamp> {
         let last = self.last_until(ended_at);
         let Some(next) = self.next(ended_at) else {
@@ -211,16 +212,16 @@ impl CronSchedule {
         let Some(last) = last else {
             return (later(ended_at, self.early.unwrap_or_default())? >= next).then_some(next);
         };
-        let early = self
-            .early
-            .map_or_else(|| last.duration_until(next) / 4, signed);
+        let interval = last.duration_until(next);
+        let mut early = self.early.map_or(interval / 4, signed);
+        if last > covered_until {
+            if ended_at <= later(last, self.grace)? {
+                return Some(last);
+            }
+            early = early.min(signed(self.grace).max(interval / 24));
+        }
         let is_slightly_early = ended_at.duration_until(next) <= early;
-        let is_still_waited_for = last > covered_until && ended_at <= later(last, self.grace)?;
-        Some(if is_slightly_early && !is_still_waited_for {
-            next
-        } else {
-            last
-        })
+        Some(if is_slightly_early { next } else { last })
     }
 }
 
@@ -352,6 +353,16 @@ mod tests {
         let schedule = nightly(2 * HOUR);
         let covered = schedule.cover(at("2025-06-18T01:00:00Z"), at("2025-06-20T00:59:00Z"));
         assert_eq!(covered, at("2025-06-20T01:00:00Z"));
+    }
+
+    #[test]
+    fn a_backup_that_was_run_by_hand_in_the_evening_is_not_tomorrows() {
+        let covered =
+            nightly(2 * HOUR).cover(at("2025-06-19T01:00:00Z"), at("2025-06-20T20:00:00Z"));
+        assert_eq!(covered, at("2025-06-20T01:00:00Z"));
+        let covered_already = at("2025-06-20T01:00:00Z");
+        let covered = nightly(2 * HOUR).cover(covered_already, at("2025-06-20T20:00:00Z"));
+        assert_eq!(covered, at("2025-06-21T01:00:00Z"));
     }
 
     #[test]

@@ -18,10 +18,11 @@ pub struct Transition {
 
 /// Moves a job by an entry that was judged at `now`.
 ///
-/// A backup covers one expected time. A good one makes the job OK and closes its incident, unless
-/// it came so late that the deadline after it has passed too: then the incident goes on, as what is
-/// expected now is still missing. A bad one opens an incident, or changes it when the job's status
-/// changes; one more of the same kind is recorded and raises no new alarm.
+/// A backup covers one expected time, however often its report is tried. A good one makes the job OK
+/// and closes its incident, unless it came so late that the deadline after it has passed too: then
+/// the incident goes on, as what is expected now is still missing. A bad one opens an incident, or
+/// changes it when the job's status changes or a silence ends; one more of the same kind is recorded
+/// and raises no new alarm.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -53,7 +54,9 @@ pub fn record_entry(job: &ExpectedBackupJob, entry: &BackupEntry, now: Timestamp
     let mut job = job.clone();
     // A clock that runs ahead must not push the deadline into the future.
     let ended_at = entry.operation_ended_at.min(now);
-    job.covered_until = job.schedule.cover(job.covered_until, ended_at);
+    if job.last_report_at.is_none_or(|last| ended_at > last) {
+        job.covered_until = job.schedule.cover(job.covered_until, ended_at);
+    }
     job.last_report_at = job.last_report_at.max(Some(ended_at));
     job.last_checked_at = Some(now);
     if entry.status == BackupEntryStatus::Success {
@@ -69,6 +72,7 @@ pub fn record_entry(job: &ExpectedBackupJob, entry: &BackupEntry, now: Timestamp
         };
     }
     job.current_status = status;
+    let was_silent = job.silent_since.take().is_some();
     let change = if status == JobStatus::Ok {
         job.incident_since
             .take()
@@ -78,7 +82,7 @@ pub fn record_entry(job: &ExpectedBackupJob, entry: &BackupEntry, now: Timestamp
                 from: before.current_status,
                 incident_since,
             })
-    } else if status != before.current_status || before.incident_since.is_none() {
+    } else if was_silent || status != before.current_status || before.incident_since.is_none() {
         job.incident_since.get_or_insert(now);
         Some(EventKind::JobDegraded {
             job: Box::new(job.clone()),
@@ -94,18 +98,19 @@ pub fn record_entry(job: &ExpectedBackupJob, entry: &BackupEntry, now: Timestamp
 }
 
 /// Moves a job whose deadline has passed at `now` to MISSING. There is no entry: nothing was
-/// reported. `None` when it is not overdue, or missing already.
+/// reported. `None` when it is not overdue, or its silence has been told already.
 #[must_use]
 pub fn judge_deadline(job: &ExpectedBackupJob, now: Timestamp) -> Option<Transition> {
     let expected_at = job.expected_at()?;
     let deadline_at = job.deadline_at()?;
-    if now <= deadline_at || job.current_status == JobStatus::Missing {
+    if now <= deadline_at || job.silent_since.is_some() {
         return None;
     }
     let from = job.current_status;
     let mut job = job.clone();
     job.current_status = JobStatus::Missing;
     job.last_checked_at = Some(now);
+    job.silent_since = Some(now);
     job.incident_since.get_or_insert(now);
     let kind = EventKind::JobMissing {
         job: Box::new(job.clone()),
@@ -276,6 +281,32 @@ mod tests {
         assert_eq!(moved.job.current_status, JobStatus::Missing);
         assert_eq!(names(&moved), ["BackupRecorded"]);
         assert_eq!(judge_deadline(&moved.job, now), None);
+    }
+
+    #[test]
+    fn silence_after_a_report_without_its_file_is_another_alarm_and_so_is_its_end() {
+        let start = job(daily(), at("2025-06-19T00:00:00Z"));
+        let absent = record(&start, &Finding::Absent, "2025-06-19T08:00:00Z").job;
+        let silent = judge_deadline(&absent, at("2025-06-25T00:00:00Z")).unwrap();
+        assert_eq!(names(&silent), ["JobMissing"]);
+        assert_eq!(
+            judge_deadline(&silent.job, at("2025-06-26T00:00:00Z")),
+            None
+        );
+        let spoken = record(&silent.job, &Finding::Absent, "2025-06-26T08:00:00Z");
+        assert_eq!(names(&spoken), ["BackupRecorded", "JobDegraded"]);
+        assert_eq!(spoken.job.incident_since, absent.incident_since);
+    }
+
+    #[test]
+    fn a_report_that_is_tried_again_covers_no_second_expected_time() {
+        let hourly = Schedule::cron("0 * * * *", "UTC", HOUR, None).unwrap();
+        let start = job(hourly, at("2025-06-18T23:30:00Z"));
+        let first = record(&start, &Finding::Absent, "2025-06-19T00:50:00Z").job;
+        assert_eq!(first.expected_at(), Some(at("2025-06-19T01:00:00Z")));
+        let again = record(&first, &proven(1), "2025-06-19T00:50:00Z").job;
+        assert_eq!(again.current_status, JobStatus::Ok);
+        assert_eq!(again.expected_at(), Some(at("2025-06-19T01:00:00Z")));
     }
 
     #[test]

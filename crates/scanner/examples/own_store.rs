@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use vigie_domain::{
-    AgentId, ExpectedBackupJob, JobId, JobStatus, Schedule, Sha256, Transition, register_job,
+use vigie_domain::{AgentId, ExpectedBackupJob, JobId, Schedule, Sha256, Transition, register_job};
+use vigie_scanner::{
+    ReportCommit, ReportRecord, Scanner, ScannerSettings, SeenReport, Store, StoreError,
 };
-use vigie_scanner::{ReportCommit, Scanner, ScannerSettings, SeenReport, Store, StoreError};
 
 /// All that a scanner wants to have kept.
 #[derive(Default)]
@@ -26,7 +26,7 @@ struct MemoryStore {
 #[derive(Default)]
 struct Kept {
     jobs: Vec<ExpectedBackupJob>,
-    reports: HashMap<(String, Sha256), Vec<String>>,
+    reports: HashMap<(String, Sha256), ReportRecord>,
 }
 
 impl MemoryStore {
@@ -53,7 +53,8 @@ impl Store for MemoryStore {
     ) -> Result<Vec<SeenReport>, StoreError> {
         let kept = self.kept();
         let seen = digests.iter().filter_map(|&sha256| {
-            let retry = kept.reports.get(&(agent.key(), sha256))?.clone();
+            let report = kept.reports.get(&(agent.key(), sha256))?;
+            let retry = report.retry.clone();
             Some(SeenReport { sha256, retry })
         });
         Ok(seen.collect())
@@ -76,8 +77,9 @@ impl Store for MemoryStore {
         let mut registered = Vec::new();
         for database in databases {
             let next = kept.jobs.iter().map(|job| job.id.0).max().unwrap_or(0) + 1;
-            let schedule = schedule.clone();
-            let known = register_job(JobId(next), agent.clone(), database, schedule, now);
+            let (agent, schedule) = (agent.clone(), schedule.clone());
+            let job = ExpectedBackupJob::new(JobId(next), agent, database, schedule, now);
+            let known = register_job(job);
             kept.put(&known.job);
             registered.push(known);
         }
@@ -88,7 +90,7 @@ impl Store for MemoryStore {
         let mut kept = self.kept();
         let report = &commit.report;
         let key = (report.agent.key(), report.sha256);
-        kept.reports.insert(key, report.retry.clone());
+        kept.reports.insert(key, report.clone());
         for moved in &commit.moves {
             kept.put(&moved.job);
         }
@@ -101,10 +103,8 @@ impl Store for MemoryStore {
         limit: u32,
     ) -> Result<Vec<ExpectedBackupJob>, StoreError> {
         let kept = self.kept();
-        let overdue = kept
-            .jobs
-            .iter()
-            .filter(|job| job.is_overdue(now) && job.current_status != JobStatus::Missing);
+        let is_due = |job: &&ExpectedBackupJob| job.is_overdue(now) && job.silent_since.is_none();
+        let overdue = kept.jobs.iter().filter(is_due);
         Ok(overdue.take(limit as usize).cloned().collect())
     }
 

@@ -4,15 +4,17 @@
 use std::io;
 use std::path::Path;
 
-use cap_fs_ext::DirExt;
 use cap_std::fs::Dir;
 use vigie_domain::Sha256;
 
 use crate::DepositError;
-use crate::deposit::{FileIdentity, LogFolder};
+use crate::deposit::{FileIdentity, LogFolder, open_folder};
 
 const ARCHIVE: &str = "_archive";
 const REJECTED: &str = "_rejected";
+
+/// The longest file name that common file systems take, in bytes.
+const MAX_NAME_BYTES: usize = 255;
 
 /// A report as it was read.
 #[derive(Debug, Clone)]
@@ -49,9 +51,7 @@ impl LogFolder {
         let target = free_name(&folder, report).map_err(failed)?;
         if let Some(reason) = reason {
             let text = format!("{}\n", reason.trim_end());
-            folder
-                .write(format!("{target}.reason.txt"), text)
-                .map_err(failed)?;
+            folder.write(reason_name(&target), text).map_err(failed)?;
         }
         match self.move_as_read(report, &folder, &target) {
             // Another cycle was here first, or the agent took it back.
@@ -71,7 +71,7 @@ impl LogFolder {
         log.rename(&report.name, folder, target)?;
         let moved = FileIdentity::of(&folder.symlink_metadata(target)?);
         if !moved.is_same_content(&report.identity) {
-            folder.rename(target, log, &report.name)?;
+            folder.rename(target, log, free_name(log, report)?)?;
         }
         Ok(())
     }
@@ -82,7 +82,14 @@ fn open_or_create(parent: &Dir, name: &str) -> io::Result<Dir> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    parent.open_dir_nofollow(name)
+    open_folder(parent, name)
+}
+
+/// The name of the file that tells why a report lies beside it.
+fn reason_name(report: &str) -> String {
+    const SUFFIX: &str = ".reason.txt";
+    let end = report.floor_char_boundary(MAX_NAME_BYTES - SUFFIX.len());
+    format!("{}{SUFFIX}", &report[..end])
 }
 
 /// The report's own name or, when another report of that name lies there, one marked by content.
@@ -96,10 +103,7 @@ fn free_name(folder: &Dir, report: &ReadFile) -> io::Result<String> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let mark = &report.sha256.to_string()[..12];
     // Long names make room for the mark.
-    let mut end = stem.len().min(200);
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = stem.floor_char_boundary(200);
     Ok(format!("{}.{mark}.json", &stem[..end]))
 }
 

@@ -1,6 +1,7 @@
 //! The deposit as a place of untrusted files: opens what agents left there by single names, below
 //! the folder that they were found in, never through a link. Knows no report and no rule.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub(crate) struct LogListing {
     /// The names of the reports, in order.
     pub reports: Vec<String>,
     /// What is named like a report and can't be one, with the reason.
-    pub ignored: Vec<(String, &'static str)>,
+    pub ignored: Vec<(String, String)>,
 }
 
 /// What tells one state of a file from another.
@@ -56,6 +57,12 @@ pub(crate) struct FileIdentity {
     pub size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+}
+
+/// The hidden files in which rsync builds staged files, by the names that they will have.
+#[derive(Debug, Default)]
+pub(crate) struct Partials {
+    by_name: HashMap<String, Vec<FileIdentity>>,
 }
 
 /// What lies under a name in an agent's staged folder.
@@ -109,7 +116,7 @@ impl Deposit {
 
     pub(crate) fn agent(&self, agent: &AgentId) -> Result<AgentFolder, DepositError> {
         let path = self.path.join(agent.as_str());
-        match self.root.open_dir_nofollow(agent.as_str()) {
+        match open_folder(&self.root, agent.as_str()) {
             Ok(dir) => Ok(AgentFolder { dir, path }),
             Err(error) => Err(DepositError::new("open", path, error)),
         }
@@ -120,7 +127,7 @@ impl AgentFolder {
     /// The agent's `log` folder; `None` when it has none.
     pub(crate) fn log(&self) -> Result<Option<LogFolder>, DepositError> {
         let path = self.path.join("log");
-        match self.dir.open_dir_nofollow("log") {
+        match open_folder(&self.dir, "log") {
             Ok(dir) => Ok(Some(LogFolder { dir, path })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(DepositError::new("open", path, error)),
@@ -153,36 +160,41 @@ impl AgentFolder {
         Ok(Staged::Absent)
     }
 
-    /// How the staged file, and the hidden file in which rsync builds its next version
-    /// (`.NAME.XXXXXX`), look at this moment. When this changes, somebody is writing.
-    pub(crate) fn staged_identities(&self, name: &str) -> io::Result<Vec<FileIdentity>> {
-        let mut identities = Vec::new();
-        let partial = format!(".{name}.");
-        for folder in self.staged_folders() {
-            let folder = folder?;
-            match folder.symlink_metadata(name) {
-                Ok(metadata) => identities.push(FileIdentity::of(&metadata)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            for entry in folder.entries()? {
-                let entry = entry?;
-                let entry_name = entry.file_name();
-                let is_partial = entry_name.to_str().is_some_and(|entry_name| {
-                    entry_name.starts_with(&partial) && entry_name.len() == partial.len() + 6
-                });
-                if is_partial && let Ok(metadata) = entry.metadata() {
-                    identities.push(FileIdentity::of(&metadata));
-                }
+    /// How the staged file, and the hidden files in which rsync builds its next version, look at
+    /// this moment. When this changes, somebody is writing.
+    pub(crate) fn staged_identities(&self, name: &str, partials: &Partials) -> Vec<FileIdentity> {
+        let staged = self.staged_folders().filter_map(|folder| {
+            let metadata = folder.ok()?.symlink_metadata(name).ok()?;
+            Some(FileIdentity::of(&metadata))
+        });
+        let mut identities: Vec<_> = staged.collect();
+        identities.extend(partials.by_name.get(name).into_iter().flatten());
+        identities.sort_by_key(|identity| (identity.device, identity.inode));
+        identities
+    }
+
+    /// The hidden files in which rsync builds the next versions of staged files: `.NAME.XXXXXX`.
+    pub(crate) fn partials(&self) -> Partials {
+        let mut partials = Partials::default();
+        let listed = self
+            .staged_folders()
+            .filter_map(|folder| folder.ok()?.entries().ok());
+        for entry in listed.flatten().flatten() {
+            let entry_name = entry.file_name();
+            let Some(name) = entry_name.to_str().and_then(built_by_rsync) else {
+                continue;
+            };
+            if let Ok(metadata) = entry.metadata() {
+                let identities = partials.by_name.entry(name.to_owned()).or_default();
+                identities.push(FileIdentity::of(&metadata));
             }
         }
-        identities.sort_by_key(|identity| (identity.device, identity.inode));
-        Ok(identities)
+        partials
     }
 
     fn staged_folders(&self) -> impl Iterator<Item = io::Result<Dir>> + '_ {
         STAGED_FOLDERS.into_iter().filter_map(|folder| {
-            let opened = self.dir.open_dir_nofollow(folder);
+            let opened = open_folder(&self.dir, folder);
             let is_absent = opened
                 .as_ref()
                 .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
@@ -213,9 +225,15 @@ impl LogFolder {
                 continue;
             }
             match (name.to_str(), entry.file_type().map_err(failed)?) {
-                (None, _) => listing.ignored.push((shown, "its name is no UTF-8")),
+                (None, _) => {
+                    let reason = "its name is no UTF-8, so it can't be told in a report's name";
+                    listing.ignored.push((shown, reason.to_owned()));
+                }
                 (Some(name), kind) if kind.is_file() => listing.reports.push(name.to_owned()),
-                (Some(_), kind) => listing.ignored.push((shown, kind_of(kind))),
+                (Some(_), kind) => {
+                    let reason = format!("it is {}, not a file", kind_of(kind));
+                    listing.ignored.push((shown, reason));
+                }
             }
         }
         listing.reports.sort();
@@ -265,6 +283,11 @@ impl FileIdentity {
         }
     }
 
+    /// The time of modification, in nanoseconds since 1970.
+    pub(crate) fn modified_at(&self) -> i128 {
+        i128::from(self.modified.0) * 1_000_000_000 + i128::from(self.modified.1)
+    }
+
     /// Whether both are states of one file with the same content, wherever it was moved meanwhile.
     pub(crate) fn is_same_content(&self, other: &Self) -> bool {
         (self.device, self.inode, self.size, self.modified)
@@ -287,6 +310,26 @@ impl FileIdentity {
     }
 }
 
+/// Opens a folder below another one, and says so when there is something else in its place.
+pub(crate) fn open_folder(parent: &Dir, name: &str) -> io::Result<Dir> {
+    parent.open_dir_nofollow(name).map_err(|error| {
+        let kind = parent
+            .symlink_metadata(name)
+            .map(|metadata| metadata.file_type());
+        match kind {
+            Ok(kind) if !kind.is_dir() => {
+                let found = if kind.is_file() {
+                    "a file"
+                } else {
+                    kind_of(kind)
+                };
+                io::Error::new(error.kind(), format!("{name} is {found}, not a folder"))
+            }
+            _ => error,
+        }
+    })
+}
+
 /// Never through a link; and never waiting for the other end of a pipe.
 fn reading() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -306,6 +349,13 @@ fn kind_of(kind: FileType) -> &'static str {
     } else {
         "a device"
     }
+}
+
+/// The name that the file will have once rsync has built it.
+fn built_by_rsync(hidden: &str) -> Option<&str> {
+    let (name, suffix) = hidden.strip_prefix('.')?.rsplit_once('.')?;
+    let is_random = suffix.len() == 6 && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_random && !name.is_empty()).then_some(name)
 }
 
 #[cfg(test)]

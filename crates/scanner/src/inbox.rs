@@ -1,9 +1,10 @@
 //! Reads what lies in an agent's `log` folder and sorts it: whole reports, reports that can't be
 //! taken, reports that are still being written. Decides nothing about backups.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::{AgentId, Report, Sha256};
 
@@ -21,7 +22,9 @@ pub(crate) struct Inbox {
     /// How many are still being written.
     pub pending: usize,
     /// What is named like a report and is none.
-    pub ignored: Vec<(String, &'static str)>,
+    pub ignored: Vec<(String, String)>,
+    /// What could not be read.
+    pub unreadable: Vec<DepositError>,
 }
 
 /// A report that can be taken.
@@ -54,8 +57,12 @@ impl Inbox {
         for name in listing.reports {
             // One byte more than is allowed tells that there is more.
             let limit = settings.report_max_size.saturating_add(1);
-            if let Some((bytes, identity)) = log.read(&name, limit)? {
-                inbox.sort_in(name, &bytes, identity, agent, settings, now);
+            match log.read(&name, limit) {
+                Ok(None) => {}
+                Ok(Some((bytes, identity))) => {
+                    inbox.sort_in(name, &bytes, identity, agent, settings, now);
+                }
+                Err(error) => inbox.unreadable.push(error),
             }
         }
         Ok(inbox)
@@ -63,7 +70,16 @@ impl Inbox {
 
     /// How many reports lay there, whole or not.
     pub(crate) fn found(&self) -> usize {
-        self.received.len() + self.refused.len() + self.pending
+        self.received.len() + self.refused.len() + self.pending + self.unreadable.len()
+    }
+
+    /// Leaves out all but the first of the reports that are the same to the byte, and tells how many.
+    pub(crate) fn put_off_copies(&mut self) -> usize {
+        let before = self.received.len();
+        let mut met = HashSet::new();
+        self.received
+            .retain(|received| met.insert(received.file.sha256));
+        before - self.received.len()
     }
 
     fn sort_in(
@@ -80,9 +96,9 @@ impl Inbox {
             sha256: digest_of(bytes, identity, settings.report_max_size),
             identity,
         };
-        let mut refuse = |file, field: Option<&str>, reason| {
+        let mut refuse = |file: ReadFile, field: Option<&str>, reason| {
             self.refused.push(RefusedReport {
-                file,
+                file: file.known_by_place(),
                 field: field.map(str::to_owned),
                 reason,
             });
@@ -107,6 +123,19 @@ impl Inbox {
     }
 }
 
+impl ReadFile {
+    /// What can't be taken is known by its name and time too: an agent that drops an empty report
+    /// each night is told of each night.
+    fn known_by_place(mut self) -> Self {
+        let mut hasher = Sha256Hasher::new();
+        hasher.update(self.sha256.as_bytes());
+        hasher.update(&self.name);
+        hasher.update(self.identity.modified_at().to_le_bytes());
+        self.sha256 = Sha256::from(<[u8; 32]>::from(hasher.finalize()));
+        self
+    }
+}
+
 /// What a report is known by when it is met again. Of one that is too large the start and the size
 /// are enough.
 fn digest_of(bytes: &[u8], identity: FileIdentity, max_size: u64) -> Sha256 {
@@ -121,13 +150,13 @@ fn digest_of(bytes: &[u8], identity: FileIdentity, max_size: u64) -> Sha256 {
 fn too_old(report: &Report, max_age: Duration, now: Timestamp) -> Option<String> {
     let age = Duration::try_from(now.duration_since(report.operation_ended_at)).ok()?;
     (age > max_age).then(|| {
-        let days = |duration: Duration| duration.as_secs() / (24 * 3600);
+        let shown = |duration: Duration| SignedDuration::try_from(duration).unwrap_or_default();
         format!(
-            "operation_end_time is {}, {} days ago: the report says nothing about today, as \
-             `report_max_age` is {} days",
+            "operation_end_time is {}, {:#} ago: the report says nothing about today, as \
+             `report_max_age` is {:#}",
             report.operation_ended_at,
-            days(age),
-            days(max_age)
+            shown(age),
+            shown(max_age)
         )
     })
 }

@@ -1,6 +1,7 @@
 //! A report on its way to a decision: looks at the staged files of its databases until they are at
 //! rest, then builds what has to be committed. Does no commit and moves no report.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,10 +11,10 @@ use vigie_domain::{
     ProofNeeded, Transition, file_name_of, judge_entry, record_entry,
 };
 
-use crate::deposit::AgentFolder;
+use crate::deposit::{AgentFolder, FileIdentity};
 use crate::inbox::ReceivedReport;
+use crate::places::Places;
 use crate::proof::{Keep, Proof, prove};
-use crate::scan::Places;
 use crate::settle::{Rest, Watch};
 use crate::validated_tree::ValidatedTree;
 use crate::{DepositError, JobMove, ReportCommit, ReportRecord};
@@ -119,22 +120,31 @@ impl Judging {
     ) -> Result<(), DepositError> {
         let folder = places.deposit.agent(&self.agent)?;
         let is_report_fresh = self.report.file.identity.is_fresh(now, settle);
+        let partials = OnceCell::new();
         for section in &mut self.sections {
             let database = &self.report.report.databases[section.index];
             let Some(needed) = database.proof_needed() else {
                 continue;
             };
-            let before = folder.staged_identities(&needed.staged_file_name);
             let proof = section.look(&folder, &needed, places.validated.as_ref());
-            let is_fresh = match proof.identity {
-                Some(identity) => identity.is_fresh(now, settle),
-                None => is_report_fresh,
-            };
-            let may_settle = matches!(section.finding, Finding::Absent | Finding::Measured { .. })
-                && !section.is_good(database);
-            if !proof.is_steady || (may_settle && is_fresh) {
-                let identities = before.unwrap_or_default();
-                section.watch = Some(Watch::start(identities, settle, started));
+            let may_settle = matches!(section.finding, Finding::Absent | Finding::Measured { .. });
+            if proof.is_steady && (section.is_good(database) || !may_settle) {
+                continue;
+            }
+            // Not the staged file alone: it may be that of last night, about to be replaced.
+            let partials = partials.get_or_init(|| folder.partials());
+            let identities = folder.staged_identities(&needed.staged_file_name, partials);
+            let is_fresh = |identity: &FileIdentity| identity.is_fresh(now, settle);
+            let has_changed = !proof.is_steady
+                || proof
+                    .identity
+                    .is_some_and(|identity| !identities.contains(&identity));
+            if has_changed || is_report_fresh || identities.iter().any(is_fresh) {
+                let mut watch = Watch::start(identities, settle, started);
+                if has_changed {
+                    watch.note_change(started);
+                }
+                section.watch = Some(watch);
             }
         }
         Ok(())
@@ -144,6 +154,7 @@ impl Judging {
     /// they changed.
     pub(crate) fn look_again(&mut self, places: &Places, at: Instant) -> Result<(), DepositError> {
         let folder = places.deposit.agent(&self.agent)?;
+        let partials = folder.partials();
         for section in &mut self.sections {
             let Some(mut watch) = section.watch.take() else {
                 continue;
@@ -152,20 +163,20 @@ impl Judging {
             let Some(needed) = database.proof_needed() else {
                 continue;
             };
-            let identities = folder
-                .staged_identities(&needed.staged_file_name)
-                .unwrap_or_default();
+            let identities = folder.staged_identities(&needed.staged_file_name, &partials);
             let rest = watch.look(identities, at);
             match rest {
                 Rest::NotYet => section.watch = Some(watch),
                 Rest::AsBefore => {}
                 Rest::Changed | Rest::Never => {
                     let proof = section.look(&folder, &needed, places.validated.as_ref());
-                    let is_restless = rest == Rest::Never || !proof.is_steady;
-                    let Finding::Measured { size, .. } = section.finding else {
+                    let Finding::Measured { size, sha256 } = section.finding else {
                         continue;
                     };
-                    if !is_restless || (proof.is_steady && section.is_good(database)) {
+                    // What was read from end to end without a change is what it is, however late
+                    // it came to rest.
+                    let is_at_rest = rest == Rest::Changed || sha256.is_some();
+                    if proof.is_steady && is_at_rest {
                         continue;
                     }
                     if watch.is_over(at) {

@@ -15,6 +15,7 @@ mod deposit;
 mod error;
 mod inbox;
 mod judging;
+mod places;
 mod proof;
 mod result;
 mod scan;

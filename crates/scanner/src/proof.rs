@@ -64,7 +64,8 @@ pub(crate) fn prove(folder: &AgentFolder, needed: &ProofNeeded, keep: Option<Kee
     if is_told_by_size {
         return proof;
     }
-    let mut copy = Copy::start(keep);
+    // What can't be proven is not kept.
+    let mut copy = Copy::start(keep.filter(|_| needed.sha256.is_some()));
     match read_through(file, identity, &mut copy) {
         Err(error) => {
             copy.abandon();

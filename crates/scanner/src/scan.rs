@@ -1,10 +1,10 @@
 //! One cycle: visits every agent, waits for files on their way, judges deadlines. The order of
 //! things is here; each thing itself is in its own module.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 use vigie_domain::{
@@ -14,16 +14,19 @@ use vigie_domain::{
 
 use crate::archive::ReadFile;
 use crate::blocking::blocking;
-use crate::deposit::{Deposit, LogFolder};
+use crate::deposit::LogFolder;
 use crate::inbox::{Inbox, RefusedReport};
 use crate::judging::{Judging, Section};
+use crate::places::Places;
 use crate::selection::{Candidate, SelectedReport, select};
 use crate::settle::LOOK_EVERY;
-use crate::validated_tree::ValidatedTree;
 use crate::{
     AgentError, DepositError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCommit,
-    ReportRecord, ScanError, ScanResult, ScannerSettings, Store, UndeclaredDatabase,
+    ReportRecord, ScanError, ScanResult, ScannerSettings, SeenReport, Store, UndeclaredDatabase,
 };
+
+/// How far an agent's clock may be ahead before that is told.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many overdue jobs are judged in one transaction.
 const DEADLINES_AT_ONCE: u32 = 500;
@@ -73,6 +76,7 @@ impl<S: Store> Scanner<S> {
             now,
             result: ScanResult::default(),
             unsettled: Vec::new(),
+            unstored: HashSet::new(),
         };
         for (agent, reason) in listing.ignored {
             cycle.ignore(agent, None, reason);
@@ -81,9 +85,8 @@ impl<S: Store> Scanner<S> {
         observe(Progress::Agents(agents.len()));
         for agent in agents {
             observe(Progress::Visiting(agent.clone()));
-            if let Err(error) = cycle.visit(&agent).await {
-                cycle.note_error(&agent, &error);
-            }
+            let done = cycle.visit(&agent).await;
+            cycle.note_failure(&agent, done);
         }
         cycle.settle(observe).await;
         observe(Progress::Deadlines);
@@ -94,36 +97,14 @@ impl<S: Store> Scanner<S> {
     }
 }
 
-/// The trees on the disk that a cycle works in.
-#[derive(Debug)]
-pub(crate) struct Places {
-    pub deposit: Deposit,
-    pub validated: Option<ValidatedTree>,
-}
-
-impl Places {
-    fn open(settings: &ScannerSettings) -> Result<Self, DepositError> {
-        Ok(Self {
-            deposit: Deposit::open(&settings.root)?,
-            validated: settings
-                .validated
-                .as_deref()
-                .map(ValidatedTree::open)
-                .transpose()?,
-        })
-    }
-
-    pub fn log(&self, agent: &AgentId) -> Result<Option<LogFolder>, DepositError> {
-        self.deposit.agent(agent)?.log()
-    }
-}
-
 struct Cycle<'a, S> {
     scanner: &'a Scanner<S>,
     places: Arc<Places>,
     now: Timestamp,
     result: ScanResult,
     unsettled: Vec<Judging>,
+    /// The agents whose reports the store did not take, by their keys.
+    unstored: HashSet<String>,
 }
 
 impl<S: Store> Cycle<'_, S> {
@@ -158,36 +139,48 @@ impl<S: Store> Cycle<'_, S> {
         Ok(served)
     }
 
+    /// Takes what lies in an agent's folder. What goes wrong with one report is noted and keeps no
+    /// other from being taken.
     async fn visit(&mut self, agent: &AgentId) -> Result<(), ScanError> {
         let (places, settings) = (self.places.clone(), self.scanner.settings.clone());
         let (visited, now) = (agent.clone(), self.now);
-        let inbox = blocking(move || match places.log(&visited)? {
+        let mut inbox = blocking(move || match places.log(&visited)? {
             Some(log) => Inbox::read(&log, &visited, &settings, now),
             None => Ok(Inbox::default()),
         })
         .await?;
         self.result.reports.found += inbox.found();
         self.result.reports.pending += inbox.pending;
-        for (name, reason) in &inbox.ignored {
-            let reason = format!("it is named like a report, but it is no file: {reason}");
-            self.ignore(agent.to_string(), Some(name.clone()), reason);
+        for (name, reason) in std::mem::take(&mut inbox.ignored) {
+            self.ignore(agent.to_string(), Some(name), reason);
         }
+        for error in std::mem::take(&mut inbox.unreadable) {
+            self.note_error(agent, &error.into());
+        }
+        // The second of two that are the same waits: it is known as a repetition once the first is
+        // committed, and not before.
+        self.result.reports.pending += inbox.put_off_copies();
         if inbox.received.is_empty() && inbox.refused.is_empty() {
             return Ok(());
         }
         let mut seen = self.seen(agent, &inbox).await?;
         for refused in inbox.refused {
             let is_repeated = seen.contains_key(&refused.file.sha256);
-            self.refuse(agent, refused, is_repeated).await?;
+            let done = self.refuse(agent, refused, is_repeated).await;
+            self.note_failure(agent, done);
         }
         let mut candidates = Vec::new();
         for received in inbox.received {
             match seen.remove(&received.file.sha256) {
-                Some(retry) if retry.is_empty() => {
+                Some(seen) if seen.retry.is_empty() => {
                     self.result.reports.repeated += 1;
-                    self.archive(agent, received.file).await?;
+                    let done = self.archive(agent, received.file).await;
+                    self.note_failure(agent, done);
                 }
-                retry => candidates.push(Candidate { received, retry }),
+                seen => candidates.push(Candidate {
+                    received,
+                    retry: seen.map(|seen| seen.retry),
+                }),
             }
         }
         if candidates.is_empty() {
@@ -195,7 +188,8 @@ impl<S: Store> Cycle<'_, S> {
         }
         let jobs = self.jobs_for(agent, &candidates).await?;
         for selected in select(candidates, &jobs, self.now) {
-            self.take(agent, selected, &jobs).await?;
+            let done = self.take(agent, selected, &jobs).await;
+            self.note_failure(agent, done);
         }
         Ok(())
     }
@@ -204,15 +198,12 @@ impl<S: Store> Cycle<'_, S> {
         &self,
         agent: &AgentId,
         inbox: &Inbox,
-    ) -> Result<HashMap<Sha256, Vec<String>>, ScanError> {
+    ) -> Result<HashMap<Sha256, SeenReport>, ScanError> {
         let refused = inbox.refused.iter().map(|refused| refused.file.sha256);
         let received = inbox.received.iter().map(|received| received.file.sha256);
         let digests: Vec<_> = refused.chain(received).collect();
         let seen = self.store().seen_reports(agent, &digests).await?;
-        Ok(seen
-            .into_iter()
-            .map(|seen| (seen.sha256, seen.retry))
-            .collect())
+        Ok(seen.into_iter().map(|seen| (seen.sha256, seen)).collect())
     }
 
     async fn refuse(
@@ -311,6 +302,10 @@ impl<S: Store> Cycle<'_, S> {
         selected: SelectedReport,
         jobs: &HashMap<String, ExpectedBackupJob>,
     ) -> Result<(), ScanError> {
+        let ended_at = selected.received.report.operation_ended_at;
+        if ended_at.duration_until(self.now) < -CLOCK_TOLERANCE {
+            warn!(%agent, %ended_at, now = %self.now, "the agent's clock is ahead: its report has not ended yet");
+        }
         let sections = selected
             .databases
             .iter()
@@ -360,9 +355,7 @@ impl<S: Store> Cycle<'_, S> {
                     }
                     Err(error) => Err(error.into()),
                 };
-                if let Err(error) = done {
-                    self.note_error(&agent, &error);
-                }
+                self.note_failure(&agent, done);
             }
         }
     }
@@ -399,6 +392,7 @@ impl<S: Store> Cycle<'_, S> {
         self.archive(&agent, judging.report.file).await
     }
 
+    /// Of an agent whose reports the store did not take it can't be said that no report was received.
     async fn judge_deadlines(&mut self) -> Result<(), ScanError> {
         loop {
             let overdue = self
@@ -407,6 +401,7 @@ impl<S: Store> Cycle<'_, S> {
                 .await?;
             let moves: Vec<Transition> = overdue
                 .iter()
+                .filter(|job| !self.unstored.contains(&job.agent.key()))
                 .filter_map(|job| judge_deadline(job, self.now))
                 .collect();
             if moves.is_empty() {
@@ -441,7 +436,11 @@ impl<S: Store> Cycle<'_, S> {
     }
 
     fn ignore(&mut self, agent: String, name: Option<String>, reason: String) {
-        debug!(agent, name, reason, "ignored");
+        if name.is_none() {
+            warn!(agent, reason, "folder ignored");
+        } else {
+            debug!(agent, name, reason, "ignored");
+        }
         self.result.ignored.push(IgnoredFile {
             agent,
             name,
@@ -455,7 +454,16 @@ impl<S: Store> Cycle<'_, S> {
             .extend(events.iter().map(EventSummary::from));
     }
 
+    fn note_failure(&mut self, agent: &AgentId, done: Result<(), ScanError>) {
+        if let Err(error) = done {
+            self.note_error(agent, &error);
+        }
+    }
+
     fn note_error(&mut self, agent: &AgentId, error: &ScanError) {
+        if matches!(error, ScanError::Store(_)) {
+            self.unstored.insert(agent.key());
+        }
         warn!(%agent, %error, "agent not served");
         self.result.errors.push(AgentError {
             agent: agent.clone(),

@@ -49,22 +49,24 @@ pub(crate) fn select(
         };
         order(one).cmp(&order(other))
     });
+    let is_tried = |candidate: &Candidate, database: &str| {
+        let retry = candidate.retry.as_ref();
+        retry.is_none_or(|retry| retry.iter().any(|name| name == database))
+    };
     let mut newest = HashMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        for database in &candidate.received.report.databases {
-            newest.insert(database.database.clone(), index);
+        for section in &candidate.received.report.databases {
+            if is_tried(candidate, &section.database) {
+                newest.insert(section.database.clone(), index);
+            }
         }
     }
     let speaks_for = |index: usize, candidate: &Candidate, database: &str| {
         let ended_at = candidate.received.report.operation_ended_at.min(now);
-        let is_tried = candidate
-            .retry
-            .as_ref()
-            .is_none_or(|retry| retry.iter().any(|name| name == database));
         let is_watched = jobs.get(database).is_some_and(|job| {
             job.active && job.last_report_at.is_none_or(|last| ended_at >= last)
         });
-        newest.get(database) == Some(&index) && is_tried && is_watched
+        newest.get(database) == Some(&index) && is_tried(candidate, database) && is_watched
     };
     let databases: Vec<Vec<usize>> = candidates
         .iter()
@@ -203,6 +205,17 @@ mod tests {
         assert_eq!(
             spoken_for(vec![retry], &jobs(&["X", "Y"])),
             words(&[("a.json", &["Y"])])
+        );
+    }
+
+    #[test]
+    fn a_retry_from_the_future_takes_nothing_from_a_new_report() {
+        let mut retry = candidate("a.json", "2045-01-01T00:00:00", &["X", "Y"]);
+        retry.retry = Some(vec!["X".to_owned()]);
+        let new = candidate("b.json", "2025-06-19T02:00:00", &["Y"]);
+        assert_eq!(
+            spoken_for(vec![retry, new], &jobs(&["X", "Y"])),
+            words(&[("b.json", &["Y"]), ("a.json", &["X"])])
         );
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::deposit::FileIdentity;
 
 /// How long a file has to stay the same to be taken for whole.
-const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(3);
 
 /// How often a file that may still be written is looked at.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -16,7 +16,11 @@ use vigie_domain::{
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Which of these reports, by the SHA-256 of their bytes, were committed for the agent before.
+    /// Which of these reports, by their digests, were committed for the agent before.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
     async fn seen_reports(
         &self,
         agent: &AgentId,
@@ -24,10 +28,18 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<SeenReport>, StoreError>;
 
     /// Every job of the agent, at rest or not.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
     async fn jobs_of_agent(&self, agent: &AgentId) -> Result<Vec<ExpectedBackupJob>, StoreError>;
 
     /// Makes jobs of databases that a report spoke of and that have none, with their
     /// `JobRegistered` events. See [`vigie_domain::register_job`].
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; then no job is made.
     async fn register_jobs(
         &self,
         agent: &AgentId,
@@ -36,11 +48,20 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Transition>, StoreError>;
 
-    /// Keeps all that came of one report.
+    /// Keeps all that came of one report. One that was committed before stays one report: what is
+    /// left to try is that of now.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; then nothing is kept.
     async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError>;
 
-    /// Up to `limit` active jobs whose deadline lies before `now` and that are not MISSING yet. It
-    /// has to cost what is overdue, not what is known.
+    /// Up to `limit` active jobs whose deadline lies before `now` and whose silence has not been told
+    /// yet (`silent_since` is `None`). It has to cost what is overdue, not what is known.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
     async fn overdue_jobs(
         &self,
         now: Timestamp,
@@ -48,6 +69,10 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<ExpectedBackupJob>, StoreError>;
 
     /// Keeps the jobs whose deadlines were judged, with their events.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; then nothing is kept.
     async fn commit_deadlines(&self, moves: &[Transition]) -> Result<(), StoreError>;
 }
 
@@ -78,7 +103,8 @@ pub struct ReportRecord {
     pub agent: AgentId,
     /// The name of its file.
     pub file_name: String,
-    /// The SHA-256 of its bytes.
+    /// What it is known by when it is met again: the SHA-256 of its bytes, and for a rejected report
+    /// of its name and time too.
     pub sha256: Sha256,
     /// When the agent's run ended; `None` for a rejected report.
     pub operation_ended_at: Option<Timestamp>,

@@ -9,6 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions};
 
 use crate::DepositError;
+use crate::deposit::open_folder;
 
 /// One name for every copy on its way: what a crash left is overwritten by the next attempt, so
 /// nothing piles up. A job's folder is written to by one scan at a time.
@@ -60,7 +61,7 @@ impl ValidatedTree {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
-            dir = dir.open_dir_nofollow(component)?;
+            dir = open_folder(&dir, component)?;
         }
         let mut options = OpenOptions::new();
         options

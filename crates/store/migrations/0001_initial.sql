@@ -24,13 +24,14 @@ CREATE TABLE jobs (
     deadline_at INTEGER,
     last_report_at INTEGER,
     last_checked_at INTEGER,
+    silent_since INTEGER,
     incident_since INTEGER,
     last_good TEXT,
     UNIQUE (agent_key, database)
 ) STRICT;
 
 CREATE INDEX jobs_by_deadline ON jobs (deadline_at)
-    WHERE deadline_at IS NOT NULL AND current_status <> 'MISSING';
+    WHERE deadline_at IS NOT NULL AND silent_since IS NULL;
 
 CREATE TABLE reports (
     id INTEGER PRIMARY KEY,
@@ -86,6 +87,12 @@ CREATE TABLE deliveries (
     attempts INTEGER NOT NULL DEFAULT 0,
     last_attempt_at INTEGER,
     last_error TEXT
+) STRICT;
+
+-- When the last cycle was done, by the clock on the wall: how to tell that nobody watches any more.
+CREATE TABLE last_cycle (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    done_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'waiting';

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use thiserror::Error;
+use tokio::time::sleep;
 
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,7 +25,7 @@ pub struct SqliteStore {
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The file can't be opened or made.
-    #[error("could not open the database {}: {source}; check that its folder exists and can be written to", path.display())]
+    #[error("could not open the database {}: {source}; check that its folder exists and can be written to, and that the file is a database of this program", path.display())]
     Open {
         /// The database's file.
         path: PathBuf,
@@ -43,6 +44,28 @@ pub enum OpenError {
     },
 }
 
+/// Two programs that start on a new database at once make the same tables: the slower one finds
+/// them there when it looks again.
+async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
+    const ATTEMPTS: u32 = 20;
+    let migrator = sqlx::migrate!();
+    for _ in 1..ATTEMPTS {
+        if migrator.run(pool).await.is_ok() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    migrator.run(pool).await
+}
+
+/// When the disk is full SQLite ends the transaction by itself, which the connection does not
+/// learn: it would refuse every transaction from then on.
+async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Rolls back what was left open.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 impl SqliteStore {
     /// Opens the database in this file, and makes it when it is not there.
     ///
@@ -50,6 +73,10 @@ impl SqliteStore {
     ///
     /// When the file can't be opened or made, or its tables are of a newer version.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::connect(path, CONNECTIONS).await
+    }
+
+    async fn connect(path: &Path, connections: u32) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -59,21 +86,21 @@ impl SqliteStore {
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
         let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
+            .max_connections(connections)
+            .after_release(|connection, _| Box::pin(is_reusable(connection)))
             .connect_with(options)
             .await
             .map_err(|source| OpenError::Open {
                 path: path.to_owned(),
                 source,
             })?;
-        sqlx::migrate!()
-            .run(&pool)
-            .await
-            .map_err(|source| OpenError::Migrate {
+        match migrate(&pool).await {
+            Ok(()) => Ok(Self { pool }),
+            Err(source) => Err(OpenError::Migrate {
                 path: path.to_owned(),
                 source,
-            })?;
-        Ok(Self { pool })
+            }),
+        }
     }
 
     /// Closes the database once every call is done.
@@ -86,5 +113,48 @@ impl SqliteStore {
         &self,
     ) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
         self.pool.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use vigie_domain::{AgentId, Schedule};
+    use vigie_scanner::Store;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_was_full_is_written_to_again_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::connect(&folder.path().join("vigie.db"), 1)
+            .await
+            .unwrap();
+        let agent = AgentId::new("A_B_C").unwrap();
+        let daily = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
+        let large = ["x".repeat(10_000_000)];
+        let register = || store.register_jobs(&agent, &large, &daily, Timestamp::UNIX_EPOCH);
+        // The limit is that of the one connection; the one that takes its place has none.
+        let limit = "PRAGMA max_page_count = 500";
+        sqlx::query(limit).execute(&store.pool).await.unwrap();
+        let Err(error) = register().await else {
+            panic!("there was room");
+        };
+        assert!(error.is_retryable, "{error}");
+        assert!(error.to_string().contains("full"), "{error}");
+        assert_eq!(register().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn programs_that_start_on_a_new_database_at_once_share_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vigie.db");
+        let opened = (0..8).map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { SqliteStore::open(&path).await.map(drop) })
+        });
+        for opened in opened.collect::<Vec<_>>() {
+            opened.await.unwrap().unwrap();
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use vigie_domain::{AgentId, DomainEvent, ExpectedBackupJob, JobDeclaration, JobId, declare_job};
+use vigie_domain::{DomainEvent, ExpectedBackupJob, JobDeclaration, JobId, declare_job};
 
 use crate::error::{Doing, Fault};
 use crate::job_rows::{self, job_of};
@@ -16,7 +16,7 @@ pub struct Declared {
     pub events: Vec<DomainEvent>,
     /// The jobs that were declared before and no longer are. They go on being watched as they
     /// were: a line lost from a config must not silence an alert.
-    pub no_longer: Vec<(AgentId, String)>,
+    pub no_longer: Vec<ExpectedBackupJob>,
 }
 
 impl SqliteStore {
@@ -74,7 +74,7 @@ impl SqliteStore {
             if !stay.contains(&(job.agent.key(), job.database.clone())) {
                 job.declared = false;
                 job_rows::update(&mut transaction, &job).await?;
-                declared.no_longer.push((job.agent, job.database));
+                declared.no_longer.push(job);
             }
         }
         transaction.commit().await?;

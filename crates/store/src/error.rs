@@ -36,17 +36,24 @@ pub enum Fault {
 }
 
 impl QueryError {
-    /// Whether the same call may go through later: the database was busy, or its disk was full.
+    /// Whether the same call may go through later: another program was writing, or the disk was
+    /// full or failed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.source,
-            Fault::Database(
-                sqlx::Error::Database(_) | sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut
-            )
-        )
+        match &self.source {
+            Fault::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().and_then(|code| code.parse().ok());
+                // Extended codes carry the primary one in their lowest byte.
+                code.is_some_and(|code: u32| TRANSIENT.contains(&(code & 0xFF)))
+            }
+            Fault::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            _ => false,
+        }
     }
 }
+
+/// `SQLITE_BUSY`, `SQLITE_LOCKED`, `SQLITE_IOERR` and `SQLITE_FULL` (sqlite.org/rescode.html).
+const TRANSIENT: [u32; 4] = [5, 6, 10, 13];
 
 impl From<QueryError> for StoreError {
     fn from(error: QueryError) -> Self {

@@ -33,6 +33,7 @@ pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
         covered_until: instant_of(row, "covered_until")?,
         last_report_at: optional_instant_of(row, "last_report_at")?,
         last_checked_at: optional_instant_of(row, "last_checked_at")?,
+        silent_since: optional_instant_of(row, "silent_since")?,
         incident_since: optional_instant_of(row, "incident_since")?,
         last_good: match row.try_get::<Option<String>, _>("last_good")? {
             Some(_) => Some(json_of(row, "last_good")?),
@@ -52,8 +53,8 @@ pub(crate) async fn insert(
     let insert = "INSERT INTO jobs (agent_key, agent, database, company, city, neighborhood, year, \
                   schedule, recipients, active, declared, validated_folder, current_status, \
                   known_since, covered_until, deadline_at, last_report_at, last_checked_at, \
-                  incident_since, last_good, id) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                  silent_since, incident_since, last_good, id) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     bind(sqlx::query(insert), job)?.execute(connection).await?;
     Ok(())
 }
@@ -67,7 +68,7 @@ pub(crate) async fn update(
                   neighborhood = ?, year = ?, schedule = ?, recipients = ?, active = ?, \
                   declared = ?, validated_folder = ?, current_status = ?, known_since = ?, \
                   covered_until = ?, deadline_at = ?, last_report_at = ?, last_checked_at = ?, \
-                  incident_since = ?, last_good = ? WHERE id = ?";
+                  silent_since = ?, incident_since = ?, last_good = ? WHERE id = ?";
     let done = bind(sqlx::query(update), job)?.execute(connection).await?;
     if done.rows_affected() == 1 {
         Ok(())
@@ -116,6 +117,7 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
         .bind(micros(job.deadline_at()))
         .bind(micros(job.last_report_at))
         .bind(micros(job.last_checked_at))
+        .bind(micros(job.silent_since))
         .bind(micros(job.incident_since))
         .bind(match &job.last_good {
             Some(good) => Some(json("last_good", good)?),
@@ -150,7 +152,7 @@ fn word_of<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result
     })
 }
 
-fn instant_of(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Fault> {
+pub(crate) fn instant_of(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Fault> {
     instant(column, row.try_get(column)?)
 }
 

@@ -24,5 +24,5 @@ mod scanner_store;
 
 pub use connection::{OpenError, SqliteStore};
 pub use declarations::Declared;
-pub use error::QueryError;
+pub use error::{Fault, QueryError};
 pub use overview::JobOverview;

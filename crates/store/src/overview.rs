@@ -1,11 +1,12 @@
-//! What the program shows: jobs with their latest entries, and the history of a job. Reads only.
+//! What the program shows: jobs with their latest entries, the history of a job, the last cycle.
 
+use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use vigie_domain::{AgentId, BackupEntry, ExpectedBackupJob};
 
 use crate::error::{Doing, Fault};
-use crate::job_rows::{job_of, json_of};
+use crate::job_rows::{instant_of, job_of, json_of};
 use crate::{QueryError, SqliteStore};
 
 /// A job with the newest of its entries.
@@ -31,6 +32,32 @@ impl SqliteStore {
         let rows = rows.doing("look up the jobs")?;
         let overviews: Result<Vec<_>, Fault> = rows.iter().map(overview_of).collect();
         overviews.doing("read the jobs")
+    }
+
+    /// Records that a cycle was done at this instant of the clock on the wall.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn record_cycle(&self, done_at: Timestamp) -> Result<(), QueryError> {
+        let upsert = "INSERT INTO last_cycle (id, done_at) VALUES (1, ?) \
+                      ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at";
+        let query = sqlx::query(upsert).bind(done_at.as_microsecond());
+        let done = query.execute(&self.pool).await;
+        done.map(|_| ()).doing("record a cycle")
+    }
+
+    /// When the last cycle was done; `None` before the first.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn last_cycle(&self) -> Result<Option<Timestamp>, QueryError> {
+        let select = "SELECT done_at FROM last_cycle";
+        let row = sqlx::query(select).fetch_optional(&self.pool).await;
+        let row = row.doing("look up the last cycle")?;
+        let done_at = row.map(|row| instant_of(&row, "done_at")).transpose();
+        done_at.doing("read the last cycle")
     }
 
     /// The jobs of a database, of one agent or of all.

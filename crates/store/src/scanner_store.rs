@@ -13,6 +13,10 @@ use crate::{SqliteStore, event_rows};
 /// Stays below the number of values that one statement of SQLite takes.
 const DIGESTS_AT_ONCE: usize = 500;
 
+/// Served by the index `jobs_by_deadline`, whose condition it repeats.
+const OVERDUE: &str = "SELECT * FROM jobs WHERE deadline_at < ? AND deadline_at IS NOT NULL \
+                       AND silent_since IS NULL ORDER BY deadline_at LIMIT ?";
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn seen_reports(
@@ -57,9 +61,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<ExpectedBackupJob>, StoreError> {
-        let select = "SELECT * FROM jobs WHERE deadline_at < ? AND deadline_at IS NOT NULL \
-                      AND current_status <> 'MISSING' ORDER BY deadline_at LIMIT ?";
-        let query = sqlx::query(select).bind(now.as_microsecond()).bind(limit);
+        let query = sqlx::query(OVERDUE).bind(now.as_microsecond()).bind(limit);
         let rows = query.fetch_all(&self.pool).await;
         let rows = rows.doing("look up what is overdue")?;
         let jobs: Result<Vec<_>, Fault> = rows.iter().map(job_of).collect();
@@ -106,12 +108,10 @@ impl SqliteStore {
         let mut transaction = self.begin().await?;
         let mut registered = Vec::with_capacity(databases.len());
         for database in databases {
-            let plain = register_job(JobId(0), agent.clone(), database, schedule.clone(), now);
-            let mut job = plain.job;
+            let (agent, schedule) = (agent.clone(), schedule.clone());
+            let mut job = ExpectedBackupJob::new(JobId(0), agent, database, schedule, now);
             job_rows::insert(&mut transaction, &mut job).await?;
-            // Told again under the number that the job got.
-            let mut known = register_job(job.id, agent.clone(), database, schedule.clone(), now);
-            known.job.validated_folder = job.validated_folder;
+            let known = register_job(job);
             event_rows::insert(&mut transaction, &known.events).await?;
             registered.push(known);
         }
@@ -173,4 +173,26 @@ async fn upsert_report(
         .fetch_one(connection)
         .await?;
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_overdue_is_looked_up_and_not_searched_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("vigie.db"))
+            .await
+            .unwrap();
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OVERDUE}"));
+        let query = sqlx::query_as(explain).bind(0).bind(500);
+        let rows: Vec<(i64, i64, i64, String)> = query.fetch_all(&store.pool).await.unwrap();
+        let plan: Vec<String> = rows.into_iter().map(|row| row.3).collect();
+        assert_eq!(plan.len(), 1, "{plan:?}");
+        assert!(
+            plan[0].starts_with("SEARCH jobs USING INDEX jobs_by_deadline"),
+            "{plan:?}"
+        );
+    }
 }

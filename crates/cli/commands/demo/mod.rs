@@ -19,6 +19,7 @@ use crate::arguments::DemoArguments;
 use crate::commands::scan;
 use crate::config::Config;
 use crate::cycle::{CycleResult, cycle};
+use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
 use crate::vigie::{Vigie, load_config, transport};
 
@@ -42,16 +43,25 @@ async fn replay(config: Config, mails: Arc<Shown>, dir: &Path) -> anyhow::Result
     let root = dir.join("deposit");
     let instant = |text: &str| text.parse::<Timestamp>();
     fs::create_dir_all(&root).with_context(|| format!("could not create {}", root.display()))?;
-    let vigie = Vigie::with_transport(config, mails, instant(DECLARED_AT)?).await?;
+    let vigie = Vigie::with_transport(config, mails).await?;
+    let lock = CycleLock::take(&vigie.config.database.path)?;
+    vigie.declare_jobs(&lock, instant(DECLARED_AT)?).await?;
     deposit::drop_reports(&root, &DAY_BEFORE)?;
     cycle(
         &vigie,
+        &lock,
         instant(DAY_BEFORE.read_at)?,
         CycleProgress::new(true),
     )
     .await?;
     deposit::drop_reports(&root, &TODAY)?;
-    let result = cycle(&vigie, instant(SCANNED_AT)?, CycleProgress::new(false)).await?;
+    let result = cycle(
+        &vigie,
+        &lock,
+        instant(SCANNED_AT)?,
+        CycleProgress::new(false),
+    )
+    .await?;
     vigie.store.close().await;
     Ok(result)
 }

@@ -32,13 +32,26 @@ pub(super) fn type_of(value: &Value) -> &'static str {
     }
 }
 
+/// The longest text of an agent that is worth keeping, in characters.
+const LONGEST_TEXT: usize = 16_000;
+
 /// A text; anything but a text or a number is taken for nothing, as no decision hangs on it.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         _ if is_nothing(value) => None,
-        Value::String(text) => Some(text.trim().to_owned()),
+        Value::String(text) => Some(cut(text.trim())),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        None => text.to_owned(),
+        Some((end, _)) => {
+            let left_out = text[end..].chars().count();
+            format!("{}… ({left_out} more characters)", &text[..end])
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod field;
 mod parse;
+mod surrogate;
 
 use std::fmt;
 
@@ -196,6 +197,9 @@ pub enum ReportProblem {
         /// The agent whose folder it is.
         folder: String,
     },
+    /// The report names more databases than any agent has.
+    #[error("names {0} databases, more than 10000")]
+    TooMany(usize),
     /// A path would leave the agent's folder.
     #[error("is {0:?}, a path that would leave the agent's folder")]
     LeavesFolder(String),

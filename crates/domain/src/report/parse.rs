@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::field::{boolean, instant, is_nothing, size, text, type_of};
+use super::surrogate::replace_lone_surrogates;
 use super::{
     DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
 };
@@ -13,6 +14,9 @@ use crate::{AgentId, Sha256};
 
 /// The longest file name that common file systems take, in bytes.
 const MAX_FILE_NAME_BYTES: usize = 255;
+
+/// Far more databases than one agent has. A report of more is an attack, or a broken loop.
+const MAX_DATABASES: usize = 10_000;
 
 impl Report {
     /// Reads the report that lies in the folder of `agent`. Times without an offset are meant in
@@ -60,6 +64,9 @@ impl Report {
             instant(ended, time_zone).ok_or_else(|| field("operation_end_time", no_time(ended)))?;
         let logs_summary = optional(&report, "logs_summary").and_then(text);
         let databases = match required(&report, "databases")? {
+            Value::Object(databases) if databases.len() > MAX_DATABASES => {
+                return Err(field("databases", ReportProblem::TooMany(databases.len())));
+            }
             Value::Object(databases) => databases
                 .iter()
                 .map(|(name, section)| database(name, section, logs_summary.as_deref(), time_zone))
@@ -84,8 +91,14 @@ fn json(bytes: &[u8]) -> Result<Value, ReportError> {
             (Some(_), Some(&byte)) => ReportProblem::NotUtf8 { byte, offset },
         })
     })?;
+    if text.contains('\0') {
+        // A writer that sets the length first leaves zeros where its bytes are yet to come.
+        return Err(whole(ReportProblem::Incomplete));
+    }
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    serde_json::from_str(text).map_err(|error| {
+    let parsed = serde_json::from_str(text)
+        .or_else(|_| serde_json::from_str(&replace_lone_surrogates(text)));
+    parsed.map_err(|error| {
         whole(if error.is_eof() {
             ReportProblem::Incomplete
         } else {
@@ -99,8 +112,8 @@ fn check_agent(report: &Map<String, Value>, folder: &AgentId) -> Result<(), Repo
     let Value::String(found) = value else {
         return Err(field("agent_id", wrong_type("a string", value)));
     };
-    let is_folders = AgentId::new(found.trim()).is_ok_and(|agent| agent.is_same_as(folder));
-    if is_folders {
+    let is_folders = |found: &str| AgentId::new(found).is_ok_and(|agent| agent.is_same_as(folder));
+    if is_folders(found) || is_folders(found.trim()) {
         return Ok(());
     }
     Err(field(
@@ -120,7 +133,6 @@ fn database(
 ) -> Result<DatabaseReport, ReportError> {
     let mut report = DatabaseReport {
         database: name.to_owned(),
-        logs_summary: logs_summary.map(str::to_owned),
         ..DatabaseReport::default()
     };
     let Value::Object(section) = section else {
@@ -137,9 +149,8 @@ fn database(
         transfer: stage(section, StageName::Transfer, time_zone, &mut faults),
     };
     report.staged_file_name = staged_file_name(name, section, &mut faults)?;
-    if let Some(own) = optional(section, "logs_summary").and_then(text) {
-        report.logs_summary = Some(own);
-    }
+    let own = optional(section, "logs_summary").and_then(text);
+    report.logs_summary = own.or_else(|| logs_summary.map(str::to_owned));
     report.fault = faults.first;
     Ok(report)
 }
@@ -469,6 +480,59 @@ mod tests {
             read(&report).unwrap_err().to_string(),
             "operation_end_time is \"yesterday\", which is no date and time"
         );
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_spoils_nothing() {
+        let text = report_of(&json!({"X": {"logs_summary": "MARK"}})).to_string();
+        let text = text.replace("MARK", "caf\\udce9");
+        let report = Report::parse(text.as_bytes(), &agent(), &TimeZone::UTC).unwrap();
+        assert_eq!(
+            report.databases[0].logs_summary.as_deref(),
+            Some("caf\u{FFFD}")
+        );
+    }
+
+    #[test]
+    fn zeros_are_bytes_that_are_yet_to_come() {
+        let mut bytes = report_of(&json!({})).to_string().into_bytes();
+        bytes.extend([0; 100]);
+        for bytes in [&bytes[..], &[0; 10]] {
+            let error = Report::parse(bytes, &agent(), &TimeZone::UTC).unwrap_err();
+            assert!(error.is_incomplete());
+        }
+    }
+
+    #[test]
+    fn a_report_of_more_databases_than_anybody_has_is_refused() {
+        let databases: Map<String, Value> = (0..=MAX_DATABASES)
+            .map(|number| (number.to_string(), json!({})))
+            .collect();
+        let error = read(&report_of(&Value::Object(databases))).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "databases names 10001 databases, more than 10000"
+        );
+    }
+
+    #[test]
+    fn long_texts_are_cut_with_a_note() {
+        let long = "é".repeat(100_000);
+        let mut report = report_of(&json!({"X": {"BACKUP": {"error_message": long}}}));
+        report["logs_summary"] = json!(long);
+        let report = read(&report).unwrap();
+        for text in [
+            report.databases[0].logs_summary.as_deref(),
+            report.databases[0].stages.error(),
+        ] {
+            let text = text.unwrap();
+            assert!(
+                text.ends_with("… (84000 more characters)"),
+                "{}",
+                text.len()
+            );
+            assert!(text.len() < 40_000);
+        }
     }
 
     #[test]
