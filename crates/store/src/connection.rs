@@ -50,8 +50,9 @@ async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
     const ATTEMPTS: u32 = 20;
     let migrator = sqlx::migrate!();
     for _ in 1..ATTEMPTS {
-        if migrator.run(pool).await.is_ok() {
-            return Ok(());
+        match migrator.run(pool).await {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {}
+            done => return done,
         }
         sleep(Duration::from_millis(100)).await;
     }
