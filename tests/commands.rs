@@ -160,7 +160,7 @@ fn status_check_answers_as_a_monitoring_plugin() {
     check(3, "VIGIE UNKNOWN - no jobs are watched");
     site.deliver(&good());
     site.scan(MORNING);
-    check(0, "VIGIE OK - 1 jobs: 1 OK | ok=1");
+    check(0, "VIGIE OK - 1 job: 1 OK | ok=1");
     let backup = Backup::good("Y", b"content").saying("/COMPRESS/sha256_checksum", Value::Null);
     site.deliver(&Report::new(AGENT, "2025-06-19T03:00:00", vec![backup]));
     site.scan(MORNING);
@@ -250,8 +250,9 @@ fn run_does_cycles_until_it_is_told_to_stop_and_finishes_the_one_in_hand() {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
-    let mut kill = Command::new("kill");
-    assert!(kill.arg(child.id().to_string()).status().unwrap().success());
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill \"$0\""]).arg(child.id().to_string());
+    assert!(kill.status().unwrap().success());
     assert!(child.wait().unwrap().success());
     assert_eq!(site.status_of("X"), "OK");
 }

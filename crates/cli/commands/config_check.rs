@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use vigie_notify::samples;
+
 use crate::config::{ConfigErrors, MailTransport, check_paths};
 use crate::vigie::{composer, load_config, transport};
 
@@ -12,7 +14,10 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     if !problems.is_empty() {
         return Err(ConfigErrors::new(problems).into());
     }
-    composer(&config)?;
+    let composer = composer(&config)?;
+    for sample in samples::all() {
+        composer.compose(&sample.job, sample.entry.as_ref(), sample.now)?;
+    }
     transport(&config)?;
     let way = match (config.mail.transport, &config.smtp) {
         (MailTransport::Smtp, Some(smtp)) => format!("by SMTP to {}:{}", smtp.host, smtp.port),

@@ -255,7 +255,8 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
         .filter(|status| count(*status) > 0)
         .map(|status| format!("{} {status}", count(status)))
         .collect();
-    let mut told = vec![format!("{} jobs: {}", jobs.len(), counts.join(", "))];
+    let noun = if jobs.len() == 1 { "job" } else { "jobs" };
+    let mut told = vec![format!("{} {noun}: {}", jobs.len(), counts.join(", "))];
     if unjudged > 0 {
         let since = state.last_cycle.map_or("so far".to_owned(), |last| {
             last.strftime("since %Y-%m-%d %H:%M UTC").to_string()

@@ -35,12 +35,17 @@ pub(super) fn type_of(value: &Value) -> &'static str {
 /// The longest text of an agent that is worth keeping, in characters.
 const LONGEST_TEXT: usize = 16_000;
 
-/// A text; anything but a text or a number is taken for nothing, as no decision hangs on it.
+/// A text, or a list of them as its lines. Anything else is taken for nothing, as no decision hangs
+/// on it.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         _ if is_nothing(value) => None,
         Value::String(text) => Some(cut(text.trim())),
         Value::Number(number) => Some(number.to_string()),
+        Value::Array(lines) => {
+            let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+            (!lines.is_empty()).then(|| cut(lines.join("\n").trim()))
+        }
         _ => None,
     }
 }
@@ -135,6 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn a_text_may_come_as_its_lines() {
+        let lines = json!(["tables dumped", "archive closed"]);
+        assert_eq!(
+            text(&lines).as_deref(),
+            Some("tables dumped\narchive closed")
+        );
+        assert_eq!(text(&json!([])), None);
+        assert_eq!(text(&json!({"lines": 2})), None);
+    }
+
+    #[test]
     fn booleans_come_as_strings_too() {
         assert_eq!(boolean(&json!("True")), Ok(Some(true)));
         assert_eq!(boolean(&json!("False")), Ok(Some(false)));
@@ -167,6 +183,8 @@ mod tests {
             assert_eq!(instant(&json!(naive), &douala), expected);
         }
         for exact in [
+            "2025-06-20 07:37:35.142592+00:00",
+            "2025-06-20T07:37:35.142592+0000",
             "2025-06-20T07:37:35.142592Z",
             "2025-06-20T09:37:35.142592+02:00",
         ] {
