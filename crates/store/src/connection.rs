@@ -12,6 +12,9 @@ use tokio::time::sleep;
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The code for a database that somebody else has locked (sqlite.org/rescode.html).
+const SQLITE_BUSY: &str = "5";
+
 /// One is written through; others read beside it.
 const CONNECTIONS: u32 = 4;
 
@@ -44,19 +47,22 @@ pub enum OpenError {
     },
 }
 
-/// Two programs that start on a new database at once make the same tables: the slower one finds
-/// them there when it looks again.
-async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
-    const ATTEMPTS: u32 = 20;
-    let migrator = sqlx::migrate!();
-    for _ in 1..ATTEMPTS {
-        match migrator.run(pool).await {
-            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {}
-            done => return done,
+impl OpenError {
+    /// Whether another program that makes the same database may be the cause.
+    fn may_be_a_race(&self) -> bool {
+        match self {
+            // SQLite does not wait for others when it changes how a file is written.
+            Self::Open {
+                source: sqlx::Error::Database(error),
+                ..
+            } => error.code().is_some_and(|code| code == SQLITE_BUSY),
+            Self::Migrate { source, .. } => matches!(
+                source,
+                MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)
+            ),
+            Self::Open { .. } => false,
         }
-        sleep(Duration::from_millis(100)).await;
     }
-    migrator.run(pool).await
 }
 
 /// When the disk is full SQLite ends the transaction by itself, which the connection does not
@@ -77,7 +83,20 @@ impl SqliteStore {
         Self::connect(path, CONNECTIONS).await
     }
 
+    /// Programs that start on a new database at once get in each other's way while it is made; the
+    /// slower one finds it ready when it looks again.
     async fn connect(path: &Path, connections: u32) -> Result<Self, OpenError> {
+        const ATTEMPTS: u32 = 50;
+        for _ in 1..ATTEMPTS {
+            match Self::try_connect(path, connections).await {
+                Err(error) if error.may_be_a_race() => sleep(Duration::from_millis(100)).await,
+                done => return done,
+            }
+        }
+        Self::try_connect(path, connections).await
+    }
+
+    async fn try_connect(path: &Path, connections: u32) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -95,13 +114,12 @@ impl SqliteStore {
                 path: path.to_owned(),
                 source,
             })?;
-        match migrate(&pool).await {
-            Ok(()) => Ok(Self { pool }),
-            Err(source) => Err(OpenError::Migrate {
-                path: path.to_owned(),
-                source,
-            }),
-        }
+        let migrated = sqlx::migrate!().run(&pool).await;
+        migrated.map_err(|source| OpenError::Migrate {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self { pool })
     }
 
     /// Closes the database once every call is done.
@@ -150,7 +168,7 @@ mod tests {
     async fn programs_that_start_on_a_new_database_at_once_share_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vigie.db");
-        let opened = (0..8).map(|_| {
+        let opened = (0..16).map(|_| {
             let path = path.clone();
             tokio::spawn(async move { SqliteStore::open(&path).await.map(drop) })
         });
