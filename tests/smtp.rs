@@ -137,6 +137,7 @@ fn a_refused_recipient_keeps_no_other_from_being_told() {
     let mails = read_mails(&site.path("inbox"));
     assert!(mails.iter().all(|mail| mail.to == "admin@example.com"));
     assert_eq!(site.scan(MORNING)["mails"]["failed"], 0);
+    assert_eq!(site.json(&["status"])["mails_dead"], 2);
 }
 
 #[test]

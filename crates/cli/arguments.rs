@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(long, short, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Tell more on standard error; twice for all
+    /// Tell more on standard error; twice for details, thrice for those of libraries too
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 

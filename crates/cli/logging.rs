@@ -11,7 +11,8 @@ pub fn start(verbose: u8, quiet: bool) {
         (true, _) => "error",
         (false, 0) => "warn",
         (false, 1) => "warn,vigie=info,vigie_scanner=info,vigie_notify=info,vigie_store=info",
-        (false, _) => "debug,sqlx=info",
+        (false, 2) => "warn,vigie=debug,vigie_scanner=debug,vigie_notify=debug,vigie_store=debug",
+        (false, _) => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()

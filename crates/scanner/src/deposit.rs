@@ -65,6 +65,13 @@ pub(crate) struct Partials {
     by_name: HashMap<String, Vec<FileIdentity>>,
 }
 
+impl Partials {
+    /// Those in which the file of this name is built.
+    pub(crate) fn of(&self, name: &str) -> &[FileIdentity] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// What lies under a name in an agent's staged folder.
 #[derive(Debug)]
 pub(crate) enum Staged {
@@ -168,7 +175,7 @@ impl AgentFolder {
             Some(FileIdentity::of(&metadata))
         });
         let mut identities: Vec<_> = staged.collect();
-        identities.extend(partials.by_name.get(name).into_iter().flatten());
+        identities.extend(partials.of(name));
         identities.sort_by_key(|identity| (identity.device, identity.inode));
         identities
     }

@@ -135,7 +135,9 @@ impl Judging {
             let partials = partials.get_or_init(|| folder.partials());
             let identities = folder.staged_identities(&needed.staged_file_name, partials);
             let is_fresh = |identity: &FileIdentity| identity.is_fresh(now, settle);
-            let has_changed = !proof.is_steady
+            let is_built = partials.of(&needed.staged_file_name).iter().any(is_fresh);
+            let has_changed = is_built
+                || !proof.is_steady
                 || proof
                     .identity
                     .is_some_and(|identity| !identities.contains(&identity));
@@ -168,6 +170,12 @@ impl Judging {
             match rest {
                 Rest::NotYet => section.watch = Some(watch),
                 Rest::AsBefore => {}
+                Rest::Paused => {
+                    let proof = section.look(&folder, &needed, places.validated.as_ref());
+                    if !(proof.is_steady && section.is_good(database)) {
+                        section.watch = Some(watch);
+                    }
+                }
                 Rest::Changed | Rest::Never => {
                     let proof = section.look(&folder, &needed, places.validated.as_ref());
                     let Finding::Measured { size, sha256 } = section.finding else {

@@ -7,8 +7,14 @@ use tokio::time::Instant;
 
 use crate::deposit::FileIdentity;
 
-/// How long a file has to stay the same to be taken for whole.
+/// How long a file that nobody was seen to write has to stay the same to be taken for whole.
 const QUIET: Duration = Duration::from_secs(3);
+
+/// How long one that somebody was seen to write has to: lines to far sites stall.
+const QUIET_AFTER_CHANGE: Duration = Duration::from_secs(15);
+
+/// How long a writer has to pause for a look whether it was the end.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How often a file that may still be written is looked at.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -19,8 +25,9 @@ pub(crate) struct Watch {
     identities: Vec<FileIdentity>,
     changed_at: Instant,
     give_up_at: Instant,
-    quiet: Duration,
+    settle: Duration,
     has_changed: bool,
+    has_paused: bool,
 }
 
 /// What a look at a watched file tells.
@@ -30,6 +37,8 @@ pub(crate) enum Rest {
     NotYet,
     /// It has not changed since the watch began.
     AsBefore,
+    /// It changed and its writer pauses: it may be whole, or not yet.
+    Paused,
     /// It changed and has come to rest.
     Changed,
     /// It was still changing when the settle time ended.
@@ -43,24 +52,38 @@ impl Watch {
             identities,
             changed_at: now,
             give_up_at: now + settle,
-            quiet: settle.min(QUIET),
+            settle,
             has_changed: false,
+            has_paused: false,
         }
     }
 
     pub(crate) fn look(&mut self, identities: Vec<FileIdentity>, now: Instant) -> Rest {
         if identities != self.identities {
             self.identities = identities;
-            self.changed_at = now;
-            self.has_changed = true;
+            self.note_change(now);
         }
-        let is_quiet = now.duration_since(self.changed_at) >= self.quiet;
-        match (is_quiet, self.has_changed) {
-            (true, false) => Rest::AsBefore,
-            (true, true) => Rest::Changed,
-            (false, _) if self.is_over(now) => Rest::Never,
-            (false, _) => Rest::NotYet,
+        let still_for = now.duration_since(self.changed_at);
+        let quiet = if self.has_changed {
+            QUIET_AFTER_CHANGE
+        } else {
+            QUIET
+        };
+        if still_for >= quiet.min(self.settle) {
+            return if self.has_changed {
+                Rest::Changed
+            } else {
+                Rest::AsBefore
+            };
         }
+        if self.is_over(now) {
+            return Rest::Never;
+        }
+        if self.has_changed && !self.has_paused && still_for >= PAUSE {
+            self.has_paused = true;
+            return Rest::Paused;
+        }
+        Rest::NotYet
     }
 
     /// Whether the settle time has ended.
@@ -68,10 +91,11 @@ impl Watch {
         now >= self.give_up_at
     }
 
-    /// Goes on watching after a look that found the file changing under it.
+    /// Somebody was seen to write.
     pub(crate) fn note_change(&mut self, now: Instant) {
         self.changed_at = now;
         self.has_changed = true;
+        self.has_paused = false;
     }
 }
 
@@ -94,15 +118,20 @@ mod tests {
     }
 
     #[test]
-    fn each_change_starts_the_quiet_time_anew() {
+    fn a_file_that_changed_is_looked_at_when_its_writer_pauses_and_waited_for_longer() {
         let start = Instant::now();
         let mut watch = Watch::start(sized(1), SETTLE, start);
-        assert_eq!(watch.look(sized(2), start + QUIET), Rest::NotYet);
+        let changed = start + QUIET / 2;
+        assert_eq!(watch.look(sized(2), changed), Rest::NotYet);
+        assert_eq!(watch.look(sized(2), changed + PAUSE), Rest::Paused);
+        assert_eq!(watch.look(sized(2), changed + PAUSE * 2), Rest::NotYet);
+        let again = changed + QUIET_AFTER_CHANGE / 2;
+        assert_eq!(watch.look(sized(3), again), Rest::NotYet);
+        assert_eq!(watch.look(sized(3), again + PAUSE), Rest::Paused);
         assert_eq!(
-            watch.look(sized(2), start + QUIET + QUIET / 2),
-            Rest::NotYet
+            watch.look(sized(3), again + QUIET_AFTER_CHANGE),
+            Rest::Changed
         );
-        assert_eq!(watch.look(sized(2), start + QUIET * 2), Rest::Changed);
     }
 
     #[test]

@@ -92,7 +92,9 @@ CREATE TABLE deliveries (
 -- When the last cycle was done, by the clock on the wall: how to tell that nobody watches any more.
 CREATE TABLE last_cycle (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    done_at INTEGER NOT NULL
+    done_at INTEGER NOT NULL,
+    previous_done_at INTEGER
 ) STRICT;
 
 CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'waiting';
+CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead';

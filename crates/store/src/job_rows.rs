@@ -156,7 +156,10 @@ pub(crate) fn instant_of(row: &SqliteRow, column: &'static str) -> Result<Timest
     instant(column, row.try_get(column)?)
 }
 
-fn optional_instant_of(row: &SqliteRow, column: &'static str) -> Result<Option<Timestamp>, Fault> {
+pub(crate) fn optional_instant_of(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Result<Option<Timestamp>, Fault> {
     let micros: Option<i64> = row.try_get(column)?;
     micros.map(|micros| instant(column, micros)).transpose()
 }

@@ -25,4 +25,4 @@ mod scanner_store;
 pub use connection::{OpenError, SqliteStore};
 pub use declarations::Declared;
 pub use error::{Fault, QueryError};
-pub use overview::JobOverview;
+pub use overview::{JobOverview, LastCycle};

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use vigie_domain::{AgentId, BackupEntry, ExpectedBackupJob};
 
 use crate::error::{Doing, Fault};
-use crate::job_rows::{instant_of, job_of, json_of};
+use crate::job_rows::{instant_of, job_of, json_of, optional_instant_of};
 use crate::{QueryError, SqliteStore};
 
 /// A job with the newest of its entries.
@@ -16,6 +16,15 @@ pub struct JobOverview {
     pub job: ExpectedBackupJob,
     /// Its newest entry; `None` when no report has spoken of it.
     pub latest_entry: Option<BackupEntry>,
+}
+
+/// When the last cycles were done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastCycle {
+    /// The last one.
+    pub done_at: Timestamp,
+    /// The one before it.
+    pub previous_done_at: Option<Timestamp>,
 }
 
 impl SqliteStore {
@@ -40,8 +49,8 @@ impl SqliteStore {
     ///
     /// When the database fails.
     pub async fn record_cycle(&self, done_at: Timestamp) -> Result<(), QueryError> {
-        let upsert = "INSERT INTO last_cycle (id, done_at) VALUES (1, ?) \
-                      ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at";
+        let upsert = "INSERT INTO last_cycle (id, done_at) VALUES (1, ?) ON CONFLICT (id) \
+                      DO UPDATE SET previous_done_at = done_at, done_at = excluded.done_at";
         let query = sqlx::query(upsert).bind(done_at.as_microsecond());
         let done = query.execute(&self.pool).await;
         done.map(|_| ()).doing("record a cycle")
@@ -52,12 +61,24 @@ impl SqliteStore {
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn last_cycle(&self) -> Result<Option<Timestamp>, QueryError> {
-        let select = "SELECT done_at FROM last_cycle";
+    pub async fn last_cycle(&self) -> Result<Option<LastCycle>, QueryError> {
+        let select = "SELECT done_at, previous_done_at FROM last_cycle";
         let row = sqlx::query(select).fetch_optional(&self.pool).await;
         let row = row.doing("look up the last cycle")?;
-        let done_at = row.map(|row| instant_of(&row, "done_at")).transpose();
-        done_at.doing("read the last cycle")
+        let last = row.as_ref().map(last_cycle_of).transpose();
+        last.doing("read the last cycle")
+    }
+
+    /// How many mails were refused for good.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_dead(&self) -> Result<u64, QueryError> {
+        let count = "SELECT count(*) FROM deliveries WHERE state = 'dead'";
+        let dead: Result<i64, _> = sqlx::query_scalar(count).fetch_one(&self.pool).await;
+        dead.map(i64::unsigned_abs)
+            .doing("count the mails that were refused")
     }
 
     /// The jobs of a database, of one agent or of all.
@@ -98,6 +119,13 @@ impl SqliteStore {
         let entries: Result<Vec<_>, Fault> = rows.iter().map(|row| json_of(row, "entry")).collect();
         entries.doing("read the entries of a job")
     }
+}
+
+fn last_cycle_of(row: &SqliteRow) -> Result<LastCycle, Fault> {
+    Ok(LastCycle {
+        done_at: instant_of(row, "done_at")?,
+        previous_done_at: optional_instant_of(row, "previous_done_at")?,
+    })
 }
 
 fn overview_of(row: &SqliteRow) -> Result<JobOverview, Fault> {
