@@ -180,7 +180,8 @@ impl AgentFolder {
         identities
     }
 
-    /// The hidden files in which rsync builds the next versions of staged files: `.NAME.XXXXXX`.
+    /// The hidden files in which rsync builds the next versions of staged files: a dot, the name, a
+    /// dot and six random letters or digits.
     pub(crate) fn partials(&self) -> Partials {
         let mut partials = Partials::default();
         let listed = self
