@@ -31,7 +31,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Who starts a service reads what it does in a journal.
     let usual = u8::from(matches!(arguments.command, Command::Run));
-    logging::start(arguments.verbose + usual, arguments.quiet);
+    // The demo tells all that it finds.
+    let is_quiet = arguments.quiet || matches!(arguments.command, Command::Demo(_));
+    logging::start(arguments.verbose + usual, is_quiet);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -19,6 +19,15 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// The same, cut where it would push everything else off the screen.
+pub fn printable_within(text: &str, widest: usize) -> String {
+    let text = printable(text);
+    match text.char_indices().nth(widest) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

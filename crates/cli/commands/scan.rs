@@ -6,14 +6,21 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use vigie_notify::{Clock, SystemClock};
+use vigie_scanner::EventSummary;
 
 use crate::FAILED;
 use crate::arguments::{Format, ScanArguments};
 use crate::cycle::{CycleResult, cycle};
 use crate::lock::CycleLock;
-use crate::printable::printable;
+use crate::printable::printable_within;
 use crate::progress::CycleProgress;
 use crate::vigie::{Vigie, load_config};
+
+/// How much of a name is printed, in characters; JSON has all of it.
+const WIDEST_NAME: usize = 80;
+
+/// How much of a reason is printed, in characters.
+const WIDEST_REASON: usize = 400;
 
 pub async fn run(
     config: Option<&Path>,
@@ -66,53 +73,42 @@ pub fn print(out: &mut dyn Write, result: &CycleResult) -> io::Result<()> {
         counts.join(", ")
     };
     writeln!(out, "\nbackups  {counts}")?;
-    for event in &scan.events {
-        // Recorded backups are counted above; the events that follow from them tell the rest.
-        if event.name == "BackupRecorded" {
-            continue;
+    let mut line = |label: &str, agent: &str, name: Option<&str>, reason: Option<&str>| {
+        let agent = printable_within(agent, WIDEST_NAME);
+        let name = printable_within(name.unwrap_or("-"), WIDEST_NAME);
+        write!(out, "  {label:25}  {agent}  {name}")?;
+        match reason {
+            Some(reason) => writeln!(out, "  ({})", printable_within(reason, WIDEST_REASON)),
+            None => writeln!(out),
         }
-        let subject = event.database.as_deref().unwrap_or("-");
-        write!(
-            out,
-            "  {:14} {}  {}",
-            event.name,
-            printable(event.agent.as_str()),
-            printable(subject)
-        )?;
-        if let Some(status) = event.status {
-            write!(out, "  {status}")?;
-        }
-        if let Some(reason) = &event.reason {
-            write!(out, "  ({})", printable(reason))?;
-        }
-        writeln!(out)?;
+    };
+    // Recorded backups are counted above; the events that follow from them tell the rest.
+    let told = scan
+        .events
+        .iter()
+        .filter(|event| event.name != "BackupRecorded");
+    for event in told {
+        let (agent, database) = (event.agent.as_str(), event.database.as_deref());
+        line(label_of(event), agent, database, event.reason.as_deref())?;
     }
     for database in &scan.undeclared {
-        let (agent, database) = (database.agent.as_str(), &database.database);
-        writeln!(
-            out,
-            "  undeclared     {}  {}",
-            printable(agent),
-            printable(database)
+        line(
+            "undeclared",
+            database.agent.as_str(),
+            Some(&database.database),
+            None,
         )?;
     }
     for ignored in &scan.ignored {
-        let name = ignored.name.as_deref().unwrap_or("-");
-        writeln!(
-            out,
-            "  ignored        {}  {}  ({})",
-            printable(&ignored.agent),
-            printable(name),
-            printable(&ignored.reason)
+        line(
+            "ignored",
+            &ignored.agent,
+            ignored.name.as_deref(),
+            Some(&ignored.reason),
         )?;
     }
     for error in &scan.errors {
-        writeln!(
-            out,
-            "  error          {}  {}",
-            printable(error.agent.as_str()),
-            printable(&error.error)
-        )?;
+        line("not served", error.agent.as_str(), None, Some(&error.error))?;
     }
     let mails = result.mails;
     writeln!(
@@ -120,4 +116,16 @@ pub fn print(out: &mut dyn Write, result: &CycleResult) -> io::Result<()> {
         "mails    {} sent, {} failed, {} waiting",
         mails.sent, mails.failed, mails.waiting
     )
+}
+
+/// An event in a word or two.
+fn label_of(event: &EventSummary) -> &'static str {
+    match event.name {
+        "JobMissing" => "MISSING, no report",
+        "JobRegistered" => "new job",
+        "JobRecovered" => "recovered",
+        "JobDeactivated" => "put to rest",
+        "ReportRejected" => "report rejected",
+        name => event.status.unwrap_or(name),
+    }
 }

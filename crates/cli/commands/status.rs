@@ -14,8 +14,11 @@ use vigie_store::{JobOverview, LastCycle};
 
 use crate::arguments::{Format, StatusArguments};
 use crate::causes::causes;
-use crate::printable::printable;
+use crate::printable::{printable, printable_within};
 use crate::vigie::{load_config, open_existing};
+
+/// How wide a column of the table may become, in characters.
+const WIDEST_CELL: usize = 48;
 
 /// A job as `--format json` shows it. The keys are stable.
 #[derive(Debug, Serialize)]
@@ -157,21 +160,11 @@ fn row_of(JobOverview { job, .. }: &JobOverview) -> [String; 5] {
     };
     [
         status,
-        cell(job.agent.as_str()),
-        cell(&job.database),
+        printable_within(job.agent.as_str(), WIDEST_CELL),
+        printable_within(&job.database, WIDEST_CELL),
         shown(job.last_success_at()),
         shown(job.deadline_at()),
     ]
-}
-
-/// A name as a cell of the table; one that would push the others off the screen is cut.
-fn cell(name: &str) -> String {
-    const WIDEST: usize = 48;
-    let name = printable(name);
-    match name.char_indices().nth(WIDEST) {
-        None => name,
-        Some((end, _)) => format!("{}…", &name[..end]),
-    }
 }
 
 fn print_table<const COLUMNS: usize>(
