@@ -40,4 +40,10 @@ mod tests {
             "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d"
         );
     }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_says_so() {
+        assert_eq!(printable_within("DATABASE", 8), "DATABASE");
+        assert_eq!(printable_within("DATABASE", 4), "DATA…");
+    }
 }
