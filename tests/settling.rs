@@ -35,7 +35,7 @@ fn a_report_that_arrives_before_its_file_is_whole_waits_for_it() {
     let status = scan_beside(&site, || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         // The line stalls in the middle, for longer than a file at rest is looked at.
-        for (part, wait) in content[10..].chunks(2000).zip([300, 300, 5000, 300, 300]) {
+        for (part, wait) in content[10..].chunks(2000).zip([300, 300, 7000, 300, 300]) {
             thread::sleep(Duration::from_millis(wait));
             file.write_all(part).unwrap();
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::deposit::FileIdentity;
 
 /// How long a file that nobody was seen to write has to stay the same to be taken for whole.
-const QUIET: Duration = Duration::from_secs(3);
+const QUIET: Duration = Duration::from_secs(5);
 
 /// How long one that somebody was seen to write has to: lines to far sites stall.
 const QUIET_AFTER_CHANGE: Duration = Duration::from_secs(15);
