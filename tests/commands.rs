@@ -209,15 +209,42 @@ fn history_of_a_database_that_nobody_knows_is_an_error() {
 #[test]
 fn a_pipe_that_is_closed_early_is_no_error() {
     let site = Site::new();
-    site.deliver(&good());
+    // More than a pipe holds, so that the program is still writing when nobody reads any more.
+    let names = (0..200).map(|number| format!("DATABASE_{number}"));
+    let backups = names.map(|name| Backup::good(&name, b"content")).collect();
+    site.deliver(&Report::new(AGENT, "2025-06-19T02:10:00", backups));
     site.scan(MORNING);
+    let shown = site.run(&["status", "--format", "json"]).stdout;
+    assert!(
+        shown.len() > 100_000,
+        "{} bytes fit into a pipe",
+        shown.len()
+    );
     let mut command = Command::new("sh");
     command
-        .args(["-c", "\"$0\" --config \"$1\" status --format json | true"])
+        .args([
+            "-c",
+            "\"$0\" --config \"$1\" status --format json | head -c 1",
+        ])
         .arg(env!("CARGO_BIN_EXE_vigie"))
         .arg(site.path("vigie.toml"));
     let output = command.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn while_another_cycle_is_at_work_nothing_is_changed() {
+    let declaration = format!("[[jobs]]\nagent = \"{AGENT}\"\ndatabase = \"X\"\n");
+    let site = Site::with(&declaration);
+    let lock = fs::File::create(site.path("vigie.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let (code, error) = error_of(&site, &["scan", "--now", START]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("another vigie is doing a cycle"), "{error}");
+    assert_eq!(site.json(&["status"])["jobs"], json!([]));
+    drop(lock);
+    site.scan(START);
+    assert_eq!(site.status_of("X"), "UNKNOWN");
 }
 
 #[test]

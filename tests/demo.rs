@@ -42,6 +42,26 @@ fn the_demo_covers_every_status_and_can_be_made_anew() {
 }
 
 #[test]
+fn the_demo_touches_nothing_that_the_environment_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("real/A_B_C/log");
+    std::fs::create_dir_all(&log).unwrap();
+    std::fs::write(log.join("r.json"), "{broken").unwrap();
+    let database = folder.path().join("real.db");
+    let output = Command::new(env!("CARGO_BIN_EXE_vigie"))
+        .env_clear()
+        .env("BACKUP_STORAGE_ROOT", folder.path().join("real"))
+        .env("DATABASE_URL", format!("sqlite://{}", database.display()))
+        .current_dir(folder.path())
+        .args(["demo", "--dir", "demo"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(log.join("r.json").exists() && !database.exists());
+    assert!(folder.path().join("demo/vigie.db").exists());
+}
+
+#[test]
 fn the_demo_deletes_nobodys_folder() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("demo")).unwrap();

@@ -1,6 +1,6 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -211,17 +211,35 @@ fn names_that_would_write_headers_or_markup_still_alert_and_do_no_harm() {
 }
 
 #[test]
-fn a_report_without_permission_is_an_error_of_that_agent() {
-    let (_, result) = scan_harmed(|site| {
-        let report = Report::new(AGENT, ENDED_AT, vec![good()]);
-        site.deliver(&report);
-        let path = site.deposit().join(report.path());
-        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
-    });
-    // The superuser reads it all the same.
-    let is_superuser = result["errors"].as_array().unwrap().is_empty();
-    let processed = if is_superuser { 2 } else { 1 };
-    assert_eq!(result["reports"]["processed"], processed);
+fn a_report_without_permission_is_an_error_that_keeps_no_other_report_from_being_taken() {
+    let site = Site::new();
+    let unreadable = Report::new(AGENT, ENDED_AT, vec![good()]).named("a.json");
+    site.deliver(&unreadable);
+    let path = site.deposit().join(unreadable.path());
+    fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+    let readable = Report::new(AGENT, ENDED_AT, vec![Backup::good("Y", b"good")]).named("b.json");
+    site.deliver(&readable);
+    let mut vigie = site.command();
+    vigie.args(["scan", "--now", MORNING, "--format", "json"]);
+    let is_superuser = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let output = if is_superuser {
+        // Without the privilege by which the superuser reads everything.
+        Command::new("/usr/bin/setpriv")
+            .arg("--bounding-set=-dac_override,-dac_read_search")
+            .arg(vigie.get_program())
+            .args(vigie.get_args())
+            .env_clear()
+            .current_dir(site.path(""))
+            .output()
+    } else {
+        vigie.output()
+    };
+    let output = output.unwrap();
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = result["errors"][0]["error"].as_str().unwrap();
+    assert!(error.contains("a.json: Permission denied"), "{error}");
+    assert_eq!(site.status_of("Y"), "OK");
 }
 
 #[test]

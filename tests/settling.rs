@@ -1,5 +1,6 @@
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::Write;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +16,17 @@ fn waiting(settle: &str) -> Site {
     ))
 }
 
-/// Does `late` beside a scan on the real clock, as the times of files are real, and gives the status that the backup ends up with.
+const CONTENT: [u8; 10_000] = [b'x'; 10_000];
+
+/// Delivers a fresh report with these bytes staged in place of [`CONTENT`].
+fn deliver_staged_as(site: &Site, staged: &[u8]) -> PathBuf {
+    let backup = Backup::good("X", &CONTENT).staged_as(staged);
+    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
+    site.path(format!("deposit/{AGENT}/databases/X.sql.zst"))
+}
+
+/// Does `late` beside a scan on the real clock, as the times of files are real, and gives the status
+/// that the backup ends up with.
 fn scan_beside(site: &Site, late: impl FnOnce() + Send) -> String {
     thread::scope(|scope| {
         let writer = scope.spawn(late);
@@ -28,14 +39,11 @@ fn scan_beside(site: &Site, late: impl FnOnce() + Send) -> String {
 #[test]
 fn a_report_that_arrives_before_its_file_is_whole_waits_for_it() {
     let site = waiting("");
-    let content = b"0123456789".repeat(1000);
-    let backup = Backup::good("X", &content).staged_as(&content[..10]);
-    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
-    let path = site.path(format!("deposit/{AGENT}/databases/X.sql.zst"));
+    let path = deliver_staged_as(&site, &CONTENT[..10]);
     let status = scan_beside(&site, || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
         // The line stalls in the middle, for longer than a file at rest is looked at.
-        for (part, wait) in content[10..].chunks(2000).zip([300, 300, 7000, 300, 300]) {
+        for (part, wait) in CONTENT[10..].chunks(2000).zip([300, 300, 7000, 300, 300]) {
             thread::sleep(Duration::from_millis(wait));
             file.write_all(part).unwrap();
         }
@@ -46,22 +54,18 @@ fn a_report_that_arrives_before_its_file_is_whole_waits_for_it() {
 #[test]
 fn a_file_that_rsync_is_still_building_is_waited_for() {
     let site = waiting("");
-    let content = b"0123456789".repeat(1000);
-    let backup = Backup::good("X", &content).staged_as(b"the file of last night");
-    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
-    let folder = site.path(format!("deposit/{AGENT}/databases"));
+    let path = deliver_staged_as(&site, b"the file of last night");
     let last_night = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
-    let staged = File::open(folder.join("X.sql.zst")).unwrap();
-    staged.set_times(last_night).unwrap();
+    File::open(&path).unwrap().set_times(last_night).unwrap();
     let status = scan_beside(&site, || {
-        let hidden = folder.join(".X.sql.zst.a1B2c3");
-        let mut file = fs::File::create(&hidden).unwrap();
-        // Longer than a file has to be quiet, so that it is the hidden one that is watched.
-        for part in content.chunks(2500) {
+        let hidden = path.with_file_name(".X.sql.zst.a1B2c3");
+        let mut file = File::create(&hidden).unwrap();
+        // For longer than an unchanged file is waited for, so that it is the hidden one that counts.
+        for part in CONTENT.chunks(1250) {
             thread::sleep(Duration::from_secs(1));
             file.write_all(part).unwrap();
         }
-        fs::rename(hidden, folder.join("X.sql.zst")).unwrap();
+        fs::rename(hidden, path).unwrap();
     });
     assert_eq!(status, "OK");
 }
@@ -69,13 +73,10 @@ fn a_file_that_rsync_is_still_building_is_waited_for() {
 #[test]
 fn a_file_that_never_stops_growing_is_a_broken_transfer() {
     let site = waiting("settle = \"3s\"");
-    let content = b"0123456789".repeat(1000);
-    let backup = Backup::good("X", &content).staged_as(&content[..10]);
-    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
-    let path = site.path(format!("deposit/{AGENT}/databases/X.sql.zst"));
+    let path = deliver_staged_as(&site, &CONTENT[..10]);
     let status = scan_beside(&site, || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
-        for part in content[10..600].chunks(10) {
+        for part in CONTENT[10..600].chunks(10) {
             thread::sleep(Duration::from_millis(100));
             file.write_all(part).unwrap();
         }
@@ -88,8 +89,7 @@ fn a_file_that_never_stops_growing_is_a_broken_transfer() {
 #[test]
 fn a_file_that_stays_short_is_judged_after_a_moment() {
     let site = waiting("");
-    let backup = Backup::good("X", b"content").staged_as(b"con");
-    site.deliver(&Report::new(AGENT, &this_moment(), vec![backup]));
+    deliver_staged_as(&site, &CONTENT[..10]);
     site.json(&["scan"]);
     assert_eq!(site.status_of("X"), "TRANSFER_INTEGRITY_FAILED");
     assert_eq!(

@@ -17,27 +17,7 @@ pub struct CycleResult {
     #[serde(flatten)]
     pub scan: ScanResult,
     /// The mails of this cycle, and those that still waited from before.
-    pub mails: MailCounts,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct MailCounts {
-    /// Handed over.
-    pub sent: u64,
-    /// Tried in this cycle in vain.
-    pub failed: u64,
-    /// Kept for the next cycle.
-    pub waiting: u64,
-}
-
-impl From<Dispatched> for MailCounts {
-    fn from(dispatched: Dispatched) -> Self {
-        Self {
-            sent: dispatched.sent,
-            failed: dispatched.failed,
-            waiting: dispatched.waiting,
-        }
-    }
+    pub mails: Dispatched,
 }
 
 /// Does one cycle. Mails that wait are sent even when the deposit can't be scanned.
@@ -49,7 +29,7 @@ pub async fn cycle(
 ) -> anyhow::Result<CycleResult> {
     let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
     drop(progress);
-    let mails = vigie.dispatcher.dispatch(now).await?.into();
+    let mails = vigie.dispatcher.dispatch(now).await?;
     let scan = scanned?;
     vigie.store.record_cycle(SystemClock.now()).await?;
     Ok(CycleResult { now, scan, mails })

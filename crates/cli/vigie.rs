@@ -1,7 +1,7 @@
 //! Joins the parts as the config says: store, scanner, templates, transport.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -84,12 +84,20 @@ pub fn load_config(argument: Option<&Path>) -> anyhow::Result<Config> {
     Ok(Config::load(&path, &environment)?)
 }
 
+/// Reads a config that says all there is: no variable overrides it.
+pub fn load_config_alone(path: &Path) -> anyhow::Result<Config> {
+    let environment = Environment::new(|_| None, current_folder()?);
+    Ok(Config::load(path, &environment)?)
+}
+
 fn environment() -> anyhow::Result<Environment> {
-    let current_folder =
-        std::env::current_dir().context("could not tell which folder this is run in")?;
     // A value that is no UTF-8 is wrong wherever it is used, and is told there.
     let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
-    Ok(Environment::new(variable, current_folder))
+    Ok(Environment::new(variable, current_folder()?))
+}
+
+fn current_folder() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("could not tell which folder this is run in")
 }
 
 fn scanner_settings(config: &Config) -> ScannerSettings {

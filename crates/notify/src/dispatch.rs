@@ -1,6 +1,7 @@
 //! Turns events into mails and gets them sent, losing none. Knows no store and no scanner.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use vigie_domain::{DomainEvent, EventKind};
 
 use crate::{
@@ -25,7 +26,7 @@ pub struct Dispatcher<T, O> {
 }
 
 /// What one round did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[must_use]
 pub struct Dispatched {
     /// Mails that were sent.

@@ -1,8 +1,8 @@
-//! A scanner over a store of one's own, here in memory: one cycle on the deposit that is named on
-//! the command line.
+//! A scanner over a store of one's own, here in memory: one cycle on a deposit, as if it were the
+//! given instant. As in any cycle, reports that were taken move to `log/_archive`.
 //!
 //! ```sh
-//! cargo run -p vigie-scanner --example own_store -- path/to/deposit
+//! cargo run -p vigie-scanner --example own_store -- path/to/deposit 2025-06-20T06:00:00Z
 //! ```
 
 use std::collections::HashMap;
@@ -119,11 +119,13 @@ impl Store for MemoryStore {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let root = std::env::args().nth(1).ok_or("usage: own_store DEPOSIT")?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [root, now] = &arguments[..] else {
+        return Err("usage: own_store DEPOSIT INSTANT".into());
+    };
     let daily = Schedule::every(Duration::from_hours(24), Duration::from_hours(2))?;
     let scanner = Scanner::new(ScannerSettings::new(root, daily), MemoryStore::default());
-    let now = "2025-06-20T06:00:00Z".parse()?;
-    let result = scanner.scan(now, &|_| ()).await?;
+    let result = scanner.scan(now.parse()?, &|_| ()).await?;
     for event in &result.events {
         let database = event.database.as_deref().unwrap_or("-");
         println!("{}  {}  {database}", event.name, event.agent);

@@ -253,6 +253,23 @@ mod tests {
     }
 
     #[test]
+    fn what_can_not_be_proven_is_not_copied() {
+        let place = place();
+        let needed = ProofNeeded {
+            staged_file_name: "X.zst".to_owned(),
+            size: None,
+            sha256: None,
+        };
+        let keep = Keep {
+            tree: &place.tree,
+            folder: "A/B/C/no-year/X",
+            file_name: "X.zst",
+        };
+        assert_eq!(prove(&place.folder, &needed, Some(keep)).kept, None);
+        assert!(!place.root.path().join("validated/A").exists());
+    }
+
+    #[test]
     fn a_file_of_another_size_is_not_read() {
         let place = place();
         let proof = prove_and_keep(&place, 3, hash_of(CONTENT));

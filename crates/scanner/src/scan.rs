@@ -552,6 +552,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_an_agent_whose_report_could_not_be_stored_it_is_not_said_that_none_came() {
+        let root = deposit_of(&["BAD_B_C"]);
+        let mut store = MockStore::new();
+        store.expect_seen_reports().returning(|_, _| Err(broken()));
+        store.expect_overdue_jobs().returning(|_, _| {
+            let overdue = ["BAD_B_C", "SILENT_B_C"].map(|agent| {
+                let mut job = known(&AgentId::new(agent).unwrap());
+                job.covered_until = "2025-06-01T00:00:00Z".parse().unwrap();
+                job
+            });
+            Ok(overdue.into())
+        });
+        // The mock gives the same jobs out for ever: a failure to keep them ends the cycle.
+        let of_the_silent_one =
+            |moves: &[Transition]| moves.len() == 1 && moves[0].job.agent.as_str() == "SILENT_B_C";
+        store
+            .expect_commit_deadlines()
+            .withf(of_the_silent_one)
+            .times(1)
+            .returning(|_| Err(broken()));
+        assert!(matches!(scan(&root, store).await, Err(ScanError::Store(_))));
+    }
+
+    #[tokio::test]
     async fn a_report_that_could_not_be_committed_stays_where_it_is() {
         let root = deposit_of(&["A_B_C"]);
         let mut store = MockStore::new();

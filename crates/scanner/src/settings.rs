@@ -23,7 +23,9 @@ pub struct ScannerSettings {
     pub report_max_size: u64,
     /// The time zone in which agents mean a time without an offset.
     pub time_zone: TimeZone,
-    /// How long to wait for a report or a staged file that is still being written.
+    /// How long to wait at most for a report or a staged file that is still being written. A staged
+    /// file that stays the same for five seconds, or for fifteen once it was seen to change, is not
+    /// waited for any longer.
     pub settle: Duration,
 }
 

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions};
 
@@ -39,16 +39,10 @@ impl ValidatedTree {
 
     /// Whether a copy of this size stands there.
     pub(crate) fn holds(&self, folder: &str, file_name: &str, size: u64) -> bool {
-        let mut dir = Ok(None);
-        for component in folder.split('/') {
-            dir = match &dir {
-                Ok(None) => self.root.open_dir_nofollow(component).map(Some),
-                Ok(Some(parent)) => Dir::open_dir_nofollow(parent, component).map(Some),
-                Err(_) => return false,
-            };
-        }
-        let Ok(Some(dir)) = dir else { return false };
-        dir.symlink_metadata(file_name)
+        let below = |dir: Dir, component| open_folder(&dir, component);
+        let root = self.root.try_clone();
+        root.and_then(|root| folder.split('/').try_fold(root, below))
+            .and_then(|dir| dir.symlink_metadata(file_name))
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
     }
 

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::cycle::{CycleResult, cycle};
 use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
-use crate::vigie::{Vigie, load_config, transport};
+use crate::vigie::{Vigie, load_config_alone, transport};
 
 /// Tells a demo's folder from any other, so that only the former is ever deleted.
 const MARKER: &str = ".vigie-demo";
@@ -31,7 +31,8 @@ pub async fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     make_room(dir)?;
     fs::write(dir.join("vigie.toml"), deposit::CONFIG)
         .with_context(|| format!("could not write to {}", dir.display()))?;
-    let config = load_config(Some(&dir.join("vigie.toml")))?;
+    // A variable that names the real deposit or database is not meant for the demo.
+    let config = load_config_alone(&dir.join("vigie.toml"))?;
     let mails = Arc::new(Shown::new(transport(&config)?));
     let result = replay(config, mails.clone(), dir).await?;
     tell(&mut io::stdout().lock(), dir, &result, &mails)?;
