@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let composer = Composer::new(ComposerSettings {
         from: "vigie@example.com".to_owned(),
         admin_email_recipient: vec!["admin@example.com".to_owned()],
-        locale: Locale::En,
+        locale: Locale::EN,
         time_zone: TimeZone::get("Africa/Douala")?,
     })?;
     let agent = AgentId::new("SDMC_DOUALA_AKWA")?;

@@ -8,7 +8,7 @@ use lettre::message::Mailbox;
 use thiserror::Error;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
 
-use crate::context::Reader;
+use crate::context::{Reader, Surroundings};
 use crate::mail::{digest, parse_address, word};
 use crate::templates::{MailKind, Parts, Templates};
 use crate::{EntryContext, InvalidAddress, Locale, Mail, MissingContext, TemplateError};
@@ -75,14 +75,17 @@ impl Composer {
             .admin_email_recipient
             .iter()
             .map(|address| parse_address(address).map_err(ComposerError::Recipient));
+        let templates = Arc::new(Templates::built_in()?);
+        let wording = templates.wording(&settings.locale);
         Ok(Self {
             from: parse_address(&settings.from).map_err(ComposerError::From)?,
             administrators: administrators.collect::<Result<_, _>>()?,
             reader: Reader {
                 locale: settings.locale,
                 time_zone: settings.time_zone,
+                wording,
             },
-            templates: Arc::new(Templates::built_in()?),
+            templates,
         })
     }
 
@@ -146,15 +149,16 @@ impl Composer {
         entry: Option<&BackupEntry>,
         now: Timestamp,
     ) -> Result<(MailKind, Parts), ComposeError> {
-        let locale = self.reader.locale;
+        let locale = &self.reader.locale;
+        let around = Surroundings::default();
         let (kind, parts) = match entry {
             None => {
-                let context = MissingContext::new(job, now, &self.reader);
+                let context = MissingContext::new(job, now, &self.reader, &around);
                 let kind = MailKind::Missing;
                 (kind, self.templates.render(locale, kind, &context))
             }
             Some(entry) => {
-                let context = EntryContext::new(job, entry, now, &self.reader);
+                let context = EntryContext::new(job, entry, now, &self.reader, &around);
                 let kind = MailKind::Entry;
                 (kind, self.templates.render(locale, kind, &context))
             }
@@ -243,7 +247,7 @@ mod tests {
         Composer::new(ComposerSettings {
             from: "Vigie <vigie@example.com>".to_owned(),
             admin_email_recipient: administrators.collect(),
-            locale: Locale::En,
+            locale: Locale::EN,
             time_zone: TimeZone::UTC,
         })
         .unwrap()
@@ -289,7 +293,7 @@ mod tests {
         let settings = |from: &str, administrator: &str| ComposerSettings {
             from: from.to_owned(),
             admin_email_recipient: vec![administrator.to_owned()],
-            locale: Locale::En,
+            locale: Locale::EN,
             time_zone: TimeZone::UTC,
         };
         let error = |settings| Composer::new(settings).unwrap_err().to_string();

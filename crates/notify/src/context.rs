@@ -4,15 +4,20 @@
 //! What is not known is null and never left out, so that a template that misspells a variable fails
 //! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use vigie_domain::{
     BackupEntry, EntryReason, ExpectedBackupJob, LastGoodBackup, Schedule, StageName,
 };
 
-use crate::Locale;
 use crate::untrusted::{one_line, paragraph};
+use crate::wording::Wording;
+use crate::{Link, Locale};
 
 /// The longest name: no more of a subject is seen anyway.
 const NAME: usize = 200;
@@ -28,15 +33,20 @@ const STAGE_MESSAGE: usize = 500;
 pub(crate) struct Reader {
     pub(crate) locale: Locale,
     pub(crate) time_zone: TimeZone,
+    pub(crate) wording: Arc<Wording>,
 }
 
 impl Reader {
     fn name(&self, text: &str) -> String {
-        one_line(text, NAME, self.locale)
+        one_line(text, NAME, |left_out| self.wording.left_out(left_out))
     }
 
     fn message(&self, text: &str) -> String {
-        paragraph(text, MESSAGE, self.locale)
+        self.paragraph(text, MESSAGE)
+    }
+
+    fn paragraph(&self, text: &str, limit: usize) -> String {
+        paragraph(text, limit, |left_out| self.wording.left_out(left_out))
     }
 
     fn at(&self, instant: Timestamp) -> Zoned {
@@ -44,38 +54,37 @@ impl Reader {
     }
 }
 
+/// What mails have beside the facts of a job.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) dashboard: Option<Link>,
+    pub(crate) runbook: Option<Link>,
+    pub(crate) vars: Map<String, Value>,
+    pub(crate) notes: Vec<String>,
+}
+
 /// The variables of the **missing** mail: no report was received.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MissingContext {
-    /// The instant as of which the mail speaks.
-    pub now: Zoned,
-    /// The job whose backup was not reported.
-    pub job: JobContext,
-    /// When a backup is expected.
-    pub schedule: ScheduleContext,
+    /// What every mail has.
+    #[serde(flatten)]
+    pub common: CommonContext,
     /// When this one was expected; null for a job at rest, or when its schedule has ended.
     pub expected_at: Option<Zoned>,
     /// The instant at which it was given up; null when `expected_at` is.
     pub deadline_at: Option<Zoned>,
     /// How many seconds ago it was expected; null when it is not overdue.
     pub overdue_seconds: Option<u64>,
-    /// The last backup that was proven; null when there has never been one.
-    pub last_good: Option<LastGoodContext>,
 }
 
 /// The variables of the **entry** mail: a report spoke of a backup, and the job is not OK.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EntryContext {
-    /// The instant as of which the mail speaks.
-    pub now: Zoned,
-    /// The job that the backup belongs to.
-    pub job: JobContext,
-    /// When a backup is expected.
-    pub schedule: ScheduleContext,
+    /// What every mail has.
+    #[serde(flatten)]
+    pub common: CommonContext,
     /// When the next one is expected; null for a job at rest, or when its schedule has ended.
     pub expected_at: Option<Zoned>,
-    /// The last backup that was proven; null when there has never been one.
-    pub last_good: Option<LastGoodContext>,
     /// What became of the backup: `SUCCESS`, `FAILED`, `MISSING`, `HASH_MISMATCH`,
     /// `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`.
     pub status: &'static str,
@@ -117,8 +126,40 @@ pub struct EntryContext {
     pub validated_path: Option<String>,
 }
 
+/// The variables that every mail has.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct CommonContext {
+    /// The instant as of which the mail speaks.
+    pub now: Zoned,
+    /// The language of the one who reads it, as its tag.
+    pub locale: String,
+    /// The time zone of the one who reads it, as its IANA name.
+    pub time_zone: String,
+    /// The job that the mail is about.
+    pub job: JobContext,
+    /// When a backup is expected.
+    pub schedule: ScheduleContext,
+    /// The last backup that was proven; null when there has never been one.
+    pub last_good: Option<LastGoodContext>,
+    /// Links to pages about the job.
+    pub links: LinksContext,
+    /// The values of `[templates.vars]` in the config, by their names.
+    pub vars: Map<String, Value>,
+    /// What has to be said of the mail itself, a sentence each; mostly nothing.
+    pub notes: Vec<String>,
+}
+
+/// Links to pages about a job.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LinksContext {
+    /// The page that shows the job; null when `dashboard_url` is not set.
+    pub dashboard: Option<String>,
+    /// The page that says what to do; null when `runbook_url` is not set.
+    pub runbook: Option<String>,
+}
+
 /// The job that a mail is about.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct JobContext {
     /// The number by which the store knows the job.
     pub id: i64,
@@ -148,7 +189,7 @@ pub struct JobContext {
 }
 
 /// When backups of a job are expected: either `every_seconds` or `cron` is given.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ScheduleContext {
     /// The longest time between two backups; null for a cron expression.
     pub every_seconds: Option<u64>,
@@ -163,7 +204,7 @@ pub struct ScheduleContext {
 }
 
 /// The last backup of a job that was proven.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LastGoodContext {
     /// When the agent ended it.
     pub ended_at: Zoned,
@@ -178,7 +219,7 @@ pub struct LastGoodContext {
 }
 
 /// Why an entry is not a SUCCESS.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReasonContext {
     /// `stage_failed`, `stage_not_reported`, `transfer_reported_broken`, `section_unreadable`,
     /// `staged_file_not_named`, `staged_file_absent`, `staged_file_not_regular`,
@@ -198,7 +239,7 @@ pub struct ReasonContext {
 }
 
 /// What an agent says of one stage.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StageContext {
     /// `BACKUP`, `COMPRESS` or `TRANSFER`.
     pub name: &'static str,
@@ -220,16 +261,18 @@ pub struct StageContext {
 }
 
 impl MissingContext {
-    pub(crate) fn new(job: &ExpectedBackupJob, now: Timestamp, reader: &Reader) -> Self {
+    pub(crate) fn new(
+        job: &ExpectedBackupJob,
+        now: Timestamp,
+        reader: &Reader,
+        surroundings: &Surroundings,
+    ) -> Self {
         let expected_at = job.expected_at();
         Self {
-            now: reader.at(now),
-            job: JobContext::new(job, now, reader),
-            schedule: ScheduleContext::new(&job.schedule, reader),
+            common: CommonContext::new(job, now, reader, surroundings),
             expected_at: expected_at.map(|at| reader.at(at)),
             deadline_at: job.deadline_at().map(|at| reader.at(at)),
             overdue_seconds: expected_at.and_then(|at| seconds_between(at, now)),
-            last_good: last_good(job, now, reader),
         }
     }
 }
@@ -240,16 +283,14 @@ impl EntryContext {
         entry: &BackupEntry,
         now: Timestamp,
         reader: &Reader,
+        surroundings: &Surroundings,
     ) -> Self {
         let name = |text: &Option<String>| text.as_deref().map(|text| reader.name(text));
         let message = |text: &Option<String>| text.as_deref().map(|text| reader.message(text));
         let ended_at = entry.operation_ended_at;
         Self {
-            now: reader.at(now),
-            job: JobContext::new(job, now, reader),
-            schedule: ScheduleContext::new(&job.schedule, reader),
+            common: CommonContext::new(job, now, reader, surroundings),
             expected_at: job.expected_at().map(|at| reader.at(at)),
-            last_good: last_good(job, now, reader),
             status: entry.status.as_str(),
             reason: ReasonContext::new(entry.reason.as_ref(), reader),
             is_server_fault: entry.is_server_fault(),
@@ -273,6 +314,32 @@ impl EntryContext {
             actual_size: entry.actual_size,
             unchanged: entry.unchanged,
             validated_path: name(&entry.validated_path),
+        }
+    }
+}
+
+impl CommonContext {
+    fn new(
+        job: &ExpectedBackupJob,
+        now: Timestamp,
+        reader: &Reader,
+        surroundings: &Surroundings,
+    ) -> Self {
+        let link = |link: &Option<Link>| link.as_ref().map(|link| link.fill(job));
+        let zone = reader.time_zone.iana_name();
+        Self {
+            now: reader.at(now),
+            locale: reader.locale.to_string(),
+            time_zone: zone.map_or_else(|| reader.at(now).offset().to_string(), str::to_owned),
+            job: JobContext::new(job, now, reader),
+            schedule: ScheduleContext::new(&job.schedule, reader),
+            last_good: last_good(job, now, reader),
+            links: LinksContext {
+                dashboard: link(&surroundings.dashboard),
+                runbook: link(&surroundings.runbook),
+            },
+            vars: surroundings.vars.clone(),
+            notes: surroundings.notes.clone(),
         }
     }
 }
@@ -392,7 +459,7 @@ impl StageContext {
             seconds,
             size: stage.size,
             sha256: stage.sha256.map(|digest| digest.to_string()),
-            message: message.map(|text| paragraph(text, STAGE_MESSAGE, reader.locale)),
+            message: message.map(|text| reader.paragraph(text, STAGE_MESSAGE)),
         }
     }
 }
@@ -438,16 +505,28 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_null_and_never_left_out() {
+        let english = include_str!("../templates/en/wording.toml");
         let reader = Reader {
-            locale: Locale::En,
+            locale: Locale::EN,
             time_zone: TimeZone::UTC,
+            wording: Arc::new(Wording::read(&[english]).unwrap()),
         };
+        let around = Surroundings::default();
         let keys = |sample: &samples::Sample| {
             let json = match &sample.entry {
-                None => serde_json::to_value(MissingContext::new(&sample.job, sample.now, &reader)),
-                Some(entry) => {
-                    serde_json::to_value(EntryContext::new(&sample.job, entry, sample.now, &reader))
-                }
+                None => serde_json::to_value(MissingContext::new(
+                    &sample.job,
+                    sample.now,
+                    &reader,
+                    &around,
+                )),
+                Some(entry) => serde_json::to_value(EntryContext::new(
+                    &sample.job,
+                    entry,
+                    sample.now,
+                    &reader,
+                    &around,
+                )),
             };
             let json = json.unwrap();
             let mut keys: Vec<String> = json.as_object().unwrap().keys().cloned().collect();

@@ -184,7 +184,7 @@ mod tests {
         Composer::new(ComposerSettings {
             from: "vigie@example.com".to_owned(),
             admin_email_recipient: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
-            locale: Locale::En,
+            locale: Locale::EN,
             time_zone: TimeZone::UTC,
         })
         .unwrap()

@@ -15,7 +15,7 @@
 //! let composer = Composer::new(ComposerSettings {
 //!     from: "Vigie <vigie@example.com>".to_owned(),
 //!     admin_email_recipient: vec!["admin@example.com".to_owned()],
-//!     locale: Locale::En,
+//!     locale: Locale::EN,
 //!     time_zone: TimeZone::UTC,
 //! })?;
 //! let outgoing = std::sync::Arc::new(MemoryTransport::new());
@@ -45,8 +45,10 @@ mod clock;
 mod compose;
 mod context;
 mod dispatch;
+mod links;
 mod locale;
 mod mail;
+mod nearest;
 mod notifier;
 mod outbox;
 pub mod samples;
@@ -59,10 +61,11 @@ mod wording;
 pub use clock::{Clock, SystemClock};
 pub use compose::{ComposeError, Composer, ComposerError, ComposerSettings};
 pub use context::{
-    EntryContext, JobContext, LastGoodContext, MissingContext, ReasonContext, ScheduleContext,
-    StageContext,
+    CommonContext, EntryContext, JobContext, LastGoodContext, LinksContext, MissingContext,
+    ReasonContext, ScheduleContext, StageContext,
 };
 pub use dispatch::{Dispatched, Dispatcher};
+pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};
 pub use mail::{InvalidAddress, Mail, MailError};
 pub use notifier::{Notified, Notifier};
@@ -73,6 +76,7 @@ pub use transport::FileTransport;
 #[cfg(feature = "smtp")]
 pub use transport::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTransport};
 pub use transport::{MemoryTransport, Transport, TransportError};
+pub use vocabulary::{ArgumentKind, HELPERS, HelperDocumentation};
 
 // What the signatures above are made of, so that nobody has to match versions.
 pub use async_trait::async_trait;

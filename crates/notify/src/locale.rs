@@ -1,37 +1,53 @@
-//! The languages that mails are written in. Knows no sentence of them.
+//! The languages that mails are written in, by name. Knows no sentence of them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A language that mails are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Locale {
-    /// English.
-    #[default]
-    En,
-    /// French.
-    Fr,
-}
+/// A language that mails are written in, as its tag: `en`, `fr`, `pt-BR` (BCP 47).
+///
+/// Templates come with [`Locale::EN`] and [`Locale::FR`]. Any other is a folder of that name among
+/// your own templates, and what it leaves out is English.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Locale(Cow<'static, str>);
 
-/// A text that names no language that mails are written in.
+/// A text that is no language tag.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no language that mails are written in; there are \"en\" and \"fr\"")]
+#[error("{0:?} is no language tag; write one such as \"en\", \"fr\" or \"pt-BR\"")]
 pub struct InvalidLocale(pub String);
 
 impl Locale {
-    /// Every language, in the order in which they are documented.
-    pub const ALL: [Self; 2] = [Self::En, Self::Fr];
+    /// English.
+    pub const EN: Self = Self(Cow::Borrowed("en"));
 
-    /// The code of the language, as it is written in a config and as the name of a folder.
+    /// French.
+    pub const FR: Self = Self(Cow::Borrowed("fr"));
+
+    /// The languages that ship with this crate, in the order in which they are documented.
+    pub const BUILT_IN: [Self; 2] = [Self::EN, Self::FR];
+
+    /// The tag, as it is written in a config and as the name of a folder.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Fr => "fr",
-        }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Locale {
+    fn default() -> Self {
+        Self::EN
+    }
+}
+
+/// As BCP 47 writes it: the language in small letters, a region of two letters in capitals, a script
+/// of four with one capital.
+fn subtag(index: usize, text: &str) -> String {
+    match (index, text.len()) {
+        (1.., 2) => text.to_ascii_uppercase(),
+        (1.., 4) => text[..1].to_ascii_uppercase() + &text[1..].to_ascii_lowercase(),
+        _ => text.to_ascii_lowercase(),
     }
 }
 
@@ -39,10 +55,22 @@ impl FromStr for Locale {
     type Err = InvalidLocale;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|locale| locale.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| InvalidLocale(text.to_owned()))
+        let is_valid = |(index, part): (usize, &str)| {
+            let is_language = part.bytes().all(|byte| byte.is_ascii_alphabetic());
+            match index {
+                0 => is_language && (2..=3).contains(&part.len()),
+                _ => {
+                    (2..=8).contains(&part.len())
+                        && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                }
+            }
+        };
+        if !text.split('-').enumerate().all(is_valid) || text.len() > 35 {
+            return Err(InvalidLocale(text.chars().take(100).collect()));
+        }
+        let subtags = text.split('-').enumerate();
+        let subtags: Vec<String> = subtags.map(|(index, part)| subtag(index, part)).collect();
+        Ok(Self(Cow::Owned(subtags.join("-"))))
     }
 }
 
@@ -58,14 +86,26 @@ mod tests {
 
     #[test]
     fn a_locale_is_read_as_it_is_written() {
-        for locale in Locale::ALL {
+        for locale in Locale::BUILT_IN {
             assert_eq!(locale.to_string().parse(), Ok(locale));
         }
-        assert_eq!("FR".parse(), Ok(Locale::Fr));
-        let error = "de".parse::<Locale>().unwrap_err().to_string();
-        assert!(
-            error.contains("\"de\"") && error.contains("\"fr\""),
-            "{error}"
-        );
+        assert_eq!("FR".parse(), Ok(Locale::FR));
+        for (written, tag) in [
+            ("de", "de"),
+            ("PT-br", "pt-BR"),
+            ("ZH-hANT-tw", "zh-Hant-TW"),
+        ] {
+            assert_eq!(written.parse::<Locale>().unwrap().as_str(), tag);
+        }
+    }
+
+    #[test]
+    fn what_is_no_language_tag_is_refused() {
+        for text in [
+            "", "e", "english", "en_GB", "en-", "../en", "fr/..", "é", "12",
+        ] {
+            let error = text.parse::<Locale>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{text:?}")), "{error}");
+        }
     }
 }

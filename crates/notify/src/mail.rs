@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::Locale;
-use crate::untrusted::one_line;
+use crate::untrusted::{ellipsis, one_line};
 
 /// The longest subject: no header line may have more than 998 bytes, and nobody reads that much.
 const SUBJECT: usize = 480;
@@ -122,7 +121,7 @@ impl Mail {
 /// Reads an address, with or without a name.
 pub(crate) fn parse_address(address: &str) -> Result<Mailbox, InvalidAddress> {
     let invalid = |problem: &str| InvalidAddress {
-        address: one_line(address, 100, Locale::En),
+        address: one_line(address, 100, ellipsis),
         problem: problem.to_owned(),
     };
     if address.chars().any(char::is_control) {
@@ -163,7 +162,7 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 /// Text that stays what it is in a header: one line, and nothing in it that a mail program would
 /// decode into something else.
 fn header_text(text: &str) -> String {
-    let line = one_line(text, SUBJECT, Locale::En).replace("=?", "= ?");
+    let line = one_line(text, SUBJECT, ellipsis).replace("=?", "= ?");
     line.split(' ')
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()

@@ -107,7 +107,7 @@ mod tests {
         let composer = Composer::new(ComposerSettings {
             from: "Vigie <vigie@example.com>".to_owned(),
             admin_email_recipient: administrators.collect(),
-            locale: Locale::En,
+            locale: Locale::EN,
             time_zone: TimeZone::UTC,
         });
         Notifier::new(composer.unwrap(), transport, now)
@@ -189,11 +189,11 @@ mod tests {
                     "No report was received",
                     "every day at 01:00 (Africa/Douala), with 2 h of grace",
                     // Expected, given up, overdue.
-                    "2025-06-20 00:00:00 UTC",
-                    "2025-06-20 02:00:00 UTC",
+                    "Fri 20 Jun 2025, 00:00:00 UTC",
+                    "Fri 20 Jun 2025, 02:00:00 UTC",
                     "5 h 20 min",
                     // The last good backup.
-                    "2025-06-19 00:38:51 UTC",
+                    "Thu 19 Jun 2025, 00:38:51 UTC",
                     "28 h 41 min",
                     "1.1 GiB (1,283,457,024 bytes)",
                     "fd61a03af4f7",
@@ -245,7 +245,7 @@ mod tests {
                     "completed_with_errors",
                     "20 databases, 19 of them done",
                     "20250620_004107_SDMC_DOUALA_AKWA.json",
-                    "2025-06-20 00:22:31 UTC",
+                    "Fri 20 Jun 2025, 00:22:31 UTC",
                 ],
             );
         }

@@ -2,6 +2,7 @@
 //! address and no transport.
 
 use std::fmt;
+use std::sync::Arc;
 
 use handlebars::Handlebars;
 use serde::Serialize;
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 use crate::Locale;
 use crate::vocabulary::{self, Format};
+use crate::wording::Wording;
 
 /// The files of `templates/`, each by its path below that folder.
 macro_rules! built_in {
@@ -68,7 +70,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
 ];
 
 /// The language whose files stand in for those that another one does not have.
-const FALLBACK: Locale = Locale::En;
+const FALLBACK: Locale = Locale::EN;
 
 /// A mail that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +128,7 @@ pub(crate) struct Templates {
 impl fmt::Debug for Templates {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The trees of all templates would bury whatever else is printed.
-        let locales = self.registries.iter().map(|registries| registries.locale);
+        let locales = self.registries.iter().map(|registries| &registries.locale);
         formatter.debug_list().entries(locales).finish()
     }
 }
@@ -135,6 +137,7 @@ impl fmt::Debug for Templates {
 /// are escaped.
 struct LocaleRegistries {
     locale: Locale,
+    wording: Arc<Wording>,
     html: Handlebars<'static>,
     text: Handlebars<'static>,
 }
@@ -142,7 +145,7 @@ struct LocaleRegistries {
 impl Templates {
     /// The templates that ship with this crate.
     pub(crate) fn built_in() -> Result<Self, TemplateError> {
-        let registries = Locale::ALL.map(LocaleRegistries::built_in);
+        let registries = Locale::BUILT_IN.map(LocaleRegistries::built_in);
         Ok(Self {
             registries: registries.into_iter().collect::<Result<_, _>>()?,
         })
@@ -163,17 +166,26 @@ impl Templates {
         templates
     }
 
+    pub(crate) fn wording(&self, locale: &Locale) -> Arc<Wording> {
+        self.registries
+            .iter()
+            .find(|r| r.locale == *locale)
+            .unwrap_or(&self.registries[0])
+            .wording
+            .clone()
+    }
+
     /// Writes a mail in one language.
     pub(crate) fn render(
         &self,
-        locale: Locale,
+        locale: &Locale,
         mail: MailKind,
         context: &impl Serialize,
     ) -> Result<Parts, TemplateError> {
         let registries = self
             .registries
             .iter()
-            .find(|registries| registries.locale == locale)
+            .find(|registries| registries.locale == *locale)
             .unwrap_or(&self.registries[0]);
         let part = |registry: &Handlebars<'_>, part: &str| {
             let name = format!("{}/{part}", mail.as_str());
@@ -194,10 +206,21 @@ impl Templates {
 
 impl LocaleRegistries {
     fn built_in(locale: Locale) -> Result<Self, TemplateError> {
+        let english = include_str!("../templates/en/wording.toml");
+        let french = include_str!("../templates/fr/wording.toml");
+        let wording = Arc::new(
+            if locale == Locale::FR {
+                Wording::read(&[english, french])
+            } else {
+                Wording::read(&[english])
+            }
+            .unwrap(),
+        );
         let mut registries = Self {
-            locale,
-            html: registry(locale, Format::Html),
-            text: registry(locale, Format::Text),
+            locale: locale.clone(),
+            html: registry(&wording, Format::Html),
+            text: registry(&wording, Format::Text),
+            wording,
         };
         for origin in [FALLBACK, locale] {
             for (path, source) in BUILT_IN {
@@ -239,7 +262,7 @@ impl LocaleRegistries {
     }
 }
 
-fn registry(locale: Locale, format: Format) -> Handlebars<'static> {
+fn registry(wording: &Arc<Wording>, format: Format) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     // Otherwise values of several lines would be indented as deep as the partial they stand in.
@@ -247,7 +270,7 @@ fn registry(locale: Locale, format: Format) -> Handlebars<'static> {
     if format == Format::Text {
         registry.register_escape_fn(handlebars::no_escape);
     }
-    vocabulary::register(&mut registry, locale, format);
+    vocabulary::register(&mut registry, wording, format);
     registry
 }
 
@@ -279,6 +302,9 @@ mod tests {
     fn files_below(folder: &Path, found: &mut Vec<String>, root: &Path) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.extension().is_some_and(|e| e == "toml") {
+                continue;
+            }
             if path.is_dir() {
                 files_below(&path, found, root);
             } else {
@@ -316,7 +342,7 @@ mod tests {
         let templates = Templates::built_in().unwrap();
         let context = serde_json::json!({"job": {"database": "X"}});
         let error = templates
-            .render(Locale::Fr, MailKind::Entry, &context)
+            .render(&Locale::FR, MailKind::Entry, &context)
             .unwrap_err();
         let text = error.to_string();
         assert!(text.contains("fr/entry/subject.txt.hbs"), "{text}");

@@ -3,14 +3,11 @@
 //! What could end a line, hide or turn the text around it never gets through; where something was
 //! taken out, that can be seen. Escaping for HTML is not done here: the templates do it.
 
-use crate::Locale;
-use crate::wording;
-
 /// Stands where a character was taken out.
 const REPLACEMENT: char = '\u{FFFD}';
 
-/// Text as a single line of at most `limit` characters.
-pub(crate) fn one_line(text: &str, limit: usize, locale: Locale) -> String {
+/// Text as a single line of at most `limit` characters; `note` says how many are left out.
+pub(crate) fn one_line(text: &str, limit: usize, note: impl Fn(usize) -> String) -> String {
     let (kept, left_out) = cut(text.trim(), limit);
     let mut line = String::with_capacity(kept.len());
     for character in kept.chars() {
@@ -26,13 +23,13 @@ pub(crate) fn one_line(text: &str, limit: usize, locale: Locale) -> String {
     }
     if left_out > 0 {
         line.push(' ');
-        line.push_str(&wording::left_out(locale, left_out));
+        line.push_str(&note(left_out));
     }
     line
 }
 
-/// Text of several lines, of at most `limit` characters.
-pub(crate) fn paragraph(text: &str, limit: usize, locale: Locale) -> String {
+/// Text of several lines, of at most `limit` characters; `note` says how many are left out.
+pub(crate) fn paragraph(text: &str, limit: usize, note: impl Fn(usize) -> String) -> String {
     let (kept, left_out) = cut(text.trim(), limit);
     let mut lines = String::with_capacity(kept.len());
     let mut characters = kept.chars().peekable();
@@ -47,9 +44,14 @@ pub(crate) fn paragraph(text: &str, limit: usize, locale: Locale) -> String {
     }
     if left_out > 0 {
         lines.push('\n');
-        lines.push_str(&wording::left_out(locale, left_out));
+        lines.push_str(&note(left_out));
     }
     lines
+}
+
+/// The note where a text for programs was cut.
+pub(crate) fn ellipsis(_: usize) -> String {
+    "…".to_owned()
 }
 
 /// The first `limit` characters, and how many are left out.
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_line_stays_a_line_and_shows_what_was_taken_out() {
-        let line = |text| one_line(text, 100, Locale::En);
+        let line = |text| one_line(text, 100, ellipsis);
         assert_eq!(
             line("X\nBcc: evil@example.com\r\n"),
             "X Bcc: evil@example.com"
@@ -96,11 +98,7 @@ mod tests {
     #[test]
     fn a_paragraph_keeps_its_lines_and_nothing_else_that_moves() {
         assert_eq!(
-            paragraph(
-                "one\r\ntwo\rthree\n\tfour\u{2028}five\u{8}",
-                100,
-                Locale::En
-            ),
+            paragraph("one\r\ntwo\rthree\n\tfour\u{2028}five\u{8}", 100, ellipsis),
             "one\ntwo\nthree\n    four\nfive\u{FFFD}"
         );
     }
@@ -108,12 +106,8 @@ mod tests {
     #[test]
     fn what_is_too_long_is_cut_with_a_note() {
         let long = "é".repeat(1_000_000);
-        let cut = paragraph(&long, 4_000, Locale::En);
-        assert!(
-            cut.ends_with("\n[… 996,000 more characters left out]"),
-            "{}",
-            &cut[7_990..]
-        );
+        let cut = paragraph(&long, 4_000, |left_out| format!("[{left_out} left out]"));
+        assert!(cut.ends_with("\n[996000 left out]"), "{}", &cut[7_990..]);
         assert_eq!(
             cut.chars().filter(|&character| character == 'é').count(),
             4_000
@@ -123,9 +117,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_holds_a_control_character(text: String, limit in 0..50_usize) {
-            let line = one_line(&text, limit, Locale::Fr);
+            let line = one_line(&text, limit, ellipsis);
             prop_assert!(!line.chars().any(is_deceptive));
-            let lines = paragraph(&text, limit, Locale::Fr);
+            let lines = paragraph(&text, limit, ellipsis);
             prop_assert!(!lines.chars().any(|character| character != '\n' && is_deceptive(character)));
         }
     }

@@ -20,8 +20,8 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::mail::parse_address;
-use crate::untrusted::one_line;
-use crate::{Locale, Mail, Transport, TransportError};
+use crate::untrusted::{ellipsis, one_line};
+use crate::{Mail, Transport, TransportError};
 
 /// How much of a server's answer is told.
 const ANSWER: usize = 300;
@@ -360,7 +360,7 @@ impl Problem {
             _ => ProblemKind::Passing,
         };
         Self {
-            text: one_line(&error.to_string(), ANSWER, Locale::En),
+            text: one_line(&error.to_string(), ANSWER, ellipsis),
             kind,
         }
     }

@@ -162,7 +162,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn missing() -> Mail {
-    mail(&samples::missing_full(), Locale::Fr)
+    mail(&samples::missing_full(), &Locale::FR)
 }
 
 async fn send_to(answers: Answers) -> Result<(), TransportError> {
