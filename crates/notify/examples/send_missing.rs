@@ -22,6 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         admin_email_recipient: vec!["admin@example.com".to_owned()],
         locale: Locale::EN,
         time_zone: TimeZone::get("Africa/Douala")?,
+        ..ComposerSettings::default()
     })?;
     let agent = AgentId::new("SDMC_DOUALA_AKWA")?;
     let daily = Schedule::every(Duration::from_hours(24), Duration::from_hours(2))?;

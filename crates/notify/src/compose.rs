@@ -1,4 +1,4 @@
-//! From a job to its mails: who is told, and what. Knows no transport.
+//! From a job to its mails: who is told, in which language, and what. Knows no transport.
 
 use std::sync::Arc;
 
@@ -8,10 +8,11 @@ use lettre::message::Mailbox;
 use thiserror::Error;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
 
-use crate::context::{Reader, Surroundings};
+use crate::context::{self, Reader};
 use crate::mail::{digest, parse_address, word};
-use crate::templates::{MailKind, Parts, Templates};
-use crate::{EntryContext, InvalidAddress, Locale, Mail, MissingContext, TemplateError};
+use crate::samples::Sample;
+use crate::templates::Parts;
+use crate::{InvalidAddress, Locale, Mail, MailKind, Templates};
 
 /// How much of a database's name stands in a message id.
 const READABLE: usize = 40;
@@ -23,10 +24,41 @@ pub struct ComposerSettings {
     pub from: String,
     /// The administrators, who are told about jobs that have no recipients of their own.
     pub admin_email_recipient: Vec<String>,
-    /// The language.
+    /// What some people, administrators or not, want otherwise than all others.
+    pub preferences: Vec<Recipient>,
+    /// The language of all others.
     pub locale: Locale,
-    /// The time zone that dates are told in.
+    /// The time zone of all others.
     pub time_zone: TimeZone,
+    /// The words.
+    pub templates: Templates,
+}
+
+impl Default for ComposerSettings {
+    /// English mails with built-in templates from `vigie@localhost`, times in UTC, and nobody who is
+    /// told.
+    fn default() -> Self {
+        Self {
+            from: "vigie@localhost".to_owned(),
+            admin_email_recipient: Vec::new(),
+            preferences: Vec::new(),
+            locale: Locale::EN,
+            time_zone: TimeZone::UTC,
+            templates: Templates::built_in(),
+        }
+    }
+}
+
+/// Somebody who reads mails, and how.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    /// The address, with or without a name. Jobs and administrators name it too; upper and lower
+    /// case are the same there.
+    pub address: String,
+    /// The language; that of all others without it.
+    pub locale: Option<Locale>,
+    /// The time zone that dates are told in; that of all others without it.
+    pub time_zone: Option<TimeZone>,
 }
 
 /// Why there is no composer.
@@ -35,24 +67,9 @@ pub enum ComposerError {
     /// The sender is no mail address.
     #[error("the sender of mails: {0}")]
     From(#[source] InvalidAddress),
-    /// An administrator is no mail address.
+    /// A recipient is no mail address.
     #[error("a recipient of mails: {0}")]
     Recipient(#[source] InvalidAddress),
-    /// A template is broken.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-}
-
-/// Why a mail could not be written.
-#[derive(Debug, Error)]
-#[error("could not write the {mail} mail about {database:?}: {source}")]
-pub struct ComposeError {
-    /// The mail: `missing` or `entry`.
-    pub mail: &'static str,
-    /// The database that it is about.
-    pub database: String,
-    /// What went wrong.
-    pub source: TemplateError,
 }
 
 /// Writes mails about jobs. Cheap to clone.
@@ -60,33 +77,61 @@ pub struct ComposeError {
 pub struct Composer {
     from: Mailbox,
     administrators: Vec<Mailbox>,
-    reader: Reader,
-    templates: Arc<Templates>,
+    preferences: Arc<Vec<(Mailbox, Language)>>,
+    language: Language,
+    templates: Templates,
+}
+
+/// How somebody reads mails.
+#[derive(Debug, Clone, PartialEq)]
+struct Language {
+    locale: Locale,
+    time_zone: TimeZone,
 }
 
 impl Composer {
-    /// A composer with the templates that ship with this crate.
+    /// A composer of these settings.
     ///
     /// # Errors
     ///
-    /// When the sender or an administrator is no mail address.
+    /// When the sender or a recipient is no mail address.
     pub fn new(settings: ComposerSettings) -> Result<Self, ComposerError> {
-        let administrators = settings
-            .admin_email_recipient
-            .iter()
-            .map(|address| parse_address(address).map_err(ComposerError::Recipient));
-        let templates = Arc::new(Templates::built_in()?);
-        let wording = templates.wording(&settings.locale);
+        let recipient = |address: &str| parse_address(address).map_err(ComposerError::Recipient);
+        let administrators = settings.admin_email_recipient.iter();
+        let administrators = administrators.map(|address| recipient(address));
+        let language = Language {
+            locale: settings.locale,
+            time_zone: settings.time_zone,
+        };
+        let preference = |wanted: Recipient| {
+            let of_all = language.clone();
+            let language = Language {
+                locale: wanted.locale.unwrap_or(of_all.locale),
+                time_zone: wanted.time_zone.unwrap_or(of_all.time_zone),
+            };
+            Ok((recipient(&wanted.address)?, language))
+        };
+        let preferences = settings.preferences.into_iter().map(preference);
+        let preferences = preferences.collect::<Result<_, ComposerError>>()?;
         Ok(Self {
             from: parse_address(&settings.from).map_err(ComposerError::From)?,
             administrators: administrators.collect::<Result<_, _>>()?,
-            reader: Reader {
-                locale: settings.locale,
-                time_zone: settings.time_zone,
-                wording,
-            },
-            templates,
+            preferences: Arc::new(preferences),
+            language,
+            templates: settings.templates,
         })
+    }
+
+    /// The words that mails are written in.
+    #[must_use]
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
+    /// The same composer with other words.
+    #[must_use]
+    pub fn with_templates(self, templates: Templates) -> Self {
+        Self { templates, ..self }
     }
 
     /// The mails about a job as of `now`, one to each recipient: the **entry** mail when there is
@@ -96,17 +141,17 @@ impl Composer {
     /// nobody is to be told: neither the job nor the administrators have an address that can be
     /// used.
     ///
-    /// # Errors
-    ///
-    /// When a template can't be rendered.
+    /// Nothing keeps a mail from being written. With a template that can't be used an error is
+    /// logged, and the mail is written with the built-in ones.
+    #[must_use]
     pub fn compose(
         &self,
         job: &ExpectedBackupJob,
         entry: Option<&BackupEntry>,
         now: Timestamp,
-    ) -> Result<Vec<Mail>, ComposeError> {
+    ) -> Vec<Mail> {
         if job.current_status == JobStatus::Ok {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let recipients = self.recipients(job);
         if recipients.is_empty() {
@@ -118,57 +163,113 @@ impl Composer {
                 "nobody is told about this job: neither it nor the administrators have a mail \
                  address; set `recipients` of the job or `admin_email_recipient`"
             );
-            return Ok(Vec::new());
         }
-        let (kind, parts) = self.parts(job, entry, now)?;
-        let mail = |recipient: &Mailbox| Mail {
-            message_id: self.message_id(job, entry, now, recipient),
-            date: now,
-            from: self.from.to_string(),
-            to: recipient.to_string(),
-            subject: parts.subject.clone(),
-            text: parts.text.clone(),
-            html: parts.html.clone(),
-            urgent: kind == MailKind::Missing,
-        };
-        Ok(recipients.iter().map(mail).collect())
+        let about = About { job, entry, now };
+        // Those who read alike get the same words.
+        let mut written: Vec<(&Language, Parts)> = Vec::new();
+        let mut mails = Vec::new();
+        for recipient in &recipients {
+            let language = self.language_of(recipient);
+            let parts = match written.iter().find(|(known, _)| *known == language) {
+                Some((_, parts)) => parts.clone(),
+                None => {
+                    let parts = self.parts(&about, language, Note::None);
+                    written.push((language, parts.clone()));
+                    parts
+                }
+            };
+            mails.push(self.mail(&about, recipient, parts));
+        }
+        mails
     }
 
-    /// The same composer with templates that fit no mail.
-    #[cfg(test)]
-    pub(crate) fn with_broken_templates(self) -> Self {
-        Self {
-            templates: Arc::new(Templates::broken()),
-            ..self
-        }
-    }
-
-    fn parts(
+    /// The mail about a job that an address would get, whatever the job's status, in the language of
+    /// `reader` where it names one.
+    ///
+    /// # Errors
+    ///
+    /// When the reader's address is none.
+    pub fn preview(
         &self,
         job: &ExpectedBackupJob,
         entry: Option<&BackupEntry>,
         now: Timestamp,
-    ) -> Result<(MailKind, Parts), ComposeError> {
-        let locale = &self.reader.locale;
-        let around = Surroundings::default();
-        let (kind, parts) = match entry {
-            None => {
-                let context = MissingContext::new(job, now, &self.reader, &around);
-                let kind = MailKind::Missing;
-                (kind, self.templates.render(locale, kind, &context))
-            }
-            Some(entry) => {
-                let context = EntryContext::new(job, entry, now, &self.reader, &around);
-                let kind = MailKind::Entry;
-                (kind, self.templates.render(locale, kind, &context))
-            }
+        reader: &Recipient,
+    ) -> Result<Mail, InvalidAddress> {
+        self.one(&About { job, entry, now }, reader, Note::None)
+    }
+
+    /// A mail about something made up that says so, to try the way to an address.
+    ///
+    /// # Errors
+    ///
+    /// When the reader's address is none.
+    pub fn test(&self, sample: &Sample, reader: &Recipient) -> Result<Mail, InvalidAddress> {
+        let about = About {
+            job: &sample.job,
+            entry: sample.entry.as_ref(),
+            now: sample.now,
         };
-        let parts = parts.map_err(|source| ComposeError {
-            mail: kind.as_str(),
-            database: job.database.clone(),
-            source,
-        })?;
-        Ok((kind, parts))
+        let mut mail = self.one(&about, reader, Note::Test)?;
+        mail.subject = format!("[TEST] {}", mail.subject);
+        mail.urgent = false;
+        Ok(mail)
+    }
+
+    fn one(
+        &self,
+        about: &About<'_>,
+        reader: &Recipient,
+        note: Note,
+    ) -> Result<Mail, InvalidAddress> {
+        let recipient = parse_address(&reader.address)?;
+        let mut language = self.language_of(&recipient).clone();
+        if let Some(locale) = &reader.locale {
+            language.locale = locale.clone();
+        }
+        if let Some(time_zone) = &reader.time_zone {
+            language.time_zone = time_zone.clone();
+        }
+        let parts = self.parts(about, &language, note);
+        Ok(self.mail(about, &recipient, parts))
+    }
+
+    fn mail(&self, about: &About<'_>, recipient: &Mailbox, parts: Parts) -> Mail {
+        Mail {
+            message_id: self.message_id(about, recipient),
+            date: about.now,
+            from: self.from.to_string(),
+            to: recipient.to_string(),
+            subject: parts.subject,
+            text: parts.text,
+            html: parts.html,
+            urgent: about.mail() == MailKind::Missing,
+        }
+    }
+
+    fn parts(&self, about: &About<'_>, language: &Language, note: Note) -> Parts {
+        let locale = &language.locale;
+        self.templates
+            .write(locale, about.mail(), &|wording, problem| {
+                let reader = Reader {
+                    locale: locale.clone(),
+                    time_zone: language.time_zone.clone(),
+                    wording: wording.clone(),
+                };
+                let mut surroundings = self.templates.surroundings().clone();
+                if matches!(note, Note::Test) {
+                    surroundings.notes.push(wording.test().to_owned());
+                }
+                surroundings.notes.extend(problem);
+                context::value(about.job, about.entry, about.now, &reader, &surroundings)
+            })
+    }
+
+    fn language_of(&self, recipient: &Mailbox) -> &Language {
+        let mut preferences = self.preferences.iter();
+        preferences
+            .find(|(known, _)| is_same(known, recipient))
+            .map_or(&self.language, |(_, language)| language)
     }
 
     /// Who is told about a job, each once. One address that can't be used takes nothing from the
@@ -194,11 +295,7 @@ impl Composer {
         };
         let mut recipients: Vec<Mailbox> = Vec::new();
         for mailbox in chosen {
-            let same = |other: &Mailbox| {
-                let address: &str = other.email.as_ref();
-                address.eq_ignore_ascii_case(mailbox.email.as_ref())
-            };
-            if !recipients.iter().any(same) {
+            if !recipients.iter().any(|known| is_same(known, &mailbox)) {
                 recipients.push(mailbox);
             }
         }
@@ -206,13 +303,8 @@ impl Composer {
     }
 
     /// The same for the same facts at the same instant, and told apart from all others.
-    fn message_id(
-        &self,
-        job: &ExpectedBackupJob,
-        entry: Option<&BackupEntry>,
-        now: Timestamp,
-        recipient: &Mailbox,
-    ) -> String {
+    fn message_id(&self, about: &About<'_>, recipient: &Mailbox) -> String {
+        let About { job, entry, now } = about;
         let status = entry.map_or("MISSING", |entry| entry.status.as_str());
         let recorded_at = entry.map(|entry| entry.recorded_at.to_string());
         let digest = digest(&[
@@ -237,6 +329,34 @@ impl Composer {
     }
 }
 
+/// What a mail is about.
+struct About<'a> {
+    job: &'a ExpectedBackupJob,
+    entry: Option<&'a BackupEntry>,
+    now: Timestamp,
+}
+
+impl About<'_> {
+    const fn mail(&self) -> MailKind {
+        match self.entry {
+            None => MailKind::Missing,
+            Some(_) => MailKind::Entry,
+        }
+    }
+}
+
+/// What has to be said of a mail itself.
+#[derive(Clone, Copy)]
+enum Note {
+    None,
+    Test,
+}
+
+fn is_same(one: &Mailbox, other: &Mailbox) -> bool {
+    let address: &str = one.email.as_ref();
+    address.eq_ignore_ascii_case(other.email.as_ref())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,8 +367,7 @@ mod tests {
         Composer::new(ComposerSettings {
             from: "Vigie <vigie@example.com>".to_owned(),
             admin_email_recipient: administrators.collect(),
-            locale: Locale::EN,
-            time_zone: TimeZone::UTC,
+                        ..ComposerSettings::default()
         })
         .unwrap()
     }
@@ -256,7 +375,7 @@ mod tests {
     fn recipients(composer: &Composer, own: &[&str]) -> Vec<String> {
         let mut sample = samples::missing_full();
         sample.job.recipients = own.iter().map(|&address| address.to_owned()).collect();
-        let mails = composer.compose(&sample.job, None, sample.now).unwrap();
+        let mails = composer.compose(&sample.job, None, sample.now);
         mails.into_iter().map(|mail| mail.to).collect()
     }
 
@@ -293,8 +412,7 @@ mod tests {
         let settings = |from: &str, administrator: &str| ComposerSettings {
             from: from.to_owned(),
             admin_email_recipient: vec![administrator.to_owned()],
-            locale: Locale::EN,
-            time_zone: TimeZone::UTC,
+                        ..ComposerSettings::default()
         };
         let error = |settings| Composer::new(settings).unwrap_err().to_string();
         let sender = error(settings("vigie", "a@example.com"));
@@ -311,11 +429,7 @@ mod tests {
         let composer = composer(&["a@example.com", "b@example.com"]);
         let ids = |sample: &samples::Sample| -> Vec<String> {
             let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
-            mails
-                .unwrap()
-                .into_iter()
-                .map(|mail| mail.message_id)
-                .collect()
+            mails.into_iter().map(|mail| mail.message_id).collect()
         };
         let sample = samples::missing_full();
         let first = ids(&sample);
@@ -337,5 +451,50 @@ mod tests {
         renamed.job.database = "XAFRIC 2025".to_owned();
         assert_ne!(first, ids(&later));
         assert_ne!(first, ids(&renamed));
+    }
+
+    #[test]
+    fn everybody_reads_in_their_own_language_and_time_zone() {
+        let person = |address: &str, locale: &str, zone: Option<&str>| Recipient {
+            address: address.to_owned(),
+            locale: locale.parse().ok(),
+            time_zone: zone.map(|zone| TimeZone::get(zone).unwrap()),
+        };
+        let composer = Composer::new(ComposerSettings {
+            preferences: vec![
+                person("Fr@example.com", "fr", Some("Africa/Douala")),
+                person("zone@example.com", "", Some("Asia/Tokyo")),
+            ],
+            ..ComposerSettings::default()
+        })
+        .unwrap();
+        let mut sample = samples::missing_full();
+        sample.job.recipients =
+            ["fr@example.com", "en@example.com", "zone@example.com"].map(str::to_owned).into();
+        let mails = composer.compose(&sample.job, None, sample.now);
+        let first_words = ["Aucun rapport", "No report", "No report"];
+        let zones = ["WAT", "UTC", "JST"];
+        for ((mail, words), zone) in mails.iter().zip(first_words).zip(zones) {
+            assert!(mail.text.contains(words), "{}", mail.text);
+            assert!(mail.text.contains(zone), "{}", mail.text);
+        }
+        let one = composer
+            .preview(&sample.job, None, sample.now, &person("x@example.com", "fr", None))
+            .unwrap();
+        assert!(one.text.contains("Aucun rapport") && one.text.contains("UTC"));
+    }
+
+    #[test]
+    fn a_test_mail_says_so() {
+        let composer = composer(&[]);
+        let reader = Recipient {
+            address: "a@example.com".to_owned(),
+            locale: Some(Locale::FR),
+            time_zone: None,
+        };
+        let mail = composer.test(&samples::missing_full(), &reader).unwrap();
+        assert!(mail.subject.starts_with("[TEST] "), "{}", mail.subject);
+        assert!(mail.subject.contains("XAFRIC_2025"), "{}", mail.subject);
+        assert!(!mail.urgent);
     }
 }

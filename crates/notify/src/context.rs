@@ -63,6 +63,18 @@ pub(crate) struct Surroundings {
     pub(crate) notes: Vec<String>,
 }
 
+impl Surroundings {
+    /// Links as an operator would set them, for the documentation of variables.
+    pub(crate) fn example() -> Self {
+        let link = |text: &str| text.parse().ok();
+        Self {
+            dashboard: link("https://vigie.example.com/jobs/{job_id}"),
+            runbook: link("https://wiki.example.com/backups/{status}"),
+            ..Self::default()
+        }
+    }
+}
+
 /// The variables of the **missing** mail: no report was received.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MissingContext {
@@ -182,7 +194,7 @@ pub struct JobContext {
     pub known_since: Zoned,
     /// The end time of the newest report that spoke of it; null when none ever did.
     pub last_report_at: Option<Zoned>,
-    /// How many seconds ago that was.
+    /// How many seconds ago that was; null when `last_report_at` is.
     pub last_report_age_seconds: Option<u64>,
     /// Since when it has not been OK; null when no alert has been raised.
     pub incident_since: Option<Zoned>,
@@ -258,6 +270,24 @@ pub struct StageContext {
     /// The agent's words on it, of several lines; null when there are none, or when they are the
     /// mail's `agent_error` already.
     pub message: Option<String>,
+}
+
+/// The variables of the mail that is written about a job.
+pub(crate) fn value(
+    job: &ExpectedBackupJob,
+    entry: Option<&BackupEntry>,
+    now: Timestamp,
+    reader: &Reader,
+    surroundings: &Surroundings,
+) -> Value {
+    let context = match entry {
+        None => serde_json::to_value(MissingContext::new(job, now, reader, surroundings)),
+        Some(entry) => {
+            serde_json::to_value(EntryContext::new(job, entry, now, reader, surroundings))
+        }
+    };
+    // Structs of plain fields with names always become an object.
+    context.unwrap_or_default()
 }
 
 impl MissingContext {
@@ -513,22 +543,8 @@ mod tests {
         };
         let around = Surroundings::default();
         let keys = |sample: &samples::Sample| {
-            let json = match &sample.entry {
-                None => serde_json::to_value(MissingContext::new(
-                    &sample.job,
-                    sample.now,
-                    &reader,
-                    &around,
-                )),
-                Some(entry) => serde_json::to_value(EntryContext::new(
-                    &sample.job,
-                    entry,
-                    sample.now,
-                    &reader,
-                    &around,
-                )),
-            };
-            let json = json.unwrap();
+            let entry = sample.entry.as_ref();
+            let json = value(&sample.job, entry, sample.now, &reader, &around);
             let mut keys: Vec<String> = json.as_object().unwrap().keys().cloned().collect();
             keys.extend(json["job"].as_object().unwrap().keys().cloned());
             keys

@@ -5,7 +5,7 @@ use serde::Serialize;
 use vigie_domain::{DomainEvent, EventKind};
 
 use crate::{
-    Composer, Delivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail, Transport,
+    Composer, Delivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail, Templates, Transport,
 };
 
 /// How many events are planned in one transaction.
@@ -48,12 +48,20 @@ impl<T: Transport, O: Outbox> Dispatcher<T, O> {
         }
     }
 
+    /// Takes other words for the mails of the next rounds.
+    pub fn set_templates(&mut self, templates: Templates) {
+        self.composer = self.composer.clone().with_templates(templates);
+    }
+
+    /// The composer of mails.
+    pub fn composer(&self) -> &Composer {
+        &self.composer
+    }
+
     /// Plans mails for all new events, then tries each waiting delivery once. Mails are written as
     /// of `now`.
     ///
-    /// When nothing gets through to the server, the rest is not tried and waits. An event whose
-    /// mail can't be written is logged as an error and passed over, so that it never stands in the
-    /// way of others.
+    /// When nothing gets through to the server, the rest is not tried and waits.
     ///
     /// # Errors
     ///
@@ -90,23 +98,13 @@ impl<T: Transport, O: Outbox> Dispatcher<T, O> {
     }
 
     fn planned_mails(&self, id: EventId, event: &DomainEvent, now: Timestamp) -> Vec<PlannedMail> {
-        let composed = match &event.kind {
+        let mails = match &event.kind {
             EventKind::JobDegraded { job, entry, .. } => {
                 self.composer.compose(job, Some(entry), now)
             }
             EventKind::JobMissing { job, .. } => self.composer.compose(job, None, now),
-            _ => Ok(Vec::new()),
+            _ => Vec::new(),
         };
-        let mails = composed.unwrap_or_else(|error| {
-            tracing::error!(
-                event = id.0,
-                kind = event.name(),
-                agent = %event.agent(),
-                %error,
-                "nobody is told about this event: its mail could not be written"
-            );
-            Vec::new()
-        });
         let planned = |mail: Mail| PlannedMail { event: id, mail };
         mails.into_iter().map(planned).collect()
     }
@@ -165,14 +163,13 @@ enum Outcome {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
     use mockall::Sequence;
     use vigie_domain::{BackupEntryStatus, JobStatus};
 
     use super::*;
     use crate::outbox::MockOutbox;
     use crate::transport::MockTransport;
-    use crate::{ComposerSettings, Locale, TransportError, samples};
+    use crate::{ComposerSettings, TemplateFiles, TransportError, samples};
 
     const NOW: &str = "2025-06-20T05:20:00Z";
 
@@ -184,8 +181,7 @@ mod tests {
         Composer::new(ComposerSettings {
             from: "vigie@example.com".to_owned(),
             admin_email_recipient: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
-            locale: Locale::EN,
-            time_zone: TimeZone::UTC,
+            ..ComposerSettings::default()
         })
         .unwrap()
     }
@@ -333,14 +329,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_whose_mail_can_not_be_written_is_passed_over() {
-        // A broken template is the only thing that keeps a mail from being written.
-        let composer = composer().with_broken_templates();
+    async fn an_event_whose_template_is_broken_is_told_all_the_same() {
+        let own = TemplateFiles::none().with("en/missing/subject.txt.hbs", "{{misspelt}}");
+        let composer = composer().with_templates(Templates::builder().files(own).build());
         let mut outbox = outbox_with_events(vec![vec![(EventId(1), missing())]]);
         outbox
             .expect_plan()
             .times(1)
-            .withf(|&up_to, mails| up_to == EventId(1) && mails.is_empty())
+            .withf(|&up_to, mails| {
+                let subjects = mails.iter().map(|planned| planned.mail.subject.as_str());
+                let has_subject = subjects.filter(|subject| subject.contains("XAFRIC_2025"));
+                up_to == EventId(1) && has_subject.count() == 2
+            })
             .returning(|_, _| Ok(()));
         let outbox = without_deliveries(outbox);
         let dispatcher = Dispatcher::new(composer, MockTransport::new(), outbox);

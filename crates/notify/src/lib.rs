@@ -6,17 +6,14 @@
 //! Both send through a [`Transport`]: one of those here, or your own.
 //!
 //! ```
-//! use vigie_notify::{
-//!     Composer, ComposerSettings, Locale, MemoryTransport, Notifier, TimeZone, samples,
-//! };
+//! use vigie_notify::{Composer, ComposerSettings, MemoryTransport, Notifier, samples};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let composer = Composer::new(ComposerSettings {
 //!     from: "Vigie <vigie@example.com>".to_owned(),
 //!     admin_email_recipient: vec!["admin@example.com".to_owned()],
-//!     locale: Locale::EN,
-//!     time_zone: TimeZone::UTC,
+//!     ..ComposerSettings::default()
 //! })?;
 //! let outgoing = std::sync::Arc::new(MemoryTransport::new());
 //! // An instant is a clock that stands still; `SystemClock` is the one that goes.
@@ -55,11 +52,12 @@ pub mod samples;
 mod templates;
 mod transport;
 mod untrusted;
+mod variables;
 mod vocabulary;
 mod wording;
 
 pub use clock::{Clock, SystemClock};
-pub use compose::{ComposeError, Composer, ComposerError, ComposerSettings};
+pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
     CommonContext, EntryContext, JobContext, LastGoodContext, LinksContext, MissingContext,
     ReasonContext, ScheduleContext, StageContext,
@@ -70,12 +68,16 @@ pub use locale::{InvalidLocale, Locale};
 pub use mail::{InvalidAddress, Mail, MailError};
 pub use notifier::{Notified, Notifier};
 pub use outbox::{Delivery, DeliveryId, EventId, Outbox, OutboxError, PlannedMail};
-pub use templates::TemplateError;
+pub use templates::{
+    InvalidMailKind, MailKind, ORIGINS, Origin, Origins, Severity, TemplateFault, TemplateFiles,
+    TemplateOrigin, Templates, TemplatesBuilder,
+};
 #[cfg(feature = "file")]
 pub use transport::FileTransport;
 #[cfg(feature = "smtp")]
 pub use transport::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTransport};
 pub use transport::{MemoryTransport, Transport, TransportError};
+pub use variables::{Variable, VariableKind, variables};
 pub use vocabulary::{ArgumentKind, HELPERS, HelperDocumentation};
 
 // What the signatures above are made of, so that nobody has to match versions.

@@ -42,27 +42,16 @@ impl<T: Transport, C: Clock> Notifier<T, C> {
     /// the **entry** mail, with the facts of that backup. When nobody is to be told, nothing is sent
     /// and a warning is logged.
     ///
-    /// A mail that can't be written or sent is logged as an error, and never stops the caller.
+    /// A mail that can't be sent is logged as an error, and never stops the caller.
     pub async fn notify_backup_status_change(
         &self,
         job: &ExpectedBackupJob,
         backup_entry: Option<&BackupEntry>,
     ) -> Notified {
         let mut notified = Notified::default();
-        let mails = match self.composer.compose(job, backup_entry, self.clock.now()) {
-            Ok(mails) => mails,
-            Err(error) => {
-                tracing::error!(
-                    job = job.id.0,
-                    database = ?job.database,
-                    agent = %job.agent,
-                    %error,
-                    "a mail could not be written"
-                );
-                notified.failed += 1;
-                return notified;
-            }
-        };
+        let mails = self
+            .composer
+            .compose(job, backup_entry, self.clock.now());
         for mail in &mails {
             match self.transport.send(mail).await {
                 Ok(()) => notified.sent += 1,
@@ -88,13 +77,12 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use jiff::Timestamp;
-    use jiff::tz::TimeZone;
     use vigie_domain::{BackupEntryStatus, JobStatus};
 
     use super::*;
     use crate::samples::{self, Sample};
     use crate::transport::MockTransport;
-    use crate::{ComposerSettings, Locale, Mail, TransportError};
+    use crate::{ComposerSettings, Mail, TransportError};
 
     const ADMIN: &str = "admin@example.com";
 
@@ -107,8 +95,7 @@ mod tests {
         let composer = Composer::new(ComposerSettings {
             from: "Vigie <vigie@example.com>".to_owned(),
             admin_email_recipient: administrators.collect(),
-            locale: Locale::EN,
-            time_zone: TimeZone::UTC,
+            ..ComposerSettings::default()
         });
         Notifier::new(composer.unwrap(), transport, now)
     }

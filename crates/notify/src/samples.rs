@@ -10,6 +10,8 @@ use vigie_domain::{
     LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
 };
 
+use crate::MailKind;
+
 const HOUR: Duration = Duration::from_hours(1);
 const MADE: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const ARRIVED: &str = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
@@ -27,6 +29,17 @@ pub struct Sample {
     pub entry: Option<BackupEntry>,
     /// The instant as of which the mail is written.
     pub now: Timestamp,
+}
+
+impl Sample {
+    /// The mail that is written about it.
+    #[must_use]
+    pub const fn mail(&self) -> MailKind {
+        match self.entry {
+            None => MailKind::Missing,
+            Some(_) => MailKind::Entry,
+        }
+    }
 }
 
 /// Every sample.
@@ -243,6 +256,8 @@ fn tell(entry: &mut BackupEntry) {
         BackupEntryStatus::TransferIntegrityFailed => {
             entry.reason = Some(EntryReason::SizeDiffers);
             entry.actual_size = Some(734_003_200);
+            let warning = "rsync warning: some files vanished before they could be transferred";
+            entry.stages.transfer.message = Some(warning.to_owned());
             entry.actual_sha256 = None;
         }
         BackupEntryStatus::Unknown => {

@@ -14,7 +14,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// The words and signs of one language: its `wording.toml`, over the English one.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Wording {
     number: NumberWording,
     date: DateWording,
@@ -24,21 +24,21 @@ pub(crate) struct Wording {
     note: NoteWording,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 struct NumberWording {
     point: String,
     group: String,
     space: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 struct DateWording {
     format: String,
     weekdays: [String; 7],
     months: [String; 12],
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 struct DurationWording {
     day: String,
     hour: String,
@@ -48,7 +48,7 @@ struct DurationWording {
     future: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 struct SizeWording {
     one: String,
     none: String,
@@ -56,7 +56,7 @@ struct SizeWording {
     units: [String; 6],
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 struct NoteWording {
     one_left_out: String,
     left_out: String,

@@ -21,6 +21,7 @@ fn composer(locale: &Locale, time_zone: &'static str) -> Composer {
         admin_email_recipient: vec!["admin@example.com".to_owned()],
         locale: locale.clone(),
         time_zone: TimeZone::get(time_zone).unwrap(),
+        ..ComposerSettings::default()
     });
     made.push((locale.clone(), time_zone, composer.unwrap()));
     made.last().unwrap().2.clone()
@@ -33,7 +34,7 @@ pub fn mail(sample: &Sample, locale: &Locale) -> Mail {
     };
     let composer = composer(locale, time_zone);
     let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
-    mails.unwrap().remove(0)
+    mails.into_iter().next().unwrap()
 }
 
 /// A name that puts the language after the mail: `entry.failed.fr.full`.

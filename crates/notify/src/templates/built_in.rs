@@ -1,0 +1,114 @@
+//! The templates that ship with this crate, as they are in its folder `templates`. Reads none of
+//! them.
+
+/// The files of `templates/`, each by its path below that folder.
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../templates/", $path)))),*]
+    };
+}
+
+pub(crate) const BUILT_IN: &[(&str, &str)] = files![
+    "en/entry/body.html.hbs",
+    "en/entry/body.txt.hbs",
+    "en/entry/subject.txt.hbs",
+    "en/missing/body.html.hbs",
+    "en/missing/body.txt.hbs",
+    "en/missing/subject.txt.hbs",
+    "en/partials/entry-steps.hbs",
+    "en/partials/foot.hbs",
+    "en/partials/headline.hbs",
+    "en/partials/html-color.hbs",
+    "en/partials/html-digest.hbs",
+    "en/partials/html-end.hbs",
+    "en/partials/html-heading.hbs",
+    "en/partials/html-job.hbs",
+    "en/partials/html-last-good.hbs",
+    "en/partials/html-quote.hbs",
+    "en/partials/html-row.hbs",
+    "en/partials/html-stage.hbs",
+    "en/partials/html-start.hbs",
+    "en/partials/html-table-start.hbs",
+    "en/partials/meaning.hbs",
+    "en/partials/missing-steps.hbs",
+    "en/partials/reason.hbs",
+    "en/partials/schedule.hbs",
+    "en/partials/text-end.hbs",
+    "en/partials/text-job.hbs",
+    "en/partials/text-last-good.hbs",
+    "en/partials/text-stage.hbs",
+    "en/wording.toml",
+    "fr/entry/body.html.hbs",
+    "fr/entry/body.txt.hbs",
+    "fr/entry/subject.txt.hbs",
+    "fr/missing/body.html.hbs",
+    "fr/missing/body.txt.hbs",
+    "fr/missing/subject.txt.hbs",
+    "fr/partials/entry-steps.hbs",
+    "fr/partials/foot.hbs",
+    "fr/partials/headline.hbs",
+    "fr/partials/html-job.hbs",
+    "fr/partials/html-last-good.hbs",
+    "fr/partials/html-stage.hbs",
+    "fr/partials/meaning.hbs",
+    "fr/partials/missing-steps.hbs",
+    "fr/partials/reason.hbs",
+    "fr/partials/schedule.hbs",
+    "fr/partials/text-job.hbs",
+    "fr/partials/text-last-good.hbs",
+    "fr/partials/text-stage.hbs",
+    "fr/wording.toml",
+];
+
+/// The content of a file that ships with this crate.
+pub(crate) fn built_in(path: &str) -> Option<&'static str> {
+    let index = BUILT_IN
+        .binary_search_by(|(known, _)| (*known).cmp(path))
+        .ok()?;
+    Some(BUILT_IN[index].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn files_below(folder: &Path, found: &mut Vec<String>, root: &Path) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files_below(&path, found, root);
+            } else {
+                let relative = path.strip_prefix(root).unwrap();
+                found.push(relative.to_str().unwrap().replace('\\', "/"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_in_the_folder_is_embedded_in_the_order_of_its_path() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+        let mut found = Vec::new();
+        files_below(&root, &mut found, &root);
+        found.sort();
+        let embedded: Vec<&str> = BUILT_IN.iter().map(|(path, _)| *path).collect();
+        assert_eq!(embedded, found);
+        assert!(built_in("en/wording.toml").is_some());
+        assert_eq!(built_in("en/wording.tom"), None);
+    }
+
+    #[test]
+    fn french_punctuation_never_starts_a_line() {
+        for (path, source) in BUILT_IN.iter().filter(|(path, _)| path.starts_with("fr/")) {
+            for mark in [" :", " ;", " !", " ?", " »", "« "] {
+                assert!(
+                    !source.contains(mark),
+                    "{path} has a plain space at {mark:?}"
+                );
+            }
+            assert!(!source.contains('\''), "{path} has a straight apostrophe");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Finds what is wrong with somebody's own templates before a mail needs them. Changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use handlebars::Context;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use super::fault::{Severity, TemplateFault};
+use super::files::TemplateFiles;
+use super::path_of;
+use super::path::{FileRole, MailKind, Part, parse, part_name};
+use super::set::TemplateSet;
+use super::walk::walk;
+use crate::context::{self, Reader, Surroundings};
+use crate::samples::{self, Sample};
+use crate::variables::Shape;
+use crate::Locale;
+
+/// The largest HTML that mail programs show whole: Gmail cuts it off behind 102 KB.
+const CLIPPED: usize = 100_000;
+
+/// What is checked.
+pub(super) struct Checked<'a> {
+    pub(super) sets: &'a BTreeMap<Locale, TemplateSet>,
+    pub(super) files: &'a TemplateFiles,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) own_helpers: BTreeSet<String>,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// All of it.
+    pub(super) faults: BTreeSet<TemplateFault>,
+    /// Why a mail can't be written in a language.
+    pub(super) of_mails: BTreeMap<(Locale, MailKind), TemplateFault>,
+}
+
+impl Findings {
+    fn note(&mut self, locale: &Locale, mail: MailKind, fault: TemplateFault) {
+        if fault.severity == Severity::Error {
+            let key = (locale.clone(), mail);
+            self.of_mails.entry(key).or_insert_with(|| fault.clone());
+        }
+        self.faults.insert(fault);
+    }
+}
+
+/// Walks and renders every mail in every language.
+pub(super) fn check(checked: &Checked<'_>) -> Findings {
+    let mut findings = Findings::default();
+    findings.faults.extend(checked.files.faults().iter().cloned());
+    for (path, _) in checked.files.iter() {
+        if let Err(problem) = parse(path) {
+            findings.faults.insert(TemplateFault::error(path, problem));
+        }
+    }
+    let mut reached = BTreeSet::new();
+    for (locale, set) in checked.sets {
+        findings.faults.extend(set.faults().cloned());
+        for mail in MailKind::ALL {
+            let shape = Rc::new(shape_of(mail, &checked.surroundings.vars));
+            let walked = walk(set, mail, &shape, &checked.own_helpers);
+            reached.extend(walked.reached);
+            for fault in walked.faults {
+                findings.note(locale, mail, fault);
+            }
+            let is_sound = !findings.of_mails.contains_key(&(locale.clone(), mail));
+            for sample in samples::all().iter().filter(|_| is_sound) {
+                render(checked, locale, set, mail, sample, &mut findings);
+            }
+        }
+    }
+    // A folder that can't be read could hold anything.
+    if let Some(fault) = checked.files.faults().iter().find(|fault| fault.path.is_empty()) {
+        for locale in checked.sets.keys() {
+            for mail in MailKind::ALL {
+                findings.note(locale, mail, fault.clone());
+            }
+        }
+    }
+    findings.faults.extend(half_overridden(checked.files));
+    findings.faults.extend(unused(checked.files, &reached));
+    findings
+}
+
+/// The variables of a mail, with those that the operator added.
+fn shape_of(mail: MailKind, vars: &Map<String, Value>) -> Shape {
+    Shape::of(mail).with("vars", Shape::of_value(&Value::Object(vars.clone())))
+}
+
+fn render(
+    checked: &Checked<'_>,
+    locale: &Locale,
+    set: &TemplateSet,
+    mail: MailKind,
+    sample: &Sample,
+    findings: &mut Findings,
+) {
+    if sample.mail() != mail {
+        return;
+    }
+    let reader = Reader {
+        locale: locale.clone(),
+        time_zone: TimeZone::UTC,
+        wording: set.wording.clone(),
+    };
+    let entry = sample.entry.as_ref();
+    let value = context::value(
+        &sample.job,
+        entry,
+        sample.now,
+        &reader,
+        checked.surroundings,
+    );
+    let written = Context::wraps(value).map(|context| set.render(mail, &context));
+    match written {
+        Ok(Ok(parts)) if parts.html.len() > CLIPPED => {
+            let path = path_of(set, mail, Part::Html);
+            let problem = format!(
+                "the sample {} is {} bytes: mail programs cut HTML off behind 100 KB",
+                sample.name,
+                parts.html.len()
+            );
+            findings.note(locale, mail, TemplateFault::warning(&path, problem));
+        }
+        Ok(Ok(_)) => {}
+        Ok(Err(mut fault)) => {
+            fault.problem = format!("{} (in the sample {})", fault.problem, sample.name);
+            findings.note(locale, mail, fault);
+        }
+        Err(error) => {
+            let path = path_of(set, mail, Part::Subject);
+            findings.note(locale, mail, TemplateFault::error(&path, error.to_string()));
+        }
+    }
+}
+
+/// Mails of which only the text or only the HTML is somebody's own: readers of one see other words
+/// than readers of the other.
+fn half_overridden(files: &TemplateFiles) -> Vec<TemplateFault> {
+    let mut faults = Vec::new();
+    for (path, _) in files.iter() {
+        let Ok((locale, FileRole::Part(mail, part))) = parse(path) else {
+            continue;
+        };
+        let other = match part {
+            Part::Subject => continue,
+            Part::Text => Part::Html,
+            Part::Html => Part::Text,
+        };
+        let other = format!("{locale}/{}.hbs", part_name(mail, other));
+        if files.get(&other).is_none() {
+            let problem = format!(
+                "{other} is still the built-in one: those who read that part see other words"
+            );
+            faults.push(TemplateFault::warning(path, problem));
+        }
+    }
+    faults
+}
+
+/// Partials that no mail includes.
+fn unused(files: &TemplateFiles, reached: &BTreeSet<String>) -> Vec<TemplateFault> {
+    let partials = files.iter().filter_map(|(path, _)| match parse(path) {
+        Ok((_, FileRole::Partial(name))) => Some((path, name)),
+        _ => None,
+    });
+    partials
+        .filter(|(_, name)| !reached.contains(name))
+        .map(|(path, _)| TemplateFault::warning(path, "no mail includes this partial"))
+        .collect()
+}

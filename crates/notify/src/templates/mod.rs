@@ -1,0 +1,433 @@
+//! The templates that ship with this crate and somebody's own over them, and how they become the
+//! parts of a mail. Knows no address and no transport.
+//!
+//! A template of one's own can be wrong in any way, and never costs a mail: what can't be used is
+//! found when [`Templates`] are built, and at the latest when a mail is written; that mail is then
+//! written with the built-in templates and says so.
+
+mod built_in;
+mod check;
+mod fault;
+mod files;
+mod nesting;
+mod origin;
+mod own_helper;
+mod path;
+mod set;
+mod walk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use handlebars::Context;
+use serde_json::{Map, Value};
+
+pub use fault::{Severity, TemplateFault};
+pub use files::TemplateFiles;
+pub use origin::{ORIGINS, Origin, Origins, TemplateOrigin};
+pub use path::{InvalidMailKind, MailKind};
+
+pub(crate) use set::Parts;
+
+use crate::context::Surroundings;
+use crate::wording::Wording;
+use crate::{Link, Locale};
+use built_in::BUILT_IN;
+use check::{Checked, check};
+use own_helper::OwnHelper;
+use path::{Part, parse, part_name};
+use set::{Source, TemplateSet};
+
+/// All templates of all languages, ready to be rendered. Cheap to clone.
+///
+/// ```
+/// use vigie_notify::{TemplateFiles, Templates};
+///
+/// let own = TemplateFiles::none().with("en/missing/subject.txt.hbs", "{{job.databse}} is missing");
+/// let templates = Templates::builder().files(own).build();
+///
+/// assert_eq!(
+///     templates.faults()[0].to_string(),
+///     "en/missing/subject.txt.hbs:1:3: the missing mail has no variable `job.databse`; did you \
+///      mean `job.database`?"
+/// );
+/// ```
+#[derive(Clone)]
+pub struct Templates(Arc<Inner>);
+
+struct Inner {
+    built_in: BTreeMap<Locale, TemplateSet>,
+    /// Empty when nobody has templates of their own.
+    own: BTreeMap<Locale, TemplateSet>,
+    files: TemplateFiles,
+    faults: Vec<TemplateFault>,
+    /// Why a mail is not written with one's own templates.
+    of_mails: BTreeMap<(Locale, MailKind), TemplateFault>,
+    surroundings: Surroundings,
+}
+
+/// Puts [`Templates`] together.
+#[derive(Debug, Default)]
+pub struct TemplatesBuilder {
+    files: TemplateFiles,
+    surroundings: Surroundings,
+    helpers: BTreeMap<String, OwnHelper>,
+}
+
+impl Templates {
+    /// The templates that ship with this crate.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::builder().build()
+    }
+
+    /// The templates that ship with this crate, with your own over them.
+    #[must_use]
+    pub fn builder() -> TemplatesBuilder {
+        TemplatesBuilder::default()
+    }
+
+    /// What is wrong with your own templates. A mail that an error concerns is written with the
+    /// built-in ones, and says so.
+    #[must_use]
+    pub fn faults(&self) -> &[TemplateFault] {
+        &self.0.faults
+    }
+
+    /// Whether every mail can be written with your own templates.
+    #[must_use]
+    pub fn are_sound(&self) -> bool {
+        let is_error = |fault: &TemplateFault| fault.severity == Severity::Error;
+        !self.0.faults.iter().any(is_error)
+    }
+
+    /// Every language that there is a folder for.
+    pub fn locales(&self) -> impl Iterator<Item = &Locale> {
+        let own = self.0.own.keys();
+        own.chain(self.0.built_in.keys().filter(|_| self.0.own.is_empty()))
+    }
+
+    /// Whether there is a folder for a language.
+    #[must_use]
+    pub fn has_locale(&self, locale: &Locale) -> bool {
+        self.locales().any(|known| known == locale)
+    }
+
+    /// Every file, built in or your own, in the order of their paths, and where it comes from.
+    #[must_use]
+    pub fn origins(&self, recorded: &Origins) -> Vec<TemplateOrigin> {
+        origin::of_files(&self.0.files, recorded)
+    }
+
+    /// The content of a file that ships with this crate.
+    #[must_use]
+    pub fn built_in_file(path: &str) -> Option<&'static str> {
+        built_in::built_in(path)
+    }
+
+    /// The paths of the files that ship with this crate.
+    pub fn built_in_paths() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(path, _)| *path)
+    }
+
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.0.surroundings
+    }
+
+    /// Writes a mail. `context` gives its variables for the words of a language, with notes on the
+    /// mail itself.
+    pub(crate) fn write(
+        &self,
+        locale: &Locale,
+        mail: MailKind,
+        context: &dyn Fn(&Arc<Wording>, Option<String>) -> Value,
+    ) -> Parts {
+        let fault = match self.write_own(locale, mail, context) {
+            None => None,
+            Some(Ok(parts)) => return parts,
+            Some(Err(fault)) => {
+                tracing::error!(
+                    %mail,
+                    %locale,
+                    template = %fault,
+                    "this template can't be used; the mail is written with the built-in ones"
+                );
+                Some(fault)
+            }
+        };
+        let set = nearest_set(&self.0.built_in, locale);
+        let note = |wording: &Wording| {
+            fault
+                .as_ref()
+                .map(|fault| wording.built_in_used(&fault.to_string()))
+        };
+        let written = set.map(|set| {
+            let value = context(&set.wording, note(&set.wording));
+            render(set, mail, value)
+        });
+        match written {
+            Some(Ok(parts)) => parts,
+            other => {
+                let problem = match other {
+                    Some(Err(fault)) => fault.to_string(),
+                    _ => "there are no templates".to_owned(),
+                };
+                tracing::error!(%mail, %locale, problem, "a mail is written without templates");
+                let wording = Arc::new(Wording::default());
+                without_template(mail, &context(&wording, Some(problem)))
+            }
+        }
+    }
+
+    /// `None` when nobody has templates of their own.
+    fn write_own(
+        &self,
+        locale: &Locale,
+        mail: MailKind,
+        context: &dyn Fn(&Arc<Wording>, Option<String>) -> Value,
+    ) -> Option<Result<Parts, TemplateFault>> {
+        let (locale, set) = nearest_entry(&self.0.own, locale)?;
+        if let Some(fault) = self.0.of_mails.get(&(locale.clone(), mail)) {
+            return Some(Err(fault.clone()));
+        }
+        Some(render(set, mail, context(&set.wording, None)))
+    }
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The trees of all templates would bury whatever else is printed.
+        formatter
+            .debug_struct("Templates")
+            .field("locales", &self.locales().collect::<Vec<_>>())
+            .field("faults", &self.0.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TemplatesBuilder {
+    /// Your own files, from a folder ([`TemplateFiles::read`]) or from memory. Each stands in for the
+    /// built-in one of its path; the rest stays. A language is a folder, and what it leaves out is
+    /// English.
+    #[must_use]
+    pub fn files(mut self, files: TemplateFiles) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Your own files, from a folder. One that can't be read is a fault, not an error: mails leave
+    /// with the built-in templates.
+    #[must_use]
+    pub fn directory(self, folder: &Path) -> Self {
+        self.files(TemplateFiles::read(folder))
+    }
+
+    /// More variables: each is `vars.` and its name.
+    #[must_use]
+    pub fn vars(mut self, vars: Map<String, Value>) -> Self {
+        self.surroundings.vars = vars;
+        self
+    }
+
+    /// Where `links.dashboard` leads.
+    #[must_use]
+    pub fn dashboard(mut self, link: Link) -> Self {
+        self.surroundings.dashboard = Some(link);
+        self
+    }
+
+    /// Where `links.runbook` leads.
+    #[must_use]
+    pub fn runbook(mut self, link: Link) -> Self {
+        self.surroundings.runbook = Some(link);
+        self
+    }
+
+    /// A helper of your own: it is called with its arguments and gives what is written, escaped in
+    /// HTML, or says why it can't. One that has the name of a built-in helper takes its place.
+    ///
+    /// ```
+    /// use vigie_notify::{TemplateFiles, Templates};
+    ///
+    /// let own = TemplateFiles::none().with("en/missing/subject.txt.hbs", "{{ticket job.id}}");
+    /// let templates = Templates::builder()
+    ///     .files(own)
+    ///     .helper("ticket", |arguments| match arguments {
+    ///         [id] => Ok(format!("OPS-{id}")),
+    ///         _ => Err("takes the job's id".to_owned()),
+    ///     })
+    ///     .build();
+    /// assert!(templates.are_sound());
+    /// ```
+    #[must_use]
+    pub fn helper(
+        mut self,
+        name: &str,
+        write: impl Fn(&[Value]) -> Result<String, String> + Send + Sync + 'static,
+    ) -> Self {
+        let helper = OwnHelper::new(name.to_owned(), write);
+        self.helpers.insert(name.to_owned(), helper);
+        self
+    }
+
+    /// Compiles and checks everything. That never fails: see [`Templates::faults`].
+    #[must_use]
+    pub fn build(self) -> Templates {
+        let built_in = Locale::BUILT_IN
+            .into_iter()
+            .map(|locale| {
+                let set = TemplateSet::new(&sources(&locale, &TemplateFiles::none()), &self.helpers);
+                (locale, set)
+            })
+            .collect();
+        let mut own = BTreeMap::new();
+        let mut findings = check::Findings::default();
+        if !self.files.is_none() {
+            for locale in locales_of(&self.files) {
+                let set = TemplateSet::new(&sources(&locale, &self.files), &self.helpers);
+                own.insert(locale, set);
+            }
+            findings = check(&Checked {
+                sets: &own,
+                files: &self.files,
+                surroundings: &self.surroundings,
+                own_helpers: self.helpers.keys().cloned().collect(),
+            });
+        }
+        Templates(Arc::new(Inner {
+            built_in,
+            own,
+            files: self.files,
+            faults: findings.faults.into_iter().collect(),
+            of_mails: findings.of_mails,
+            surroundings: self.surroundings,
+        }))
+    }
+}
+
+/// The path of the template of a part.
+pub(crate) fn path_of(set: &TemplateSet, mail: MailKind, part: Part) -> String {
+    let name = part_name(mail, part);
+    set.source(&name)
+        .map_or_else(|| format!("{name}.hbs"), |(path, _)| path.to_owned())
+}
+
+/// The languages that ship with this crate, and those that somebody has added.
+fn locales_of(files: &TemplateFiles) -> BTreeSet<Locale> {
+    let own = files.iter().filter_map(|(path, _)| parse(path).ok());
+    let own = own.map(|(locale, _)| locale);
+    own.chain(Locale::BUILT_IN).collect()
+}
+
+/// The files of a language, each over those before it: English ones below its own, and of both the
+/// built-in below somebody's own.
+fn sources<'a>(locale: &Locale, files: &'a TemplateFiles) -> Vec<Source<'a>> {
+    let mut sources = Vec::new();
+    let mut folders = vec![Locale::EN];
+    if *locale != Locale::EN {
+        folders.push(locale.clone());
+    }
+    for folder in folders {
+        let built_in = BUILT_IN.iter().map(|(path, text)| (*path, Ok(*text)));
+        let unreadable = files.faults().iter();
+        let unreadable = unreadable.map(|fault| (fault.path.as_str(), Err(fault.clone())));
+        let own = files.iter().map(|(path, bytes)| (path, text_of(path, bytes)));
+        for (path, content) in built_in.chain(own).chain(unreadable) {
+            if let Ok((of, role)) = parse(path)
+                && of == folder
+            {
+                sources.push(Source {
+                    path,
+                    role,
+                    content,
+                });
+            }
+        }
+    }
+    sources
+}
+
+fn text_of<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, TemplateFault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let (line, column) = nesting::position(&before, before.len());
+        TemplateFault::error(path, "this is no UTF-8 text; save it as UTF-8").at(line, column)
+    })?;
+    // Some editors put this mark in front; in a subject it would be seen.
+    Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
+}
+
+fn render(set: &TemplateSet, mail: MailKind, value: Value) -> Result<Parts, TemplateFault> {
+    let context = Context::wraps(value)
+        .map_err(|error| TemplateFault::error("", format!("the variables can't be read: {error}")))?;
+    set.render(mail, &context)
+}
+
+fn nearest_set<'a>(
+    sets: &'a BTreeMap<Locale, TemplateSet>,
+    locale: &Locale,
+) -> Option<&'a TemplateSet> {
+    nearest_entry(sets, locale).map(|(_, set)| set)
+}
+
+/// The language itself, or the same without its region, or English.
+fn nearest_entry<'a>(
+    sets: &'a BTreeMap<Locale, TemplateSet>,
+    locale: &Locale,
+) -> Option<(&'a Locale, &'a TemplateSet)> {
+    let language = locale.as_str().split('-').next().unwrap_or_default();
+    sets.get_key_value(locale)
+        .or_else(|| sets.iter().find(|(known, _)| known.as_str() == language))
+        .or_else(|| sets.get_key_value(&Locale::EN))
+}
+
+/// The last resort: what is known, as it is.
+fn without_template(mail: MailKind, context: &Value) -> Parts {
+    let status = context["job"]["status"].as_str().unwrap_or(mail.as_str());
+    let database = context["job"]["database"].as_str().unwrap_or_default();
+    let text = serde_json::to_string_pretty(context).unwrap_or_default();
+    Parts {
+        subject: format!("[{status}] {database}"),
+        html: format!(
+            "<!DOCTYPE html>\n<html>\n<body><pre>{}</pre></body>\n</html>\n",
+            handlebars::html_escape(&text)
+        ),
+        text: text + "\n",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_templates_are_sound_when_they_are_checked_like_own_ones() {
+        let mut files = TemplateFiles::none();
+        for (path, text) in BUILT_IN {
+            files = files.with(*path, *text);
+        }
+        let templates = Templates::builder().files(files).build();
+        assert_eq!(templates.faults(), []);
+    }
+
+    #[test]
+    fn a_language_falls_back_to_the_one_without_region_and_then_to_english() {
+        let sets = Templates::built_in();
+        for (asked, found) in [("fr", "fr"), ("fr-CM", "fr"), ("de", "en")] {
+            let asked = asked.parse().unwrap();
+            let (locale, _) = nearest_entry(&sets.0.built_in, &asked).unwrap();
+            assert_eq!(locale.as_str(), found);
+        }
+    }
+
+    #[test]
+    fn even_without_templates_a_mail_says_what_is_known() {
+        let context = serde_json::json!({"job": {"database": "A<b", "status": "MISSING"}});
+        let parts = without_template(MailKind::Missing, &context);
+        assert_eq!(parts.subject, "[MISSING] A<b");
+        assert!(parts.html.contains("A&lt;b"));
+        assert!(parts.text.contains("\"A<b\""));
+    }
+}
