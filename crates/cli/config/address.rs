@@ -1,8 +1,8 @@
 //! Mail addresses by their shape, so that a wrong one is known by its line. Whether they can be
 //! mailed to is for the mail crate to say.
 
+use super::one_or_several::OneOrSeveral;
 use super::problem::Complaint;
-use super::raw::OneOrSeveral;
 use super::reading::Reading;
 
 /// A bare address: `admin@example.com`.
@@ -38,23 +38,23 @@ pub fn with_name(text: &str) -> Result<String, Complaint> {
     ))
 }
 
-/// The addresses of a key that takes one or several; somebody named twice is told once.
-pub fn list(key: &str, given: Option<OneOrSeveral>, reading: &mut Reading) -> Vec<String> {
+/// The addresses of a key that takes one or several, each once.
+pub fn list(key: &str, given: Option<OneOrSeveral<String>>, reading: &mut Reading) -> Vec<String> {
     let mut addresses = Vec::new();
-    let mut take = |key: &str, text: &str| {
-        let address = reading.accept(key, bare(text));
-        addresses.extend(address.filter(|address| !addresses.contains(address)));
-    };
-    match given {
-        None => (),
-        Some(OneOrSeveral::One(text)) => take(key, &text),
-        Some(OneOrSeveral::Several(texts)) => {
-            for (index, text) in texts.iter().enumerate() {
-                take(&format!("{key}[{}]", index + 1), text);
-            }
-        }
+    for (key, text) in given.into_iter().flat_map(|given| given.with_paths(key)) {
+        add_each_once(&mut addresses, reading.accept(&key, bare(&text)));
     }
     addresses
+}
+
+/// Adds those that are new; somebody who is named twice, in whichever case, is told once.
+pub fn add_each_once(addresses: &mut Vec<String>, others: impl IntoIterator<Item = String>) {
+    for other in others {
+        let is_known = |address: &String| address.eq_ignore_ascii_case(&other);
+        if !addresses.iter().any(is_known) {
+            addresses.push(other);
+        }
+    }
 }
 
 fn is_address(text: &str) -> bool {

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::one_or_several::OneOrSeveral;
 use super::problem::Complaint;
-use super::raw::{OneOrSeveral, RawConfig};
+use super::raw::RawConfig;
 use super::reading::Reading;
 
 type Lookup = dyn Fn(&str) -> Option<String>;

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use vigie_domain::{AgentId, JobDeclaration, Schedule};
 
-use super::address;
 use super::document::element;
 use super::problem::Complaint;
 use super::raw::{RawJob, RawSchedule};
 use super::reading::{self, Reading};
+use super::recipient::{self, AddressBook};
 use super::schedule::{ScheduleParts, complain_of_parts_without_cron};
 
-/// The default schedule, and all jobs, those without a schedule of their own on that one.
+/// The default schedule, and all jobs, those without a schedule of their own on that one. The book
+/// learns what jobs say of their recipients.
 pub fn read(
     raw_default: &RawSchedule,
     raw_jobs: Vec<RawJob>,
+    book: &mut AddressBook,
     reading: &mut Reading,
 ) -> (Option<Schedule>, Vec<JobDeclaration>) {
     let default = ScheduleParts::read(raw_default, "schedule", reading);
@@ -27,7 +29,7 @@ pub fn read(
     let mut jobs = Vec::new();
     for (index, raw) in raw_jobs.into_iter().enumerate() {
         let path = element("jobs", index);
-        if let Some(job) = read_one(raw, &default, &path, reading) {
+        if let Some(job) = read_one(raw, &default, &path, book, reading) {
             complain_of_twin(&job, &path, &mut known, reading);
             jobs.push(job);
         }
@@ -39,6 +41,7 @@ fn read_one(
     mut raw: RawJob,
     default: &ScheduleParts,
     path: &str,
+    book: &mut AddressBook,
     reading: &mut Reading,
 ) -> Option<JobDeclaration> {
     let schedule = schedule_of(&raw.take_schedule(), default, path, reading);
@@ -54,7 +57,8 @@ fn read_one(
     let year = raw
         .year
         .and_then(|year| reading.accept(&format!("{path}.year"), year_of(year)));
-    let recipients = address::list(&format!("{path}.recipients"), raw.recipients, reading);
+    let recipients_key = format!("{path}.recipients");
+    let recipients = recipient::read_of_job(&recipients_key, raw.recipients, book, reading);
     Some(JobDeclaration {
         agent: agent?,
         database: database?,
@@ -138,14 +142,12 @@ fn complain_of_twin(
         known.insert(identity, path.to_owned());
         return;
     };
-    let line = match reading.places.line_of(twin) {
-        Some(line) => format!(" on line {line}"),
-        None => String::new(),
-    };
     let complaint = Complaint::new(
         format!(
-            "is for the same backup as {twin}{line}: {:?} of {}",
-            job.database, job.agent
+            "is for the same backup as {}: {:?} of {}",
+            reading.places.told(twin),
+            job.database,
+            job.agent
         ),
         "keep one of them",
     );
@@ -264,10 +266,6 @@ active = false
                 "recipients = 'ops'",
                 "recipients is \"ops\", which is no mail address; write one such as \
                  \"admin@example.com\"",
-            ),
-            (
-                "recipients = ['ops@example.com', 3]",
-                "recipients is an array; write a string or an array of strings",
             ),
             (
                 "recipients = ['ops@example.com', 'dba@']",

@@ -6,12 +6,48 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::document::{element, is_made_of_tables, join, kind_of};
 use super::nearest::nearest;
+use super::one_or_several::{OneOrSeveral, TextOrTable};
 use super::problem::Complaint;
-use super::raw::{RawConfig, RawJob};
+use super::raw::{RawConfig, RawJob, RawMail, RawRecipient};
 use super::reading::Reading;
 
-/// Null for each key, an object for each table, an array of one object for `[[jobs]]`.
+/// How somebody who is told can be written besides the address alone.
+const TABLE: &str = "a table such as { address = \"ops@example.com\", locale = \"fr\" }";
+
+/// Each key with a sample of what may stand there; see [`Expected`].
 type Known = Map<String, Value>;
+
+/// What may stand at a key, as its sample in `known_keys` tells it.
+enum Expected<'a> {
+    /// Any value that is not made of tables; null.
+    Value,
+    /// An object of its keys.
+    Table(&'a Known),
+    /// A table with keys of people's own choice; an object without keys.
+    FreeTable,
+    /// `[[jobs]]`; an array of one object.
+    Tables(&'a Known),
+    /// A string or an array of strings; an array of one string. Of tables in it, it is known what
+    /// they may hold when the sample also has an object.
+    Texts(Option<&'a Known>),
+}
+
+impl<'a> Expected<'a> {
+    fn of(sample: &'a Value) -> Self {
+        match sample {
+            Value::Object(known) if known.is_empty() => Self::FreeTable,
+            Value::Object(known) => Self::Table(known),
+            Value::Array(samples) => {
+                let known = samples.iter().find_map(Value::as_object);
+                match known {
+                    Some(known) if samples.len() == 1 => Self::Tables(known),
+                    known => Self::Texts(known),
+                }
+            }
+            _ => Self::Value,
+        }
+    }
+}
 
 /// Takes everything out of the table that is not known, or is no table where one is known.
 pub fn remove_unknown(table: &mut DeTable<'_>, reading: &mut Reading) {
@@ -34,8 +70,20 @@ pub fn every_known_key() -> Vec<String> {
 }
 
 fn known_keys() -> Known {
+    let text_and_table = vec![
+        TextOrTable::Text(String::new()),
+        TextOrTable::Table(RawRecipient::default()),
+    ];
     let config = RawConfig {
-        jobs: vec![RawJob::default()],
+        mail: RawMail {
+            admin_email_recipient: Some(OneOrSeveral::Several(vec![String::new()])),
+            ..RawMail::default()
+        },
+        recipients: vec![RawRecipient::default()],
+        jobs: vec![RawJob {
+            recipients: Some(OneOrSeveral::Several(text_and_table)),
+            ..RawJob::default()
+        }],
         ..RawConfig::default()
     };
     match serde_json::to_value(config) {
@@ -53,17 +101,27 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Goes through the table at `path`, in which `known` is known.
     fn table(&mut self, table: &mut DeTable<'_>, known: &Known, path: &str) {
+        let every = self.every;
+        self.keys(table, path, |walk, key, value, path_of_key| {
+            if let Some(sample) = known.get(key) {
+                return walk.value(key, value, &Expected::of(sample), path_of_key);
+            }
+            let complaint = unknown(key, value, path, known, every);
+            walk.refuse(path_of_key, complaint)
+        });
+    }
+
+    /// Takes out of the table at `path` whatever `is_sound` finds not to be.
+    fn keys(
+        &mut self,
+        table: &mut DeTable<'_>,
+        path: &str,
+        is_sound: impl Fn(&mut Self, &str, &mut DeValue<'_>, &str) -> bool,
+    ) {
         let mut wrong = Vec::new();
         for (key, value) in table.iter_mut() {
             let key = key.get_ref();
-            let path_of_key = join(path, key);
-            let value = value.get_mut();
-            let complaint = match known.get(key.as_ref()) {
-                Some(expected) => self.value(key, value, expected, &path_of_key),
-                None => Some(unknown(key, value, path, known, self.every)),
-            };
-            if let Some(complaint) = complaint {
-                self.reading.complain(&path_of_key, complaint);
+            if !is_sound(self, key, value.get_mut(), &join(path, key)) {
                 wrong.push(key.to_string());
             }
         }
@@ -72,33 +130,96 @@ impl Walk<'_> {
         }
     }
 
-    /// Goes on below a known key, or says why that is not possible.
+    /// Goes on below a known key, and says whether that is possible.
     fn value(
         &mut self,
         key: &str,
         value: &mut DeValue<'_>,
-        expected: &Value,
+        expected: &Expected<'_>,
         path: &str,
-    ) -> Option<Complaint> {
-        match (expected, value) {
-            (Value::Object(known), DeValue::Table(table)) => self.table(table, known, path),
-            (Value::Array(known), DeValue::Array(elements)) if are_tables(elements) => {
-                let known = known.first().and_then(Value::as_object)?;
+    ) -> bool {
+        let complaint = match (expected, value) {
+            (Expected::Table(known), DeValue::Table(table)) => {
+                self.table(table, known, path);
+                return true;
+            }
+            (Expected::FreeTable, DeValue::Table(table)) => {
+                self.keys(table, path, |walk, key, value, path| {
+                    walk.value(key, value, &Expected::Value, path)
+                });
+                return true;
+            }
+            (Expected::Tables(known), DeValue::Array(elements)) if are_tables(elements) => {
                 for (index, value) in elements.iter_mut().enumerate() {
                     if let DeValue::Table(table) = value.get_mut() {
                         self.table(table, known, &element(path, index));
                     }
                 }
+                return true;
             }
-            (Value::Object(_), value) => return Some(no_table(value, &format!("[{key}]"))),
-            (Value::Array(_), value) => return Some(no_table(value, &format!("[[{key}]]"))),
-            (_, value) if is_made_of_tables(value) => {
-                let remedy = format!("write {key} = and its value on one line");
-                return Some(Complaint::new("is a table", remedy));
+            (Expected::Texts(known), value) => return self.texts(value, *known, path),
+            (Expected::Table(_) | Expected::FreeTable, value) => {
+                no_table(value, &format!("[{path}]"))
             }
-            _ => (),
+            (Expected::Tables(_), value) => no_table(value, &format!("[[{path}]]")),
+            (Expected::Value, value) if is_made_of_tables(value) => {
+                let remedy = format!("write {} = and its value on one line", join("", key));
+                Complaint::new("is a table", remedy)
+            }
+            (Expected::Value, _) => return true,
+        };
+        self.refuse(path, complaint)
+    }
+
+    /// All that is wrong in an array is told at once, and then none of it is taken: without some of
+    /// its elements, the numbers of the others would be wrong.
+    fn texts(&mut self, value: &mut DeValue<'_>, known: Option<&Known>, path: &str) -> bool {
+        let DeValue::Array(elements) = value else {
+            let remedy = match known {
+                Some(_) => &format!("write an address in quotes, {TABLE}, or an array of these"),
+                None => "write a string or an array of strings",
+            };
+            return self.text(value, known, path, remedy);
+        };
+        let remedy = match known {
+            Some(_) => &format!("write an address in quotes, or {TABLE}"),
+            None => "write a string in quotes",
+        };
+        let mut are_sound = true;
+        for (index, value) in elements.iter_mut().enumerate() {
+            are_sound &= self.text(value.get_mut(), known, &element(path, index), remedy);
         }
-        None
+        are_sound
+    }
+
+    fn text(
+        &mut self,
+        value: &mut DeValue<'_>,
+        known: Option<&Known>,
+        path: &str,
+        remedy: &str,
+    ) -> bool {
+        match (value, known) {
+            (DeValue::String(_), _) => true,
+            (DeValue::Table(table), Some(known)) => {
+                self.table(table, known, path);
+                true
+            }
+            (DeValue::Table(_), None) => {
+                let remedy = "write an address alone, and what else is to be said of somebody \
+                              below [[recipients]]";
+                self.refuse(path, Complaint::new("is a table", remedy))
+            }
+            (value, _) => {
+                let what = format!("is {}", kind_of(value));
+                self.refuse(path, Complaint::new(what, remedy))
+            }
+        }
+    }
+
+    fn refuse(&mut self, path: &str, complaint: Complaint) -> bool {
+        self.reading.complain(path, complaint);
+        false
     }
 }
 
@@ -134,7 +255,7 @@ fn unknown(
         Some(elsewhere.join(" or "))
     };
     let remedy = meant.map_or_else(
-        || format!("known here: {}", listed(siblings)),
+        || format!("known here: {}", listed(siblings, parent)),
         |meant| format!("did you mean {meant}?"),
     );
     Complaint::new(what, remedy)
@@ -142,10 +263,11 @@ fn unknown(
 
 /// A key or table that is known in the table at `parent`, as it is told to people.
 fn written(key: &str, parent: &str, siblings: &Known) -> String {
-    match siblings.get(key) {
-        Some(Value::Object(_)) => format!("[{key}]"),
-        Some(Value::Array(_)) => format!("[[{key}]]"),
-        _ => join(parent, key),
+    let path = join(parent, key);
+    match siblings.get(key).map(Expected::of) {
+        Some(Expected::Table(_) | Expected::FreeTable) => format!("[{path}]"),
+        Some(Expected::Tables(_)) => format!("[[{path}]]"),
+        _ => path,
     }
 }
 
@@ -155,9 +277,9 @@ fn of_that_name(key: &str, every: &Known) -> Vec<String> {
     let in_tables = tables(every)
         .into_iter()
         .filter(|table| table.keys.contains_key(key))
-        .map(|table| match every[table.name] {
-            Value::Array(_) => format!("{key} in [[{}]]", table.name),
-            _ => join(table.name, key),
+        .map(|table| match Expected::of(&every[table.name]) {
+            Expected::Tables(_) => format!("{key} in [[{}]]", table.name),
+            _ => written(key, table.name, table.keys),
         });
     top.into_iter().chain(in_tables).collect()
 }
@@ -170,17 +292,20 @@ struct KnownTable<'a> {
 fn tables(every: &Known) -> Vec<KnownTable<'_>> {
     every
         .iter()
-        .filter_map(|(name, value)| {
-            let value = value.get(0).unwrap_or(value);
-            let keys = value.as_object()?;
-            Some(KnownTable { name, keys })
+        .filter_map(|(name, sample)| match Expected::of(sample) {
+            Expected::Table(keys) | Expected::Tables(keys) => Some(KnownTable { name, keys }),
+            _ => None,
         })
         .collect()
 }
 
-fn listed(known: &Known) -> String {
-    let words: Vec<String> = known.keys().map(|key| written(key, "", known)).collect();
-    words.join(", ")
+/// Tables in full, and keys by what they are called in the table at `parent`.
+fn listed(known: &Known, parent: &str) -> String {
+    let word = |(key, sample): (&String, &Value)| match Expected::of(sample) {
+        Expected::Value | Expected::Texts(_) => join("", key),
+        _ => written(key, parent, known),
+    };
+    known.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -204,16 +329,18 @@ mod tests {
             ),
             (
                 "scan.directory = 'x'",
-                "scan.directory is no known key; did you mean mail.directory?",
+                "scan.directory is no known key; did you mean mail.directory or \
+                 templates.directory?",
             ),
             (
                 "mail.recipients = 'x'",
-                "mail.recipients is no known key; did you mean recipients in [[jobs]]?",
+                "mail.recipients is no known key; did you mean [[recipients]] or recipients in \
+                 [[jobs]]?",
             ),
             (
                 "scan.timezone = 'UTC'",
                 "scan.timezone is no known key; did you mean deposit.timezone or timezone in \
-                 [[jobs]] or mail.timezone or schedule.timezone?",
+                 [[jobs]] or mail.timezone or timezone in [[recipients]] or schedule.timezone?",
             ),
             (
                 "scan.speed = 3",
@@ -222,12 +349,12 @@ mod tests {
             (
                 "colour = 3",
                 "colour is no known key; known here: [database], [deposit], [[jobs]], [mail], \
-                 [scan], [schedule], [smtp]",
+                 [[recipients]], [scan], [schedule], [smtp], [templates]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [database], [deposit], [[jobs]], \
-                 [mail], [scan], [schedule], [smtp]",
+                 [mail], [[recipients]], [scan], [schedule], [smtp], [templates]",
             ),
         ];
         for (line, problem) in cases {
@@ -241,6 +368,14 @@ mod tests {
             (
                 "[stmp]\nhost = 'x'\nport = 25",
                 "stmp is no known table; did you mean [smtp]?",
+            ),
+            (
+                "[vars]\nsupport_phone = 'x'",
+                "vars is no known table; did you mean [templates.vars]?",
+            ),
+            (
+                "[[recipient]]\naddress = 'x'",
+                "recipient is no known table; did you mean [[recipients]]?",
             ),
             ("[[job]]", "job is no known table; did you mean [[jobs]]?"),
             (
@@ -273,13 +408,21 @@ mod tests {
                 "jobs is an array; write [[jobs]] above its keys",
             ),
             (
+                "[[templates.vars]]",
+                "templates.vars is given several times; write [templates.vars] above its keys",
+            ),
+            (
+                "[recipients]\naddress = 'x'",
+                "recipients is a table; write [[recipients]] above its keys",
+            ),
+            (
                 "[smtp.port]\nnumber = 25",
                 "smtp.port is a table; write port = and its value on one line",
             ),
             (
                 "[[mail.admin_email_recipient]]\naddress = 'x'",
-                "mail.admin_email_recipient is a table; write admin_email_recipient = and its \
-                 value on one line",
+                "mail.admin_email_recipient[1] is a table; write an address alone, and what else is \
+                 to be said of somebody below [[recipients]]",
             ),
         ];
         for (text, problem) in cases {

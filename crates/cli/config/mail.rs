@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use super::raw::RawMail;
+use super::one_or_several::OneOrSeveral;
+use super::raw::{RawMail, RawRecipient};
 use super::reading::Reading;
-use super::{address, choice, time_zone};
+use super::recipient::{self, AddressBook, RecipientConfig};
+use super::{address, choice, locale, time_zone};
 
 const DIRECTORY: &str = "mails";
 const FROM: &str = "vigie@localhost";
-const LOCALES: [(&str, &str); 2] = [("en", "en"), ("fr", "fr")];
+const LOCALE: &str = "en";
 const TRANSPORTS: [(&str, MailTransport); 2] =
     [("file", MailTransport::File), ("smtp", MailTransport::Smtp)];
 
@@ -30,18 +32,29 @@ pub struct MailConfig {
     pub transport: MailTransport,
     /// The folder that mails go to as files.
     pub directory: PathBuf,
-    /// The language of mails: `en` or `fr`.
+    /// The language of mails, of the shape of `en` or `pt-BR`.
     pub locale: String,
     /// What times in mails are told in.
     pub time_zone: TimeZone,
     /// The sender, with or without a name.
     pub from: String,
-    /// Who is told of jobs without recipients of their own.
+    /// Who is told of jobs without recipients of their own: the plain list and `[[recipients]]`,
+    /// each once.
     pub admin_email_recipient: Vec<String>,
+    /// Who reads mails in a language or a time zone of their own, recipients of jobs among them,
+    /// each once. Addresses are the same in either case of ASCII letters.
+    #[cfg_attr(not(test), expect(dead_code, reason = "mails do not take it yet"))]
+    pub preferences: Vec<RecipientConfig>,
 }
 
-/// `agents_time_zone` is that of the deposit.
-pub fn read(raw: RawMail, agents_time_zone: &TimeZone, reading: &mut Reading) -> MailConfig {
+/// `agents_time_zone` is that of the deposit, `book` what jobs say of their recipients.
+pub fn read(
+    raw: RawMail,
+    raw_recipients: Vec<RawRecipient>,
+    agents_time_zone: &TimeZone,
+    mut book: AddressBook,
+    reading: &mut Reading,
+) -> MailConfig {
     let transport = raw.transport.as_deref();
     let locale = raw.locale.as_deref();
     let zone = raw.timezone.as_deref();
@@ -56,21 +69,34 @@ pub fn read(raw: RawMail, agents_time_zone: &TimeZone, reading: &mut Reading) ->
             .path(directory, raw.directory.as_deref())
             .unwrap_or_else(|| reading.absolute(directory, Path::new(DIRECTORY))),
         locale: reading
-            .parse("mail.locale", locale, |word| choice::one_of(word, &LOCALES))
-            .unwrap_or("en")
-            .to_owned(),
+            .parse("mail.locale", locale, locale::parse)
+            .unwrap_or_else(|| LOCALE.to_owned()),
         time_zone: reading
             .parse("mail.timezone", zone, time_zone::parse)
             .unwrap_or_else(|| agents_time_zone.clone()),
         from: reading
             .parse("mail.from", raw.from.as_deref(), address::with_name)
             .unwrap_or_else(|| FROM.to_owned()),
-        admin_email_recipient: address::list(
-            "mail.admin_email_recipient",
+        admin_email_recipient: told(
             raw.admin_email_recipient,
+            raw_recipients,
+            &mut book,
             reading,
         ),
+        preferences: book.settle(reading),
     }
+}
+
+fn told(
+    plain: Option<OneOrSeveral<String>>,
+    raw_recipients: Vec<RawRecipient>,
+    book: &mut AddressBook,
+    reading: &mut Reading,
+) -> Vec<String> {
+    let mut addresses = address::list("mail.admin_email_recipient", plain, reading);
+    let recipients = recipient::read_all(raw_recipients, book, reading);
+    address::add_each_once(&mut addresses, recipients);
+    addresses
 }
 
 #[cfg(test)]
@@ -87,6 +113,7 @@ mod tests {
         assert_eq!(mail.time_zone, TimeZone::UTC);
         assert_eq!(mail.from, "vigie@localhost");
         assert!(mail.admin_email_recipient.is_empty());
+        assert_eq!(mail.preferences, []);
     }
 
     #[test]
@@ -111,6 +138,17 @@ host = 'mail.example.com'
         assert_eq!(mail.time_zone.iana_name(), Some("Europe/Paris"));
         assert_eq!(mail.from, "Vigie <vigie@example.com>");
         assert_eq!(mail.admin_email_recipient, ["admin@example.com"]);
+    }
+
+    #[test]
+    fn the_language_is_checked_for_its_shape_alone() {
+        assert_eq!(config("mail.locale = 'pt-BR'").mail.locale, "pt-BR");
+    }
+
+    #[test]
+    fn somebody_named_twice_in_whichever_case_is_told_once() {
+        let mail = config("mail.admin_email_recipient = ['a@b', 'c@d', 'A@B']").mail;
+        assert_eq!(mail.admin_email_recipient, ["a@b", "c@d"]);
     }
 
     #[test]
@@ -141,7 +179,10 @@ host = 'mail.example.com'
                 "transport = 'mail'",
                 "transport is \"mail\"; write \"file\" or \"smtp\"",
             ),
-            ("locale = 'de'", "locale is \"de\"; write \"en\" or \"fr\""),
+            (
+                "locale = 'pt_BR'",
+                "locale is \"pt_BR\", which is no language tag; did you mean \"pt-BR\"?",
+            ),
             (
                 "from = 'Vigie'",
                 "from is \"Vigie\", which is no mail address; write one such as \
@@ -152,6 +193,19 @@ host = 'mail.example.com'
                 "admin_email_recipient is \"a@example.com,b@example.com\", which is no mail \
                  address; write several addresses as an array: [\"a@example.com\", \
                  \"b@example.com\"]",
+            ),
+            (
+                "admin_email_recipient = 3",
+                "admin_email_recipient is an integer; write a string or an array of strings",
+            ),
+            (
+                "admin_email_recipient = ['a@example.com', 3]",
+                "admin_email_recipient[2] is an integer; write a string in quotes",
+            ),
+            (
+                "admin_email_recipient = ['a@example.com', { address = 'b@example.com' }]",
+                "admin_email_recipient[2] is a table; write an address alone, and what else is to \
+                 be said of somebody below [[recipients]]",
             ),
         ];
         for (line, problem) in cases {

@@ -14,17 +14,22 @@ mod duration;
 mod environment;
 mod job;
 mod known_key;
+mod link;
+mod locale;
 mod location;
 mod mail;
 mod nearest;
+mod one_or_several;
 mod password;
 mod path_check;
 mod places;
 mod problem;
 mod raw;
 mod reading;
+mod recipient;
 mod schedule;
 mod smtp;
+mod templates;
 mod time_zone;
 
 #[cfg(test)]
@@ -48,6 +53,8 @@ pub use smtp::{SmtpConfig, SmtpSecurity};
 use places::Places;
 use raw::{RawConfig, RawScan};
 use reading::Reading;
+use recipient::AddressBook;
+use templates::TemplatesConfig;
 
 /// The commented vigie.toml that works as it is.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -71,6 +78,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
     pub smtp: Option<SmtpConfig>,
+    /// What an ops team gives to the mails: templates, links, and words of its own.
+    pub templates: TemplatesConfig,
     /// The backups that are expected by name.
     pub jobs: Vec<JobDeclaration>,
     places: Places,
@@ -134,8 +143,16 @@ impl Config {
         let deposit = deposit::read(&raw.deposit, &mut reading);
         let database = database::read(&raw.database, &mut reading);
         let scan = read_scan(&raw.scan, &mut reading);
-        let (schedule, jobs) = job::read(&raw.schedule, raw.jobs, &mut reading);
-        let mail = mail::read(raw.mail, &deposit.time_zone, &mut reading);
+        let templates = templates::read(raw.templates, &mut reading);
+        let mut book = AddressBook::default();
+        let (schedule, jobs) = job::read(&raw.schedule, raw.jobs, &mut book, &mut reading);
+        let mail = mail::read(
+            raw.mail,
+            raw.recipients,
+            &deposit.time_zone,
+            book,
+            &mut reading,
+        );
         let smtp = smtp::read(
             raw.smtp,
             mail.transport == MailTransport::Smtp,
@@ -150,6 +167,7 @@ impl Config {
                 schedule,
                 mail,
                 smtp,
+                templates,
                 jobs,
                 places: reading.places,
             }),

@@ -13,10 +13,14 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
     let mut check = |key: &str, complaint: Option<Complaint>| {
         problems.extend(complaint.map(|complaint| config.problem(key, complaint)));
     };
-    check("deposit.root", of_root(&config.deposit.root));
+    let root = "name the folder of the agents' folders";
+    check("deposit.root", of_readable(&config.deposit.root, root));
     let root = resolved(&config.deposit.root);
     if let Some(validated) = &config.deposit.validated {
         check("deposit.validated", of_validated(validated, &root));
+    }
+    if let Some(directory) = &config.templates.directory {
+        check("templates.directory", of_templates(directory, &root));
     }
     check("database.url", of_database(&config.database.path));
     if config.mail.transport == MailTransport::File {
@@ -39,24 +43,39 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
     problems
 }
 
-fn of_root(root: &Path) -> Option<Complaint> {
-    let shown = root.display();
-    if !root.exists() {
+fn of_readable(folder: &Path, remedy: &str) -> Option<Complaint> {
+    let shown = folder.display();
+    if !folder.exists() {
         let what = format!("names {shown}, which does not exist");
         return Some(Complaint::new(what, "make this folder, or name another"));
     }
-    if !root.is_dir() {
+    if !folder.is_dir() {
         let what = format!("names {shown}, which is no folder");
-        return Some(Complaint::new(
-            what,
-            "name the folder of the agents' folders",
-        ));
+        return Some(Complaint::new(what, remedy));
     }
-    let error = fs::read_dir(root).err()?;
+    let error = fs::read_dir(folder).err()?;
     Some(Complaint::new(
         format!("names {shown}, which can't be read: {error}"),
         "let the one who runs Vigie read it",
     ))
+}
+
+/// Without this a misspelt folder would silently be no folder, and the built-in templates be used.
+fn of_templates(directory: &Path, root: &Path) -> Option<Complaint> {
+    if let Some(complaint) = of_readable(directory, "name the folder of your own templates") {
+        return Some(complaint);
+    }
+    let resolved = resolved(directory);
+    let relation = if resolved.starts_with(root) {
+        "is in the deposit"
+    } else if root.starts_with(&resolved) {
+        "the deposit is in"
+    } else {
+        return None;
+    };
+    let shown = directory.display();
+    let what = format!("names {shown}, which {relation}, so that agents could write templates");
+    Some(Complaint::new(what, "name a folder beside the deposit"))
 }
 
 fn of_validated(validated: &Path, root: &Path) -> Option<Complaint> {
@@ -231,6 +250,52 @@ mod tests {
                  would be scanned; name a folder beside the deposit"
             ]
         );
+    }
+
+    #[test]
+    fn a_folder_of_templates_is_there_and_apart_from_what_agents_write() {
+        let folder = folder_with_deposit();
+        fs::create_dir(folder.path().join("deposit/templates")).unwrap();
+        fs::create_dir(folder.path().join("templates")).unwrap();
+        std::os::unix::fs::symlink("deposit/templates", folder.path().join("link")).unwrap();
+        let of_templates = |directory: &str| {
+            let text = format!("deposit.root = 'deposit'\n[templates]\ndirectory = '{directory}'");
+            problems(folder.path(), &text)
+        };
+        assert_eq!(of_templates("templates"), [""; 0]);
+        let cases = [
+            (
+                "absent",
+                "which does not exist; make this folder, or name another",
+            ),
+            (
+                "file",
+                "which is no folder; name the folder of your own templates",
+            ),
+            (
+                "deposit",
+                "which is in the deposit, so that agents could write templates; name a folder \
+                 beside the deposit",
+            ),
+            (
+                "link",
+                "which is in the deposit, so that agents could write templates; name a folder \
+                 beside the deposit",
+            ),
+            (
+                "templates/..",
+                "which the deposit is in, so that agents could write templates; name a folder \
+                 beside the deposit",
+            ),
+        ];
+        for (directory, problem) in cases {
+            assert_eq!(
+                of_templates(directory),
+                [format!(
+                    "vigie.toml:3: templates.directory names ./{directory}, {problem}"
+                )]
+            );
+        }
     }
 
     #[test]

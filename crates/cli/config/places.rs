@@ -42,6 +42,14 @@ impl Places {
         with_parents(key).find_map(|key| self.lines.get(key).copied())
     }
 
+    /// A key and its line, as part of a sentence about another one.
+    pub fn told(&self, key: &str) -> String {
+        match self.line_of(key) {
+            Some(line) => format!("{key} on line {line}"),
+            None => key.to_owned(),
+        }
+    }
+
     pub fn problem(&self, key: &str, complaint: Complaint) -> Problem {
         let variable = self.variable_of(key);
         Problem {

@@ -3,7 +3,11 @@
 //! These types are also the list of known keys. They have no `Debug`, as one of them holds a
 //! password in plain text.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use super::one_or_several::{OneOrSeveral, TextOrTable};
 
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -14,6 +18,8 @@ pub struct RawConfig {
     pub schedule: RawSchedule,
     pub mail: RawMail,
     pub smtp: RawSmtp,
+    pub templates: RawTemplates,
+    pub recipients: Vec<RawRecipient>,
     pub jobs: Vec<RawJob>,
 }
 
@@ -59,7 +65,7 @@ pub struct RawMail {
     pub locale: Option<String>,
     pub timezone: Option<String>,
     pub from: Option<String>,
-    pub admin_email_recipient: Option<OneOrSeveral>,
+    pub admin_email_recipient: Option<OneOrSeveral<String>>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -73,6 +79,23 @@ pub struct RawSmtp {
     pub security: Option<String>,
     pub timeout: Option<String>,
     pub ca_file: Option<String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawTemplates {
+    pub directory: Option<String>,
+    pub dashboard_url: Option<String>,
+    pub runbook_url: Option<String>,
+    pub vars: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawRecipient {
+    pub address: Option<String>,
+    pub locale: Option<String>,
+    pub timezone: Option<String>,
 }
 
 /// The keys of a schedule stand here once more: flattened, they would lose their lines.
@@ -90,7 +113,7 @@ pub struct RawJob {
     pub timezone: Option<String>,
     pub grace: Option<String>,
     pub early: Option<String>,
-    pub recipients: Option<OneOrSeveral>,
+    pub recipients: Option<OneOrSeveral<TextOrTable<RawRecipient>>>,
     pub active: Option<bool>,
 }
 
@@ -114,11 +137,4 @@ impl RawJob {
 pub enum RawByteSize {
     Bytes(i64),
     Written(String),
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(untagged, expecting = "a string or an array of strings")]
-pub enum OneOrSeveral {
-    One(String),
-    Several(Vec<String>),
 }

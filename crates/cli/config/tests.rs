@@ -194,8 +194,19 @@ mod template {
         let mut table = document::parse(&text, Path::new("vigie.toml")).unwrap();
         let lines = document::lines(&table, &text);
         for key in every_known_key() {
-            let key = key.replace("jobs.", "jobs[1].");
+            let key = key
+                .replace("jobs.", "jobs[1].")
+                .replace("recipients.", "recipients[1].");
             assert!(lines.contains_key(&key), "the template lacks {key}");
+        }
+        // What may stand inside of a value, and what people name themselves.
+        for key in [
+            "jobs[1].recipients[2].address",
+            "jobs[1].recipients[2].locale",
+            "jobs[1].recipients[2].timezone",
+            "templates.vars.support_phone",
+        ] {
+            assert!(lines.contains_key(key), "the template lacks {key}");
         }
         let folder = Path::new(FOLDER);
         let mut reading = Reading::new(Places::new("vigie.toml", lines), folder, folder);
@@ -232,10 +243,16 @@ mod template {
             "password",
             "password_file",
             "ca_file",
+            // That of [mail] has no mark to take away.
+            "directory",
+            "dashboard_url",
+            "runbook_url",
+            "support_phone",
         ];
+
         let shown: Vec<&str> = TEMPLATE
             .lines()
-            .take_while(|line| *line != "#[[jobs]]")
+            .take_while(|line| !line.starts_with("#[["))
             .map(|line| match without_mark(line).split_once(" = ") {
                 Some((key, _)) if !examples.contains(&key) => without_mark(line),
                 _ => line,
@@ -257,8 +274,11 @@ mod template {
             schedule,
             mail,
             smtp,
+            templates,
             ..
         } = config;
-        format!("{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {mail:#?} {smtp:#?}")
+        format!(
+            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {mail:#?} {smtp:#?} {templates:#?}"
+        )
     }
 }
