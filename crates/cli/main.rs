@@ -8,6 +8,7 @@ mod config;
 mod cycle;
 mod lock;
 mod logging;
+mod mails;
 mod printable;
 mod progress;
 mod vigie;

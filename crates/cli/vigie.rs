@@ -1,21 +1,18 @@
-//! Joins the parts as the config says: store, scanner, templates, transport.
+//! Joins the parts as the config says: store, scanner and what sends the mails.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use tracing::warn;
-use vigie_notify::{
-    Composer, ComposerSettings, Dispatcher, FileTransport, SmtpSecurity, SmtpSettings,
-    SmtpTransport, Transport,
-};
+use vigie_notify::{Dispatcher, Transport};
 use vigie_scanner::{Scanner, ScannerSettings};
 use vigie_store::SqliteStore;
 
-use crate::config::{self, Config, Environment, MailTransport, SmtpConfig};
+use crate::config::{self, Config, Environment};
 use crate::lock::CycleLock;
+use crate::mails::{composer, transport};
 
 /// All that a cycle needs.
 pub struct Vigie {
@@ -112,43 +109,4 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         time_zone: deposit.time_zone.clone(),
         settle: deposit.settle,
     }
-}
-
-/// What writes the mails.
-pub fn composer(config: &Config) -> anyhow::Result<Composer> {
-    let mail = &config.mail;
-    Ok(Composer::new(ComposerSettings {
-        from: mail.from.clone(),
-        admin_email_recipient: mail.admin_email_recipient.clone(),
-        locale: mail.locale.parse()?,
-        time_zone: mail.time_zone.clone(),
-    })?)
-}
-
-/// What the mails leave by.
-pub fn transport(config: &Config) -> anyhow::Result<Arc<dyn Transport>> {
-    Ok(match (config.mail.transport, &config.smtp) {
-        (MailTransport::Smtp, Some(smtp)) => Arc::new(SmtpTransport::new(smtp_settings(smtp)?)?),
-        _ => Arc::new(FileTransport::new(&config.mail.directory)),
-    })
-}
-
-fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
-    let security = match smtp.security {
-        config::SmtpSecurity::StartTls => SmtpSecurity::Starttls,
-        config::SmtpSecurity::Tls => SmtpSecurity::Tls,
-        config::SmtpSecurity::None => SmtpSecurity::None,
-    };
-    let mut settings = SmtpSettings::new(&smtp.host, security);
-    settings.port = smtp.port;
-    settings.timeout = smtp.timeout;
-    if let Some(login) = &smtp.login {
-        settings.username = Some(login.username.clone());
-        settings.password = Some(login.password.read()?);
-    }
-    if let Some(path) = &smtp.ca_file {
-        settings.extra_root_certificates = fs::read(path)
-            .with_context(|| format!("could not read smtp.ca_file {}", path.display()))?;
-    }
-    Ok(settings)
 }

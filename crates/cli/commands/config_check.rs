@@ -1,12 +1,12 @@
 //! `vigie config check`: everything that can be wrong before the first scan, without sending.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use vigie_notify::samples;
-
 use crate::config::{ConfigErrors, MailTransport, check_paths};
-use crate::vigie::{composer, load_config, transport};
+use crate::mails::{composer_with, locale_problems, quiet_templates, transport};
+use crate::vigie::load_config;
 
 pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let config = load_config(config)?;
@@ -14,25 +14,37 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     if !problems.is_empty() {
         return Err(ConfigErrors::new(problems).into());
     }
-    let composer = composer(&config)?;
-    for sample in samples::all() {
-        composer.compose(&sample.job, sample.entry.as_ref(), sample.now)?;
+    let templates = quiet_templates(&config)?;
+    let problems = locale_problems(&config, &templates);
+    if !problems.is_empty() {
+        return Err(ConfigErrors::new(problems).into());
     }
+    let mut stdout = io::stdout().lock();
+    for fault in templates.faults() {
+        writeln!(stdout, "{fault}")?;
+    }
+    anyhow::ensure!(
+        templates.are_sound(),
+        "some of the templates can't be used; `vigie templates check` tells the same"
+    );
+    composer_with(&config, templates)?;
     transport(&config)?;
     let way = match (config.mail.transport, &config.smtp) {
         (MailTransport::Smtp, Some(smtp)) => format!("by SMTP to {}:{}", smtp.host, smtp.port),
         _ => format!("to the folder {}", config.mail.directory.display()),
     };
-    println!(
+    writeln!(
+        stdout,
         "{} is sound: {} jobs declared, mails go {way}.",
         config.path.display(),
         config.jobs.len()
-    );
+    )?;
     if config.mail.admin_email_recipient.is_empty() {
-        println!(
+        writeln!(
+            stdout,
             "warning: mail.admin_email_recipient is not set; nobody is told about jobs that name \
              no recipients of their own"
-        );
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

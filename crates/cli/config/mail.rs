@@ -43,7 +43,6 @@ pub struct MailConfig {
     pub admin_email_recipient: Vec<String>,
     /// Who reads mails in a language or a time zone of their own, recipients of jobs among them,
     /// each once. Addresses are the same in either case of ASCII letters.
-    #[cfg_attr(not(test), expect(dead_code, reason = "mails do not take it yet"))]
     pub preferences: Vec<RecipientConfig>,
 }
 

@@ -48,6 +48,7 @@ pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
 pub use path_check::check_paths;
 pub use problem::{Complaint, ConfigErrors, Problem};
+pub use recipient::RecipientConfig;
 pub use smtp::{SmtpConfig, SmtpSecurity};
 
 use places::Places;

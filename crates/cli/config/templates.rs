@@ -18,13 +18,10 @@ pub struct TemplatesConfig {
     /// The folder of the team's own templates, in the same tree as the built-in ones.
     pub directory: Option<PathBuf>,
     /// Where a mail leads to look at a job, with placeholders as they are written: `{job_id}`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "mails do not take it yet"))]
     pub dashboard_url: Option<String>,
     /// Where a mail leads to read what to do, with the same placeholders.
-    #[cfg_attr(not(test), expect(dead_code, reason = "mails do not take it yet"))]
     pub runbook_url: Option<String>,
     /// What templates call `vars.support_phone`, by its name without `vars.`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "mails do not take it yet"))]
     pub vars: BTreeMap<String, String>,
 }
 

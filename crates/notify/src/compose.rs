@@ -367,7 +367,7 @@ mod tests {
         Composer::new(ComposerSettings {
             from: "Vigie <vigie@example.com>".to_owned(),
             admin_email_recipient: administrators.collect(),
-                        ..ComposerSettings::default()
+            ..ComposerSettings::default()
         })
         .unwrap()
     }
@@ -412,7 +412,7 @@ mod tests {
         let settings = |from: &str, administrator: &str| ComposerSettings {
             from: from.to_owned(),
             admin_email_recipient: vec![administrator.to_owned()],
-                        ..ComposerSettings::default()
+            ..ComposerSettings::default()
         };
         let error = |settings| Composer::new(settings).unwrap_err().to_string();
         let sender = error(settings("vigie", "a@example.com"));
@@ -469,8 +469,9 @@ mod tests {
         })
         .unwrap();
         let mut sample = samples::missing_full();
-        sample.job.recipients =
-            ["fr@example.com", "en@example.com", "zone@example.com"].map(str::to_owned).into();
+        sample.job.recipients = ["fr@example.com", "en@example.com", "zone@example.com"]
+            .map(str::to_owned)
+            .into();
         let mails = composer.compose(&sample.job, None, sample.now);
         let first_words = ["Aucun rapport", "No report", "No report"];
         let zones = ["WAT", "UTC", "JST"];
@@ -479,7 +480,12 @@ mod tests {
             assert!(mail.text.contains(zone), "{}", mail.text);
         }
         let one = composer
-            .preview(&sample.job, None, sample.now, &person("x@example.com", "fr", None))
+            .preview(
+                &sample.job,
+                None,
+                sample.now,
+                &person("x@example.com", "fr", None),
+            )
             .unwrap();
         assert!(one.text.contains("Aucun rapport") && one.text.contains("UTC"));
     }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use vigie_domain::{DomainEvent, EventKind};
 
 use crate::{
-    Composer, Delivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail, Templates, Transport,
+    Composer, Delivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail, Templates,
+    Transport,
 };
 
 /// How many events are planned in one transaction.

@@ -49,9 +49,7 @@ impl<T: Transport, C: Clock> Notifier<T, C> {
         backup_entry: Option<&BackupEntry>,
     ) -> Notified {
         let mut notified = Notified::default();
-        let mails = self
-            .composer
-            .compose(job, backup_entry, self.clock.now());
+        let mails = self.composer.compose(job, backup_entry, self.clock.now());
         for mail in &mails {
             match self.transport.send(mail).await {
                 Ok(()) => notified.sent += 1,

@@ -209,7 +209,12 @@ fn meaning(schema: &Value) -> String {
 fn collect(shape: &Shape, prefix: &str, examples: &[Value], variables: &mut Vec<Variable>) {
     for (name, part) in &shape.parts {
         let values: Vec<Value> = match name.as_str() {
-            "[]" => examples.iter().filter_map(Value::as_array).flatten().cloned().collect(),
+            "[]" => examples
+                .iter()
+                .filter_map(Value::as_array)
+                .flatten()
+                .cloned()
+                .collect(),
             name => examples.iter().map(|value| value[name].clone()).collect(),
         };
         if name == "[]" {
@@ -269,7 +274,13 @@ fn examples(mail: MailKind) -> Vec<Value> {
 }
 
 fn context_of(sample: &Sample, reader: &Reader, around: &Surroundings) -> Value {
-    crate::context::value(&sample.job, sample.entry.as_ref(), sample.now, reader, around)
+    crate::context::value(
+        &sample.job,
+        sample.entry.as_ref(),
+        sample.now,
+        reader,
+        around,
+    )
 }
 
 /// The parts of an object by name, as the nearest-name search needs them.
@@ -321,8 +332,10 @@ mod tests {
             }
             let is_free = |name: &String| name.starts_with("vars.");
             let given: Vec<String> = given.into_keys().filter(|name| !is_free(name)).collect();
-            let mut documented: Vec<String> =
-                variables(mail).into_iter().map(|variable| variable.name).collect();
+            let mut documented: Vec<String> = variables(mail)
+                .into_iter()
+                .map(|variable| variable.name)
+                .collect();
             documented.sort();
             assert_eq!(documented, given, "{mail}");
         }

@@ -20,8 +20,9 @@ use crate::commands::scan;
 use crate::config::Config;
 use crate::cycle::{CycleResult, cycle};
 use crate::lock::CycleLock;
+use crate::mails::transport;
 use crate::progress::CycleProgress;
-use crate::vigie::{Vigie, load_config_alone, transport};
+use crate::vigie::{Vigie, load_config_alone};
 
 /// Tells a demo's folder from any other, so that only the former is ever deleted.
 const MARKER: &str = ".vigie-demo";

@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 
 use super::fault::{Severity, TemplateFault};
 use super::files::TemplateFiles;
-use super::path_of;
 use super::path::{FileRole, MailKind, Part, parse, part_name};
+use super::path_of;
 use super::set::TemplateSet;
 use super::walk::walk;
+use crate::Locale;
 use crate::context::{self, Reader, Surroundings};
 use crate::samples::{self, Sample};
 use crate::variables::Shape;
-use crate::Locale;
 
 /// The largest HTML that mail programs show whole: Gmail cuts it off behind 102 KB.
 const CLIPPED: usize = 100_000;
@@ -51,7 +51,9 @@ impl Findings {
 /// Walks and renders every mail in every language.
 pub(super) fn check(checked: &Checked<'_>) -> Findings {
     let mut findings = Findings::default();
-    findings.faults.extend(checked.files.faults().iter().cloned());
+    findings
+        .faults
+        .extend(checked.files.faults().iter().cloned());
     for (path, _) in checked.files.iter() {
         if let Err(problem) = parse(path) {
             findings.faults.insert(TemplateFault::error(path, problem));
@@ -74,7 +76,12 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
         }
     }
     // A folder that can't be read could hold anything.
-    if let Some(fault) = checked.files.faults().iter().find(|fault| fault.path.is_empty()) {
+    if let Some(fault) = checked
+        .files
+        .faults()
+        .iter()
+        .find(|fault| fault.path.is_empty())
+    {
         for locale in checked.sets.keys() {
             for mail in MailKind::ALL {
                 findings.note(locale, mail, fault.clone());

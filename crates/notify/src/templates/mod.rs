@@ -109,10 +109,12 @@ impl Templates {
         own.chain(self.0.built_in.keys().filter(|_| self.0.own.is_empty()))
     }
 
-    /// Whether there is a folder for a language.
+    /// Whether there is a folder for a language, or for the same without its region.
     #[must_use]
     pub fn has_locale(&self, locale: &Locale) -> bool {
-        self.locales().any(|known| known == locale)
+        let language = locale.as_str().split('-').next();
+        self.locales()
+            .any(|known| known == locale || Some(known.as_str()) == language)
     }
 
     /// Every file, built in or your own, in the order of their paths, and where it comes from.
@@ -278,7 +280,8 @@ impl TemplatesBuilder {
         let built_in = Locale::BUILT_IN
             .into_iter()
             .map(|locale| {
-                let set = TemplateSet::new(&sources(&locale, &TemplateFiles::none()), &self.helpers);
+                let set =
+                    TemplateSet::new(&sources(&locale, &TemplateFiles::none()), &self.helpers);
                 (locale, set)
             })
             .collect();
@@ -333,7 +336,9 @@ fn sources<'a>(locale: &Locale, files: &'a TemplateFiles) -> Vec<Source<'a>> {
         let built_in = BUILT_IN.iter().map(|(path, text)| (*path, Ok(*text)));
         let unreadable = files.faults().iter();
         let unreadable = unreadable.map(|fault| (fault.path.as_str(), Err(fault.clone())));
-        let own = files.iter().map(|(path, bytes)| (path, text_of(path, bytes)));
+        let own = files
+            .iter()
+            .map(|(path, bytes)| (path, text_of(path, bytes)));
         for (path, content) in built_in.chain(own).chain(unreadable) {
             if let Ok((of, role)) = parse(path)
                 && of == folder
@@ -360,8 +365,9 @@ fn text_of<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, TemplateFault> {
 }
 
 fn render(set: &TemplateSet, mail: MailKind, value: Value) -> Result<Parts, TemplateFault> {
-    let context = Context::wraps(value)
-        .map_err(|error| TemplateFault::error("", format!("the variables can't be read: {error}")))?;
+    let context = Context::wraps(value).map_err(|error| {
+        TemplateFault::error("", format!("the variables can't be read: {error}"))
+    })?;
     set.render(mail, &context)
 }
 

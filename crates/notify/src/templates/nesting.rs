@@ -80,7 +80,11 @@ mod tests {
         assert_eq!(too_deep(&blocks), Some((2, 541)));
         let chain = "{{#if a}}".to_owned() + &"{{else if b}}".repeat(100_000);
         assert!(too_deep(&chain).is_some());
-        let expression = format!("{{{{or {}a{}}}}}", "(or ".repeat(50_000), ")".repeat(50_000));
+        let expression = format!(
+            "{{{{or {}a{}}}}}",
+            "(or ".repeat(50_000),
+            ")".repeat(50_000)
+        );
         assert_eq!(too_deep(&expression), Some((1, 1)));
     }
 }

@@ -112,7 +112,11 @@ mod tests {
 
     fn origin_of(path: &str, files: &TemplateFiles, recorded: &Origins) -> Origin {
         let origins = of_files(files, recorded);
-        origins.iter().find(|file| file.path == path).unwrap().origin
+        origins
+            .iter()
+            .find(|file| file.path == path)
+            .unwrap()
+            .origin
     }
 
     #[test]
@@ -126,7 +130,9 @@ mod tests {
         assert_eq!(origin_of(SUBJECT, &own, &recorded), Origin::Unrecorded);
         recorded.record(SUBJECT);
         assert_eq!(origin_of(SUBJECT, &own, &recorded), Origin::Changed);
-        recorded.copied_from.insert(SUBJECT.to_owned(), "0".repeat(64));
+        recorded
+            .copied_from
+            .insert(SUBJECT.to_owned(), "0".repeat(64));
         assert_eq!(origin_of(SUBJECT, &own, &recorded), Origin::Outdated);
         assert_eq!(origin_of("de/wording.toml", &own, &recorded), Origin::Added);
     }

@@ -30,7 +30,10 @@ impl OwnHelper {
 
 impl fmt::Debug for OwnHelper {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("OwnHelper").field(&self.name).finish()
+        formatter
+            .debug_tuple("OwnHelper")
+            .field(&self.name)
+            .finish()
     }
 }
 

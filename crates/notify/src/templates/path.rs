@@ -108,7 +108,9 @@ pub(crate) fn parse(path: &str) -> Result<(Locale, FileRole), String> {
         Some(name) => role_of(name),
     };
     let role = role.ok_or_else(|| {
-        let english = BUILT_IN.iter().filter_map(|(path, _)| path.strip_prefix("en/"));
+        let english = BUILT_IN
+            .iter()
+            .filter_map(|(path, _)| path.strip_prefix("en/"));
         match nearest(name, english) {
             Some(meant) => format!("no mail uses this file; did you mean {locale}/{meant}?"),
             None => "no mail uses this file".to_owned(),
@@ -120,9 +122,10 @@ pub(crate) fn parse(path: &str) -> Result<(Locale, FileRole), String> {
 fn role_of(name: &str) -> Option<FileRole> {
     let (folder, name) = name.split_once('/')?;
     if folder == "partials" {
-        let is_name = !name.is_empty() && name.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
-        });
+        let is_name = !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         return is_name.then(|| FileRole::Partial(name.to_owned()));
     }
     let mail = folder.parse().ok()?;

@@ -11,8 +11,8 @@ use handlebars::{
 
 use super::fault::TemplateFault;
 use super::nesting::too_deep;
-use super::path::{FileRole, MailKind, Part, part_name};
 use super::own_helper::OwnHelper;
+use super::path::{FileRole, MailKind, Part, part_name};
 use crate::vocabulary::{self, Format};
 use crate::wording::Wording;
 
@@ -114,12 +114,7 @@ impl TemplateSet {
         })
     }
 
-    fn part(
-        &self,
-        mail: MailKind,
-        part: Part,
-        context: &Context,
-    ) -> Result<String, TemplateFault> {
+    fn part(&self, mail: MailKind, part: Part, context: &Context) -> Result<String, TemplateFault> {
         let name = part_name(mail, part);
         let registry = match part {
             Part::Html => &self.html,
@@ -192,7 +187,10 @@ fn read_wording(sources: &[Source<'_>]) -> (Wording, Option<TemplateFault>) {
     let mut read: Vec<&str> = Vec::new();
     let mut fault = None;
     let mut wording = None;
-    for source in sources.iter().filter(|source| source.role == FileRole::Wording) {
+    for source in sources
+        .iter()
+        .filter(|source| source.role == FileRole::Wording)
+    {
         let added = source.content.clone().and_then(|text| {
             let files: Vec<&str> = read.iter().copied().chain([text]).collect();
             let read = Wording::read(&files);
@@ -222,7 +220,11 @@ fn text_of<'a>(source: &Source<'a>) -> Result<&'a str, TemplateFault> {
     // A partial of one line is words within a line; the end of its file is none of them.
     let is_within_line = matches!(source.role, FileRole::Partial(_))
         && without_leading_comment(text).trim().lines().count() == 1;
-    Ok(if is_within_line { text.trim_end() } else { text })
+    Ok(if is_within_line {
+        text.trim_end()
+    } else {
+        text
+    })
 }
 
 fn compile_fault(path: &str, error: &TemplateError) -> TemplateFault {
@@ -322,7 +324,10 @@ mod tests {
     fn a_partial_of_one_line_ends_with_its_words_whatever_comment_it_has() {
         for (text, compiled) in [
             ("word\n", "word"),
-            ("{{!-- what it is --}}\nword\n", "{{!-- what it is --}}\nword"),
+            (
+                "{{!-- what it is --}}\nword\n",
+                "{{!-- what it is --}}\nword",
+            ),
             ("one\ntwo\n", "one\ntwo\n"),
         ] {
             let source = Source {

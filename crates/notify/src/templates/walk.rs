@@ -161,7 +161,10 @@ impl<'a> Walk<'a> {
                 VariableKind::List => {
                     format!("`{name}` is a list; write `{{{{#each {name}}}}}…{{{{/each}}}}`")
                 }
-                _ => format!("`{name}` is no text; name one of its parts: {}", parts.join(", ")),
+                _ => format!(
+                    "`{name}` is no text; name one of its parts: {}",
+                    parts.join(", ")
+                ),
             };
             self.complain(place, name, &problem);
         }
@@ -202,8 +205,11 @@ impl<'a> Walk<'a> {
             let meant = nearest(name, self.known.helpers());
             self.complain(place, name, &unknown("helper", name, meant));
         }
-        let given: Vec<Rc<Shape>> =
-            call.params.iter().map(|param| self.value(param, place, scope)).collect();
+        let given: Vec<Rc<Shape>> = call
+            .params
+            .iter()
+            .map(|param| self.value(param, place, scope))
+            .collect();
         for param in call.hash.values() {
             self.value(param, place, scope);
         }
@@ -219,11 +225,15 @@ impl<'a> Walk<'a> {
             && !names::takes(helper.takes, first.kind)
         {
             let argument = call.params[0].as_name().unwrap_or("this");
-            self.complain(place, argument, &format!(
-                "`{name}` takes {}, and `{argument}` is {}",
-                names::argument_in_words(helper.takes),
-                kind_in_words(first.kind)
-            ));
+            self.complain(
+                place,
+                argument,
+                &format!(
+                    "`{name}` takes {}, and `{argument}` is {}",
+                    names::argument_in_words(helper.takes),
+                    kind_in_words(first.kind)
+                ),
+            );
         }
         for named in call.hash.keys() {
             if !helper.named.contains(&named.as_str()) {
@@ -307,12 +317,16 @@ impl<'a> Walk<'a> {
 
     fn element_of(&mut self, list: &Rc<Shape>, param: &Parameter, place: Place<'_>) -> Rc<Shape> {
         match list.kind {
-            VariableKind::List => list.part("[]").map_or_else(any, |part| Rc::new(part.clone())),
+            VariableKind::List => list
+                .part("[]")
+                .map_or_else(any, |part| Rc::new(part.clone())),
             VariableKind::Any | VariableKind::Object => any(),
             kind => {
                 let name = param.as_name().unwrap_or("this");
-                let problem =
-                    format!("`each` takes a list, and `{name}` is {}", kind_in_words(kind));
+                let problem = format!(
+                    "`each` takes a list, and `{name}` is {}",
+                    kind_in_words(kind)
+                );
                 self.complain(place, name, &problem);
                 any()
             }
@@ -346,7 +360,10 @@ impl<'a> Walk<'a> {
         }
         let within: Vec<&str> = place.within.iter().copied().chain([name]).collect();
         if let Some(tree) = place.inline.get(name) {
-            let place = Place { within: &within, ..place };
+            let place = Place {
+                within: &within,
+                ..place
+            };
             self.tree(tree, place, &inner);
         } else if let Some(known) = self.set.partials().find(|known| *known == name) {
             self.file(known, &inner, &within);
@@ -424,7 +441,8 @@ impl<'a> Walk<'a> {
     /// Notes a problem at the place where `word` stands in the tag.
     fn complain(&mut self, place: Place<'_>, word: &str, problem: &str) {
         let (line, column) = names::place_of(place.text, (place.line, place.column), word);
-        self.faults.insert(TemplateFault::error(place.path, problem).at(line, column));
+        self.faults
+            .insert(TemplateFault::error(place.path, problem).at(line, column));
     }
 }
 

@@ -92,7 +92,11 @@ pub(super) fn codes(meaning: &str) -> Vec<&str> {
 /// Where `word` stands in a text, from the start of a tag on; the tag itself if it is not found.
 pub(super) fn place_of(text: &str, tag: (usize, usize), word: &str) -> (usize, usize) {
     let (line, column) = tag;
-    let before: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line - 1)
+        .map(str::len)
+        .sum();
     let rest = text.get(before..).unwrap_or_default();
     let in_line = rest.char_indices().nth(column.saturating_sub(1));
     let start = before + in_line.map_or(0, |(offset, _)| offset);

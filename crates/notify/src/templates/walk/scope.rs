@@ -195,7 +195,9 @@ impl Scope {
         });
         let from_root = || root.part(name).map(|_| format!("@root.{name}"));
         let prefix = if self.is_root() { "" } else { "@root." };
-        elsewhere.map(|name| format!("{prefix}{name}")).or_else(from_root)
+        elsewhere
+            .map(|name| format!("{prefix}{name}"))
+            .or_else(from_root)
     }
 }
 

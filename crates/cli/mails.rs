@@ -1,0 +1,134 @@
+//! What writes the mails and what they leave by, as the config says. Knows no store and no scanner.
+
+use std::fs;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tracing::{error, warn};
+use vigie_notify::{
+    Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpSecurity,
+    SmtpSettings, SmtpTransport, Templates, Transport,
+};
+
+use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
+
+/// What writes the mails.
+pub fn composer(config: &Config) -> anyhow::Result<Composer> {
+    composer_with(config, templates(config)?)
+}
+
+/// The same, with these templates.
+pub fn composer_with(config: &Config, templates: Templates) -> anyhow::Result<Composer> {
+    let mail = &config.mail;
+    for problem in locale_problems(config, &templates) {
+        warn!("{problem}; these mails are written in English");
+    }
+    let preference = |wanted: &config::RecipientConfig| {
+        Ok(Recipient {
+            address: wanted.address.clone(),
+            locale: wanted.locale.as_deref().map(str::parse).transpose()?,
+            time_zone: wanted.time_zone.clone(),
+        })
+    };
+    let preferences = mail.preferences.iter().map(preference);
+    Ok(Composer::new(ComposerSettings {
+        from: mail.from.clone(),
+        admin_email_recipient: mail.admin_email_recipient.clone(),
+        preferences: preferences.collect::<anyhow::Result<_>>()?,
+        locale: mail.locale.parse()?,
+        time_zone: mail.time_zone.clone(),
+        templates,
+    })?)
+}
+
+/// The words of the mails: the built-in ones, and those of the config's folder over them. What is
+/// wrong with the latter is logged, and costs no mail.
+pub fn templates(config: &Config) -> anyhow::Result<Templates> {
+    let templates = quiet_templates(config)?;
+    for fault in templates.faults() {
+        match fault.severity {
+            Severity::Error => error!(
+                template = %fault,
+                "a template can't be used; the built-in ones stand in for it"
+            ),
+            Severity::Warning => warn!(template = %fault, "a template should be looked at"),
+        }
+    }
+    Ok(templates)
+}
+
+/// The same without a word about what is wrong.
+pub fn quiet_templates(config: &Config) -> anyhow::Result<Templates> {
+    let wanted = &config.templates;
+    let mut builder = Templates::builder().vars(
+        wanted
+            .vars
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .collect(),
+    );
+    if let Some(folder) = &wanted.directory {
+        builder = builder.directory(folder);
+    }
+    if let Some(link) = &wanted.dashboard_url {
+        builder = builder.dashboard(link.parse()?);
+    }
+    if let Some(link) = &wanted.runbook_url {
+        builder = builder.runbook(link.parse()?);
+    }
+    Ok(builder.build())
+}
+
+/// What is wrong with the languages that the config names: those that there are no templates for.
+pub fn locale_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
+    let preferences = config.mail.preferences.iter();
+    let named = preferences
+        .filter_map(|wanted| Some((format!("{}.locale", wanted.key), wanted.locale.as_deref()?)))
+        .chain([("mail.locale".to_owned(), config.mail.locale.as_str())]);
+    let is_known = |locale: &str| {
+        let locale = locale.parse::<Locale>();
+        locale.is_ok_and(|locale| templates.has_locale(&locale))
+    };
+    named
+        .filter(|(_, locale)| !is_known(locale))
+        .map(|(key, locale)| {
+            let known: Vec<&str> = templates.locales().map(Locale::as_str).collect();
+            let complaint = Complaint::new(
+                format!("is {locale:?}, and there are no templates in that language"),
+                format!(
+                    "write one of {}, or add a folder {locale} to templates.directory",
+                    known.join(", ")
+                ),
+            );
+            config.problem(&key, complaint)
+        })
+        .collect()
+}
+
+/// What the mails leave by.
+pub fn transport(config: &Config) -> anyhow::Result<Arc<dyn Transport>> {
+    Ok(match (config.mail.transport, &config.smtp) {
+        (MailTransport::Smtp, Some(smtp)) => Arc::new(SmtpTransport::new(smtp_settings(smtp)?)?),
+        _ => Arc::new(FileTransport::new(&config.mail.directory)),
+    })
+}
+
+fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
+    let security = match smtp.security {
+        config::SmtpSecurity::StartTls => SmtpSecurity::Starttls,
+        config::SmtpSecurity::Tls => SmtpSecurity::Tls,
+        config::SmtpSecurity::None => SmtpSecurity::None,
+    };
+    let mut settings = SmtpSettings::new(&smtp.host, security);
+    settings.port = smtp.port;
+    settings.timeout = smtp.timeout;
+    if let Some(login) = &smtp.login {
+        settings.username = Some(login.username.clone());
+        settings.password = Some(login.password.read()?);
+    }
+    if let Some(path) = &smtp.ca_file {
+        settings.extra_root_certificates = fs::read(path)
+            .with_context(|| format!("could not read smtp.ca_file {}", path.display()))?;
+    }
+    Ok(settings)
+}
