@@ -143,14 +143,15 @@ impl TemplateSet {
             let compiled = match &source.role {
                 FileRole::Part(_, Part::Html) => self.html.register_template_string(&name, text),
                 FileRole::Part(..) => self.text.register_template_string(&name, text),
-                _ => self
-                    .html
-                    .register_partial(&name, text)
-                    .and_then(|()| self.text.register_partial(&name, text)),
+                _ => self.html.register_partial(&name, text),
             };
             compiled.map_err(|error| compile_fault(source.path, &error))?;
             Ok(text.to_owned())
         });
+        if let (FileRole::Partial(_), Some(partial)) = (&source.role, self.html.get_template(&name))
+        {
+            self.text.register_template(&name, partial.clone());
+        }
         match registered {
             Ok(text) => {
                 self.broken.remove(&name);

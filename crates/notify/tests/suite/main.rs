@@ -5,5 +5,6 @@
 
 mod hostile;
 mod mails;
+mod own_templates;
 #[cfg(feature = "smtp")]
 mod smtp;
