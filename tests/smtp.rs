@@ -226,3 +226,44 @@ fn a_mute_server_holds_nothing_up_for_long() {
     );
     assert_eq!(site.status_of("X"), "MISSING");
 }
+
+#[test]
+fn a_test_mail_goes_the_way_of_all_mails_and_tells_the_answer() {
+    let (site, _server) = site_with_server("\"admin@example.com\"");
+    let output = site.run(&[
+        "mail",
+        "test",
+        "--to",
+        "Ops <ops@example.com>",
+        "--locale",
+        "fr",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("Answer   250 "), "{told}");
+    let mails = read_mails(&site.path("inbox"));
+    assert_eq!(mails.len(), 1);
+    assert!(
+        mails[0].subject.starts_with("[TEST] "),
+        "{}",
+        mails[0].subject
+    );
+    assert!(mails[0].text.contains("Ceci est un essai"));
+}
+
+#[test]
+fn a_test_mail_that_is_not_taken_says_why() {
+    let (site, server) = site_with_server("\"admin@example.com\"");
+    drop(server);
+    let output = site.run(&["mail", "test", "--to", "ops@example.com"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("could not connect to the mail server localhost"),
+        "{error}"
+    );
+    let output = site.run(&["mail", "test", "--to", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("\"nobody\" is no mail address"), "{error}");
+}

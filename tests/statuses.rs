@@ -154,7 +154,7 @@ fn a_backup_that_never_came_is_missing_and_leaves_no_entry() {
         "SDMC",
         "DOUALA",
         "MISSING",
-        "2025-06-20 00:00:00",
+        "20 Jun 2025, 00:00:00",
     ] {
         assert!(mail.text.contains(fact), "no {fact} in {}", mail.text);
         assert!(mail.html.contains(fact), "no {fact} in {}", mail.html);

@@ -35,6 +35,12 @@ mod crashes;
 /// A mail server that nobody here wrote.
 mod smtp;
 
+/// Who is told in which language, and what a broken template costs them: nothing.
+mod recipients;
+
+/// What `vigie run` takes over while it goes on.
+mod reload;
+
 /// The command line: help, exit statuses, config errors, output.
 mod commands;
 

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use vigie_notify::{Locale, MailKind};
 
 /// Watches backups: proves what arrived, and tells people what failed, was damaged, or never came.
 #[derive(Debug, Parser)]
@@ -44,6 +45,9 @@ pub enum Command {
                             work, 2 usage or configuration.")]
     Scan(ScanArguments),
     /// Does a cycle at each `scan.interval` until SIGINT or SIGTERM
+    ///
+    /// Templates that have changed are taken over before a cycle, config and templates at a SIGHUP;
+    /// what is wrong with them is logged, and all stays as it was.
     #[command(after_help = "Example: vigie run --config /etc/vigie/vigie.toml")]
     Run,
     /// Shows every job with its latest backup
@@ -61,6 +65,9 @@ pub enum Command {
     /// Looks at the config
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Tries the way that mails go
+    #[command(subcommand)]
+    Mail(MailCommand),
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +125,29 @@ pub enum ConfigCommand {
     /// Checks config, paths, templates and mail settings, and sends nothing
     #[command(after_help = "Example: vigie config check --config /etc/vigie/vigie.toml")]
     Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Sends one real mail about something made up, and prints the server's answer
+    #[command(
+        after_help = "Example: vigie mail test --to admin@example.com --mail missing\n\n\
+                            Exit status: 0 it was taken, 1 it was not, 2 usage or configuration."
+    )]
+    Test(MailTestArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct MailTestArguments {
+    /// Who the mail goes to: an address, with or without a name
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: String,
+    /// Which mail: missing or entry
+    #[arg(long, value_name = "MAIL", default_value = "missing")]
+    pub mail: MailKind,
+    /// The language, instead of the one that the config has for this address
+    #[arg(long, value_name = "LOCALE")]
+    pub locale: Option<Locale>,
 }
 
 #[derive(Debug, Args)]

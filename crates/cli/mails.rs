@@ -7,7 +7,7 @@ use anyhow::Context;
 use tracing::{error, warn};
 use vigie_notify::{
     Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpSecurity,
-    SmtpSettings, SmtpTransport, Templates, Transport,
+    SmtpSettings, SmtpTransport, TemplateFiles, Templates, Transport,
 };
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
@@ -45,31 +45,23 @@ pub fn composer_with(config: &Config, templates: Templates) -> anyhow::Result<Co
 /// wrong with the latter is logged, and costs no mail.
 pub fn templates(config: &Config) -> anyhow::Result<Templates> {
     let templates = quiet_templates(config)?;
-    for fault in templates.faults() {
-        match fault.severity {
-            Severity::Error => error!(
-                template = %fault,
-                "a template can't be used; the built-in ones stand in for it"
-            ),
-            Severity::Warning => warn!(template = %fault, "a template should be looked at"),
-        }
-    }
+    log_faults(&templates);
     Ok(templates)
 }
 
 /// The same without a word about what is wrong.
 pub fn quiet_templates(config: &Config) -> anyhow::Result<Templates> {
+    let folder = config.templates.directory.as_deref();
+    let files = folder.map_or_else(TemplateFiles::none, TemplateFiles::read);
+    templates_of(config, files)
+}
+
+/// The same of files that were read before.
+pub fn templates_of(config: &Config, files: TemplateFiles) -> anyhow::Result<Templates> {
     let wanted = &config.templates;
-    let mut builder = Templates::builder().vars(
-        wanted
-            .vars
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone().into()))
-            .collect(),
-    );
-    if let Some(folder) = &wanted.directory {
-        builder = builder.directory(folder);
-    }
+    let vars = wanted.vars.iter();
+    let vars = vars.map(|(name, value)| (name.clone(), value.clone().into()));
+    let mut builder = Templates::builder().files(files).vars(vars.collect());
     if let Some(link) = &wanted.dashboard_url {
         builder = builder.dashboard(link.parse()?);
     }
@@ -77,6 +69,22 @@ pub fn quiet_templates(config: &Config) -> anyhow::Result<Templates> {
         builder = builder.runbook(link.parse()?);
     }
     Ok(builder.build())
+}
+
+/// Logs what is wrong with templates.
+pub fn log_faults(templates: &Templates) {
+    for fault in templates.faults() {
+        match fault.severity {
+            Severity::Error => error!(template = %fault, "a template can't be used"),
+            Severity::Warning => warn!(template = %fault, "a template should be looked at"),
+        }
+    }
+    if !templates.are_sound() {
+        error!(
+            "mails that need these templates are written with the built-in ones; `vigie templates \
+             check` tells the same"
+        );
+    }
 }
 
 /// What is wrong with the languages that the config names: those that there are no templates for.

@@ -11,6 +11,7 @@ mod logging;
 mod mails;
 mod printable;
 mod progress;
+mod reload;
 mod vigie;
 
 use std::io;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command, ConfigCommand};
+use crate::arguments::{Arguments, Command, ConfigCommand, MailCommand};
 use crate::causes::causes;
 use crate::config::{ConfigErrors, NoConfigFile};
 
@@ -79,5 +80,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => commands::status::run(config, status).await,
         Command::History(history) => commands::history::run(config, history).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
+        Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
     }
 }

@@ -4,6 +4,7 @@ pub mod config_check;
 pub mod demo;
 pub mod history;
 pub mod init;
+pub mod mail_test;
 pub mod run;
 pub mod scan;
 pub mod status;

@@ -1,10 +1,11 @@
 //! `vigie run`: a cycle at each interval until it is told to stop.
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{error, info};
 use vigie_notify::{Clock, SystemClock};
 
@@ -12,36 +13,45 @@ use crate::causes::causes;
 use crate::cycle::{CycleResult, cycle};
 use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
+use crate::reload::{TemplateWatch, reload};
 use crate::vigie::{Vigie, load_config};
 
 /// A cycle that fails is logged and made up for by the next. A signal lets the cycle in hand
 /// finish; a second one ends it at once, which is safe, as a cycle can be cut off at any point.
-pub async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let vigie = Vigie::open(load_config(config)?).await?;
+/// SIGHUP takes the config and the templates over anew, if nothing is wrong with them.
+pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut stop = StopSignals::new()?;
+    let mut vigie = Vigie::open(load_config(path)?).await?;
+    let mut watch = TemplateWatch::new(&vigie);
     let mut has_declared = false;
-    let mut tick = interval(vigie.config.scan.interval);
-    // A cycle that took longer than the interval is followed by one, not by all that it missed.
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    info!(
-        deposit = %vigie.config.deposit.root.display(),
-        interval = ?vigie.config.scan.interval,
-        "watching"
-    );
+    let mut tick = tick_of(&vigie);
     loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+        let is_hangup = tokio::select! {
+            _ = tick.tick() => false,
+            _ = hangup.recv() => true,
+            () = stop.recv() => break,
+        };
+        if is_hangup {
+            match reload(path).await {
+                Err(error) => error!("nothing was taken over: {}", causes(&error)),
+                Ok(anew) => {
+                    std::mem::replace(&mut vigie, anew).store.close().await;
+                    watch = TemplateWatch::new(&vigie);
+                    has_declared = false;
+                    tick = tick_of(&vigie);
+                    info!("config and templates were taken over");
+                }
+            }
+            continue;
         }
+        watch.look(&mut vigie).await;
         let mut is_stopping = false;
         let mut work = std::pin::pin!(one_cycle(&vigie, &mut has_declared));
         loop {
             tokio::select! {
                 () = &mut work => break,
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                () = stop.recv() => {}
             }
             if is_stopping {
                 return Ok(ExitCode::SUCCESS);
@@ -56,6 +66,42 @@ pub async fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     info!("stopped");
     vigie.store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The signals that end the program.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one of them.
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn tick_of(vigie: &Vigie) -> Interval {
+    let scan = &vigie.config.scan;
+    info!(
+        deposit = %vigie.config.deposit.root.display(),
+        interval = ?scan.interval,
+        "watching"
+    );
+    let mut tick = interval(scan.interval);
+    // A cycle that took longer than the interval is followed by one, not by all that it missed.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
 }
 
 /// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.

@@ -3,15 +3,18 @@
 use std::time::Duration;
 use vigie_domain::{AgentId, ExpectedBackupJob, JobId, Schedule, judge_deadline};
 use vigie_notify::{Composer, ComposerSettings, Locale, Mail, Notifier, SystemClock, TimeZone};
-use vigie_notify::{Transport, TransportError, async_trait};
+use vigie_notify::{Receipt, Transport, TransportError, async_trait};
 
 struct Printer;
 
 #[async_trait]
 impl Transport for Printer {
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError> {
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         println!("{}\n{}\n\n{}", mail.to, mail.subject, mail.text);
-        Ok(())
+        Ok(Receipt {
+            by: "the printer".to_owned(),
+            answer: "printed".to_owned(),
+        })
     }
 }
 

@@ -199,18 +199,26 @@ impl Composer {
         self.one(&About { job, entry, now }, reader, Note::None)
     }
 
-    /// A mail about something made up that says so, to try the way to an address.
+    /// A mail about something made up that says so, dated `now`, to try the way to an address.
     ///
     /// # Errors
     ///
     /// When the reader's address is none.
-    pub fn test(&self, sample: &Sample, reader: &Recipient) -> Result<Mail, InvalidAddress> {
+    pub fn test(
+        &self,
+        sample: &Sample,
+        now: Timestamp,
+        reader: &Recipient,
+    ) -> Result<Mail, InvalidAddress> {
         let about = About {
             job: &sample.job,
             entry: sample.entry.as_ref(),
             now: sample.now,
         };
         let mut mail = self.one(&about, reader, Note::Test)?;
+        // The sample's instant is long ago, where mail programs would sort it.
+        mail.date = now;
+        mail.message_id = self.message_id(&About { now, ..about }, &parse_address(&mail.to)?);
         mail.subject = format!("[TEST] {}", mail.subject);
         mail.urgent = false;
         Ok(mail)
@@ -498,9 +506,14 @@ mod tests {
             locale: Some(Locale::FR),
             time_zone: None,
         };
-        let mail = composer.test(&samples::missing_full(), &reader).unwrap();
+        let now = "2026-01-02T03:04:05Z".parse().unwrap();
+        let mail = composer
+            .test(&samples::missing_full(), now, &reader)
+            .unwrap();
         assert!(mail.subject.starts_with("[TEST] "), "{}", mail.subject);
         assert!(mail.subject.contains("XAFRIC_2025"), "{}", mail.subject);
         assert!(!mail.urgent);
+        assert!(mail.text.contains("Ceci est un essai"), "{}", mail.text);
+        assert_eq!(mail.date, now);
     }
 }

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::outbox::MockOutbox;
     use crate::transport::MockTransport;
-    use crate::{ComposerSettings, TemplateFiles, TransportError, samples};
+    use crate::{ComposerSettings, Receipt, TemplateFiles, TransportError, samples};
 
     const NOW: &str = "2025-06-20T05:20:00Z";
 
@@ -372,7 +372,7 @@ mod tests {
                     problem: "451 greylisted".to_owned(),
                 });
             }
-            Ok(())
+            Ok(Receipt::default())
         });
         outbox
             .expect_record_sent()
@@ -427,7 +427,7 @@ mod tests {
         let mut transport = MockTransport::new();
         transport.expect_send().times(2).returning(|mail| {
             if mail.to.starts_with('2') {
-                return Ok(());
+                return Ok(Receipt::default());
             }
             Err(TransportError::Refused {
                 by: "server".to_owned(),

@@ -76,7 +76,7 @@ pub use templates::{
 pub use transport::FileTransport;
 #[cfg(feature = "smtp")]
 pub use transport::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTransport};
-pub use transport::{MemoryTransport, Transport, TransportError};
+pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
 pub use variables::{Variable, VariableKind, variables};
 pub use vocabulary::{ArgumentKind, HELPERS, HelperDocumentation};
 

@@ -52,7 +52,7 @@ impl<T: Transport, C: Clock> Notifier<T, C> {
         let mails = self.composer.compose(job, backup_entry, self.clock.now());
         for mail in &mails {
             match self.transport.send(mail).await {
-                Ok(()) => notified.sent += 1,
+                Ok(_) => notified.sent += 1,
                 Err(error) => {
                     tracing::error!(
                         job = job.id.0,
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::samples::{self, Sample};
     use crate::transport::MockTransport;
-    use crate::{ComposerSettings, Mail, TransportError};
+    use crate::{ComposerSettings, Mail, Receipt, TransportError};
 
     const ADMIN: &str = "admin@example.com";
 
@@ -105,7 +105,7 @@ mod tests {
         let kept = sent.clone();
         transport.expect_send().times(1).returning(move |mail| {
             kept.lock().unwrap().push(mail.clone());
-            Ok(())
+            Ok(Receipt::default())
         });
         let notified = notifier(&[ADMIN], transport, sample.now)
             .notify_backup_status_change(&sample.job, sample.entry.as_ref())
@@ -340,7 +340,7 @@ mod tests {
         let mut transport = MockTransport::new();
         transport.expect_send().times(2).returning(|mail| {
             if mail.to == ADMIN {
-                return Ok(());
+                return Ok(Receipt::default());
             }
             Err(TransportError::Temporary {
                 by: "mail.example.com:587".to_owned(),

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use vigie_notify::{Mail, Transport, TransportError};
+use vigie_notify::{Mail, Receipt, Transport, TransportError};
 
 use self::deposit::{DAY_BEFORE, DECLARED_AT, SCANNED_AT, TODAY};
 use crate::arguments::DemoArguments;
@@ -129,12 +129,12 @@ impl Shown {
 
 #[async_trait]
 impl Transport for Shown {
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError> {
-        self.transport.send(mail).await?;
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
+        let receipt = self.transport.send(mail).await?;
         self.mails
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(mail.clone());
-        Ok(())
+        Ok(receipt)
     }
 }

@@ -89,6 +89,12 @@ impl Templates {
         TemplatesBuilder::default()
     }
 
+    /// Your own files that these were built of.
+    #[must_use]
+    pub fn files(&self) -> &TemplateFiles {
+        &self.0.files
+    }
+
     /// What is wrong with your own templates. A mail that an error concerns is written with the
     /// built-in ones, and says so.
     #[must_use]

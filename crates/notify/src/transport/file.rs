@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use vigie_domain::file_name_of;
 
 use crate::mail::{digest, word};
-use crate::{Mail, Transport, TransportError};
+use crate::{Mail, Receipt, Transport, TransportError};
 
 /// How many digits of a message id stand in a file's name: enough to tell apart the mails of one
 /// second, however many databases of one name there are.
@@ -45,14 +45,19 @@ impl FileTransport {
 
 #[async_trait]
 impl Transport for FileTransport {
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError> {
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         let bytes = mail
             .to_mime()
             .map_err(|error| TransportError::malformed(mail, &error))?;
         let directory = self.directory.clone();
         let name = file_name(mail);
+        let receipt = Receipt {
+            by: directory.display().to_string(),
+            answer: name.clone(),
+        };
         let written = tokio::task::spawn_blocking(move || write(&directory, &name, &bytes)).await;
-        written.unwrap_or_else(|error| Err(local("write to", &self.directory, &error)))
+        written.unwrap_or_else(|error| Err(local("write to", &self.directory, &error)))?;
+        Ok(receipt)
     }
 }
 

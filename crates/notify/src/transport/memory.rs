@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::{Mail, Transport, TransportError};
+use crate::{Mail, Receipt, Transport, TransportError};
 
 /// Keeps the mails that it is given.
 #[derive(Debug, Default)]
@@ -29,9 +29,12 @@ impl MemoryTransport {
 
 #[async_trait]
 impl Transport for MemoryTransport {
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError> {
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         let mut mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         mails.push(mail.clone());
-        Ok(())
+        Ok(Receipt {
+            by: "memory".to_owned(),
+            answer: format!("mail {}", mails.len()),
+        })
     }
 }

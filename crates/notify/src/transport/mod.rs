@@ -28,21 +28,30 @@ pub trait Transport: Send + Sync {
     /// # Errors
     ///
     /// When it was not sent. [`TransportError`] tells whether it is worth trying again.
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError>;
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError>;
 }
 
 #[async_trait]
 impl<T: Transport + ?Sized> Transport for Arc<T> {
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError> {
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         (**self).send(mail).await
     }
 }
 
 #[async_trait]
 impl<T: Transport + ?Sized> Transport for Box<T> {
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError> {
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         (**self).send(mail).await
     }
+}
+
+/// Who took a mail, and what was said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// Who is responsible for the mail now: a server with its port, or a folder.
+    pub by: String,
+    /// Its words, in one line: `250 2.0.0 Ok: queued as 4XyZ`, or the name of the file.
+    pub answer: String,
 }
 
 /// Why a mail was not sent. Never holds a password.

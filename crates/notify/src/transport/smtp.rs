@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 
 use crate::mail::parse_address;
 use crate::untrusted::{ellipsis, one_line};
-use crate::{Mail, Transport, TransportError};
+use crate::{Mail, Receipt, Transport, TransportError};
 
 /// How much of a server's answer is told.
 const ANSWER: usize = 300;
@@ -192,7 +192,7 @@ impl SmtpTransport {
         connection: &mut AsyncSmtpConnection,
         mail: &Mail,
         parcel: &Parcel,
-    ) -> Result<(), TransportError> {
+    ) -> Result<Receipt, TransportError> {
         let mut parameters = Vec::new();
         if parcel.needs_any_letters() {
             let takes_any = connection
@@ -225,10 +225,14 @@ impl SmtpTransport {
         self.answer(connection.command(Data))
             .await
             .map_err(not_taken)?;
-        self.answer(connection.message(&parcel.bytes))
-            .await
-            .map_err(not_taken)?;
-        Ok(())
+        let answer = self.answer(connection.message(&parcel.bytes));
+        let answer = answer.await.map_err(not_taken)?;
+        let words: Vec<&str> = answer.message().collect();
+        let answer = format!("{} {}", answer.code(), words.join(" "));
+        Ok(Receipt {
+            by: self.server(),
+            answer: one_line(&answer, ANSWER, ellipsis),
+        })
     }
 
     /// Waits for an answer, but not for ever.
@@ -285,7 +289,7 @@ impl SmtpTransport {
 
 #[async_trait]
 impl Transport for SmtpTransport {
-    async fn send(&self, mail: &Mail) -> Result<(), TransportError> {
+    async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         let parcel = Parcel::of(mail)?;
         let mut kept = self.connection.lock().await;
         let mut connection = self.connected(kept.take()).await?;
