@@ -366,6 +366,76 @@ mod tests {
     }
 
     #[test]
+    fn notes_come_first_and_links_are_buttons() {
+        let templates = Templates::built_in().unwrap();
+        for locale in Locale::BUILT_IN {
+            let reader = crate::context::Reader {
+                locale: locale.clone(),
+                time_zone: jiff::tz::TimeZone::UTC,
+                wording: templates.wording(&locale),
+            };
+            let around = crate::context::Surroundings {
+                dashboard: Some("https://dash.example.com/{job_id}".parse().unwrap()),
+                runbook: Some("https://wiki.example.com/{status}".parse().unwrap()),
+                notes: vec!["First <note>.".to_owned(), "Second note.".to_owned()],
+                ..Default::default()
+            };
+            let missing = crate::samples::missing_full();
+            let failed = crate::samples::entry_full(vigie_domain::BackupEntryStatus::Failed);
+            let entry = failed.entry.as_ref().unwrap();
+            let contexts = [
+                serde_json::to_value(crate::MissingContext::new(
+                    &missing.job,
+                    missing.now,
+                    &reader,
+                    &around,
+                )),
+                serde_json::to_value(crate::EntryContext::new(
+                    &failed.job,
+                    entry,
+                    failed.now,
+                    &reader,
+                    &around,
+                )),
+            ];
+            for (kind, context) in [MailKind::Missing, MailKind::Entry]
+                .into_iter()
+                .zip(contexts)
+            {
+                let parts = templates.render(&locale, kind, &context.unwrap()).unwrap();
+                let order = |part: &str, wanted: &[&str]| {
+                    let places: Vec<_> = wanted.iter().map(|text| part.find(text)).collect();
+                    assert!(places.iter().all(Option::is_some), "{places:?} in {part}");
+                    assert!(places.is_sorted(), "{places:?} in {part}");
+                };
+                assert!(parts.text.starts_with("NOTE"), "{}", parts.text);
+                let links = ["https://wiki.example.com/", "https://dash.example.com/41"];
+                order(
+                    &parts.text,
+                    &[
+                        "First <note>.",
+                        "Second note.",
+                        "XAFRIC_2025",
+                        links[0],
+                        links[1],
+                    ],
+                );
+                let links = links.map(|link| format!("<a href=\"{link}"));
+                order(
+                    &parts.html,
+                    &[
+                        "First &lt;note&gt;.",
+                        "Second note.",
+                        "<h1",
+                        &links[0],
+                        &links[1],
+                    ],
+                );
+            }
+        }
+    }
+
+    #[test]
     fn blank_lines_come_one_at_a_time() {
         assert_eq!(without_blank_runs("\n\na  \n\n \n\nb\n\n"), "a\n\nb\n");
     }

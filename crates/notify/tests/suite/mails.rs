@@ -179,7 +179,8 @@ fn the_html_part_stands_alone_and_stays_small() {
                 assert!(!html.contains(remote), "{} loads {remote}", sample.name);
             }
             for tag in [
-                "table", "tr", "td", "div", "p", "ol", "li", "strong", "code", "h2",
+                "table", "tr", "th", "td", "div", "p", "ol", "li", "strong", "span", "b", "h1",
+                "h2",
             ] {
                 let opened = html.matches(&format!("<{tag}>")).count()
                     + html.matches(&format!("<{tag} ")).count();
@@ -187,5 +188,56 @@ fn the_html_part_stands_alone_and_stays_small() {
                 assert_eq!(opened, closed, "<{tag}> in {} {locale}", sample.name);
             }
         }
+    }
+}
+
+/// One main heading, tables that are either a frame or have the headings of their rows, and the
+/// language where programs for mail leave it in place.
+#[test]
+fn a_screen_reader_finds_its_way() {
+    for sample in samples::all() {
+        for locale in &Locale::BUILT_IN {
+            let html = mail(&sample, locale).html;
+            let name = name(&sample, locale);
+            assert_eq!(html.matches("<h1").count(), 1, "{name}");
+            assert!(!html.contains("<h3"), "{name} leaves out a level");
+            let article = html.find("role=\"article\"").unwrap();
+            let language = html[article..].find(&format!("lang=\"{locale}\""));
+            assert!(language.is_some(), "{name} has no language");
+            for table in html.split("<table ").skip(1) {
+                let is_frame = table.starts_with("role=\"presentation\"");
+                let rows = table.split("</table>").next().unwrap();
+                assert!(is_frame || rows.contains("<th scope=\"row\""), "{name}");
+            }
+            let position = |text: &str| html.find(text).unwrap();
+            assert!(position("<h1") < position("<h2"), "{name}");
+        }
+    }
+}
+
+/// People filter by the code, in whichever language they read.
+#[test]
+fn the_code_of_the_state_leads_the_subject_and_the_text() {
+    for sample in samples::all() {
+        for locale in &Locale::BUILT_IN {
+            let mail = mail(&sample, locale);
+            let code = sample
+                .entry
+                .as_ref()
+                .map_or("MISSING", |entry| entry.status.as_str());
+            let start = format!("[{code}] {}", sample.job.database);
+            assert!(mail.subject.starts_with(&start), "{}", mail.subject);
+            assert!(mail.text.starts_with(code), "{}", mail.text);
+            assert!(mail.html.contains(&format!(">{code}<")), "{}", mail.html);
+        }
+    }
+}
+
+#[test]
+fn english_text_needs_no_encoding() {
+    for sample in samples::all() {
+        let mail = mail(&sample, &Locale::EN);
+        assert!(mail.text.is_ascii(), "{}", mail.text);
+        assert!(mail.subject.is_ascii(), "{}", mail.subject);
     }
 }
