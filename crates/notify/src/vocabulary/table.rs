@@ -108,7 +108,9 @@ fn html(rows: &[Vec<String>]) -> String {
         let cells = row
             .iter()
             .map(|cell| format!("{start}{}{end}", html_escape(cell)));
-        html.push_str(&format!("<tr>{}</tr>\n", cells.collect::<String>()));
+        html.push_str("<tr>");
+        html.extend(cells);
+        html.push_str("</tr>\n");
     }
     html + "</table>\n"
 }

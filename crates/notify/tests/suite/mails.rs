@@ -121,8 +121,10 @@ fn every_reason_is_told_in_words() {
             let entry = sample.entry.as_mut().unwrap();
             entry.reason = Some(reason.clone());
             let text = mail(&sample, locale).text;
-            let is_about_content = |line: &&str| !line.ends_with("SHA-256") || line.contains("  ");
-            let lines: Vec<&str> = text.lines().take_while(is_about_content).collect();
+            // What follows has no word on the reason.
+            let is_before_details =
+                |line: &&str| !["LAST GOOD BACKUP", "DERNIÈRE SAUVEGARDE VALIDE"].contains(line);
+            let lines: Vec<&str> = text.lines().take_while(is_before_details).collect();
             told.extend([
                 format!("===== {reason:?} =====\n\n"),
                 lines.join("\n"),
