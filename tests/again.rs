@@ -175,8 +175,8 @@ fn silence_after_a_report_without_its_file_is_told_too() {
     assert_eq!(
         subjects(&site.mails()),
         [
-            "[MISSING] Backup of X",
-            "[MISSING] Backup of X: no report received from SDMC_DOUALA_AKWA",
+            "[MISSING] X: no backup report received from SDMC_DOUALA_AKWA",
+            "[MISSING] X: not received (SDMC_DOUALA_AKWA)",
         ]
     );
 }

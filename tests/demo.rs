@@ -31,12 +31,12 @@ fn the_demo_covers_every_status_and_can_be_made_anew() {
     assert_eq!(
         subjects(&mails),
         [
-            "[FAILED] Backup of XAFRIC_2025",
-            "[HASH_MISMATCH] Backup of STOCK_2025",
-            "[MISSING] Backup of ARCHIVES_2025: no report received from ACME_LILLE_VIEUX",
-            "[MISSING] Backup of PAYROLL_2025",
-            "[TRANSFER_INTEGRITY_FAILED] Backup of LEDGER_2025",
-            "[UNKNOWN] Backup of CRM_2025",
+            "[FAILED] XAFRIC_2025: not completed (SDMC_DOUALA_AKWA)",
+            "[HASH_MISMATCH] STOCK_2025: different content (SDMC_YAOUNDE_MVAN)",
+            "[MISSING] ARCHIVES_2025: no backup report received from ACME_LILLE_VIEUX",
+            "[MISSING] PAYROLL_2025: not received (SDMC_DOUALA_BONAPRISO)",
+            "[TRANSFER_INTEGRITY_FAILED] LEDGER_2025: incomplete transfer (SDMC_YAOUNDE_BASTOS)",
+            "[UNKNOWN] CRM_2025: not proven (ACME_LYON_CONFLUENCE)",
         ]
     );
 }

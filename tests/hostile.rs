@@ -195,11 +195,7 @@ fn names_that_would_write_headers_or_markup_still_alert_and_do_no_harm() {
     for mail in &mails {
         assert_eq!(mail.to, "admin@example.com");
         assert!(mail.header("Bcc").is_none());
-        assert!(
-            mail.subject.starts_with("[MISSING] Backup of "),
-            "{}",
-            mail.subject
-        );
+        assert!(mail.subject.starts_with("[MISSING] "), "{}", mail.subject);
         assert!(!mail.subject.contains(['\n', '\r', '\u{202e}']));
         assert!(!mail.html.contains("<script") && !mail.html.contains('\u{202e}'));
     }

@@ -90,10 +90,10 @@ fn mails_reach_a_server_with_starttls_and_login() {
     assert_eq!(
         subjects(&mails),
         [
-            "[MISSING] Backup of X",
-            "[MISSING] Backup of X",
-            "[MISSING] Backup of Y",
-            "[MISSING] Backup of Y",
+            "[MISSING] X: not received (SDMC_DOUALA_AKWA)",
+            "[MISSING] X: not received (SDMC_DOUALA_AKWA)",
+            "[MISSING] Y: not received (SDMC_DOUALA_AKWA)",
+            "[MISSING] Y: not received (SDMC_DOUALA_AKWA)",
         ]
     );
     assert!(mails[0].text.contains(AGENT) && mails[0].html.contains(AGENT));

@@ -136,7 +136,10 @@ fn a_copy_that_could_not_be_kept_is_told_once_and_tried_until_it_is() {
         assert_eq!(site.status_of("XAFRIC_2025"), "FAILED");
     }
     let mail = site.only_mail();
-    assert_eq!(mail.subject, "[FAILED] Backup of XAFRIC_2025");
+    assert_eq!(
+        mail.subject,
+        "[FAILED] XAFRIC_2025: not completed (SDMC_DOUALA_AKWA)"
+    );
     let history = site.json(&["history", "XAFRIC_2025"]);
     assert_eq!(history["jobs"][0]["entries"].as_array().unwrap().len(), 1);
     assert_eq!(

@@ -301,11 +301,15 @@ mod tests {
         ]);
         let mut order = Sequence::new();
         for (up_to, event, subject) in [
-            (2, 2, "[HASH_MISMATCH] Backup of XAFRIC_2025"),
+            (
+                2,
+                2,
+                "[HASH_MISMATCH] XAFRIC_2025: different content (SDMC_DOUALA_AKWA)",
+            ),
             (
                 6,
                 5,
-                "[MISSING] Backup of XAFRIC_2025: no report received from SDMC_DOUALA_AKWA",
+                "[MISSING] XAFRIC_2025: no backup report received from SDMC_DOUALA_AKWA",
             ),
         ] {
             outbox

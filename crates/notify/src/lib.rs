@@ -25,7 +25,7 @@
 //! assert_eq!((notified.sent, notified.failed), (1, 0));
 //! assert_eq!(
 //!     outgoing.mails()[0].subject,
-//!     "[MISSING] Backup of XAFRIC_2025: no report received from SDMC_DOUALA_AKWA"
+//!     "[MISSING] XAFRIC_2025: no backup report received from SDMC_DOUALA_AKWA"
 //! );
 //! # Ok(())
 //! # }

@@ -156,7 +156,7 @@ mod tests {
         let mail = mail_about(&samples::missing_full()).await;
         assert_eq!(
             mail.subject,
-            "[MISSING] Backup of XAFRIC_2025: no report received from SDMC_DOUALA_AKWA"
+            "[MISSING] XAFRIC_2025: no backup report received from SDMC_DOUALA_AKWA"
         );
         assert!(mail.urgent);
         for part in [&mail.text, &mail.html] {
@@ -216,7 +216,10 @@ mod tests {
     #[tokio::test]
     async fn notify_backup_status_change_failed_entry() {
         let mail = mail_about(&samples::entry_full(BackupEntryStatus::Failed)).await;
-        assert_eq!(mail.subject, "[FAILED] Backup of XAFRIC_2025");
+        assert_eq!(
+            mail.subject,
+            "[FAILED] XAFRIC_2025: not completed (SDMC_DOUALA_AKWA)"
+        );
         assert!(!mail.urgent);
         for part in [&mail.text, &mail.html] {
             assert_tells(
@@ -241,8 +244,23 @@ mod tests {
         let sample = samples::entry_full(BackupEntryStatus::HashMismatch);
         let entry = sample.entry.clone().unwrap();
         let mail = mail_about(&sample).await;
-        assert_eq!(mail.subject, "[HASH_MISMATCH] Backup of XAFRIC_2025");
-        for part in [&mail.text, &mail.html] {
+        assert_eq!(
+            mail.subject,
+            "[HASH_MISMATCH] XAFRIC_2025: different content (SDMC_DOUALA_AKWA)"
+        );
+        // In HTML the digits that differ are marked.
+        let marks = ["<b class=\"differs\"", "</b>"];
+        let html = mail.html.split('<').fold(String::new(), |html, tag| {
+            let tag = format!("<{tag}");
+            let is_mark = marks.iter().any(|mark| tag.starts_with(mark));
+            html + if is_mark {
+                &tag[tag.find('>').unwrap() + 1..]
+            } else {
+                &tag
+            }
+        });
+        assert_ne!(html, mail.html);
+        for part in [&mail.text, &html] {
             assert_tells(
                 part,
                 &[
@@ -263,7 +281,7 @@ mod tests {
         .await;
         assert_eq!(
             mail.subject,
-            "[TRANSFER_INTEGRITY_FAILED] Backup of XAFRIC_2025"
+            "[TRANSFER_INTEGRITY_FAILED] XAFRIC_2025: incomplete transfer (SDMC_DOUALA_AKWA)"
         );
         for part in [&mail.text, &mail.html] {
             assert_tells(
@@ -281,7 +299,10 @@ mod tests {
     #[tokio::test]
     async fn notify_backup_status_change_missing_entry() {
         let mail = mail_about(&samples::entry_full(BackupEntryStatus::Missing)).await;
-        assert_eq!(mail.subject, "[MISSING] Backup of XAFRIC_2025");
+        assert_eq!(
+            mail.subject,
+            "[MISSING] XAFRIC_2025: not received (SDMC_DOUALA_AKWA)"
+        );
         assert!(!mail.urgent);
         for part in [&mail.text, &mail.html] {
             assert_tells(
@@ -298,7 +319,10 @@ mod tests {
     #[tokio::test]
     async fn notify_backup_status_change_unknown_entry() {
         let mail = mail_about(&samples::entry_full(BackupEntryStatus::Unknown)).await;
-        assert_eq!(mail.subject, "[UNKNOWN] Backup of XAFRIC_2025");
+        assert_eq!(
+            mail.subject,
+            "[UNKNOWN] XAFRIC_2025: not proven (SDMC_DOUALA_AKWA)"
+        );
         for part in [&mail.text, &mail.html] {
             assert_tells(
                 part,

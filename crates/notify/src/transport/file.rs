@@ -130,7 +130,7 @@ mod tests {
             date: "2025-06-20T08:37:35.5Z".parse().unwrap(),
             from: "vigie@example.com".to_owned(),
             to: "admin@example.com".to_owned(),
-            subject: "[MISSING] Backup of XAFRIC_2025".to_owned(),
+            subject: "[MISSING] XAFRIC_2025: not received".to_owned(),
             text: "No report.\n".to_owned(),
             html: "<p>No report.</p>\n".to_owned(),
             urgent: true,

@@ -7,8 +7,9 @@ use handlebars::{
 
 use super::{Format, is_nothing, present};
 
-/// What a digit that differs is marked with in HTML: not by its color alone.
-const MARK: &str = "<b class=\"differs\" style=\"color:#b42318;text-decoration:underline\">";
+/// What digits that differ are marked with in HTML: not by their color alone. Mostly nearly all of
+/// them differ, so a line below each would only make them harder to read.
+const MARK: &str = "<b class=\"differs\" style=\"background-color:#fbdcd8;color:#8a1a10\">";
 
 pub(super) fn register(registry: &mut Handlebars<'static>, format: Format) {
     registry.register_helper("digest", Box::new(DigestHelper(format)));

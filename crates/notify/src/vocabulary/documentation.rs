@@ -149,7 +149,7 @@ pub const HELPERS: &[HelperDocumentation] = &[
         name: "quote",
         usage: "{{quote text}}",
         meaning: "Text from outside. In the text part each line is marked, so that none can pass \
-                  for a line of the mail.",
+                  for a line of the mail; in HTML its lines are kept apart.",
         takes: ArgumentKind::Text,
         arguments: (1, 1),
         named: &[],
@@ -173,6 +173,16 @@ pub const HELPERS: &[HelperDocumentation] = &[
         arguments: (0, 0),
         named: &["lead"],
         example: "{{#wrap lead=\"Reason  \"}}a sentence{{/wrap}}",
+    },
+    HelperDocumentation {
+        name: "row",
+        usage: "{{#row \"Label\"}}…{{/row}}",
+        meaning: "A label and a value: in the text part a line, with the values one below the \
+                  other; in HTML a row of a table. The value stands on lines of its own.",
+        takes: ArgumentKind::Text,
+        arguments: (1, 1),
+        named: &[],
+        example: "{{#row \"City\"}}{{job.city}}{{/row}}",
     },
     HelperDocumentation {
         name: "step",

@@ -1,8 +1,8 @@
-//! Helpers that lay out text: prose in lines, quotes, steps, padding. Know no value's meaning.
+//! Helpers that lay out text: prose in lines, rows, quotes, steps, padding. Know no value's meaning.
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson, StringOutput,
+    RenderErrorReason, Renderable, ScopedJson, StringOutput, html_escape,
 };
 
 use super::{Format, present};
@@ -13,6 +13,20 @@ pub(super) const LINE: usize = 76;
 /// How much of a quoted line fits behind its mark.
 const QUOTED_LINE: usize = 72;
 
+/// How wide the labels of rows are in the text part, with the gap behind them.
+const LABEL: usize = 16;
+
+/// A row's label in HTML. What programs for mail would make of a heading cell is undone.
+const LABEL_CELL: &str = "<th scope=\"row\" class=\"label line\" width=\"150\" align=\"left\" \
+                          valign=\"top\" style=\"padding:7px 12px 7px 0;border-bottom:1px solid \
+                          #dfe3e8;color:#55606e;font-weight:normal;text-align:left;\
+                          overflow-wrap:anywhere\">";
+
+/// A row's value in HTML. Names without a space are broken anywhere, so that none widens the mail.
+const VALUE_CELL: &str = "<td class=\"value line\" valign=\"top\" style=\"padding:7px 0;\
+                          border-bottom:1px solid #dfe3e8;color:#1d2939;overflow-wrap:anywhere;\
+                          word-break:break-word\">";
+
 /// The widest that a text is filled up to: more would only be a slip.
 const WIDEST: usize = 200;
 
@@ -21,6 +35,7 @@ pub(super) fn register(registry: &mut Handlebars<'static>, format: Format) {
     registry.register_helper("quote", Box::new(QuoteHelper(format)));
     registry.register_helper("wrap", Box::new(WrapHelper(format)));
     registry.register_helper("step", Box::new(StepHelper(format)));
+    registry.register_helper("row", Box::new(RowHelper(format)));
 }
 
 /// Fills a text up with spaces to a width.
@@ -48,19 +63,21 @@ impl HelperDef for PadHelper {
 struct QuoteHelper(Format);
 
 impl HelperDef for QuoteHelper {
-    fn call_inner<'reg: 'rc, 'rc>(
+    fn call<'reg: 'rc, 'rc>(
         &self,
         helper: &Helper<'rc>,
         _: &'reg Handlebars<'reg>,
         _: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
+        out: &mut dyn Output,
+    ) -> HelperResult {
         let text = present(helper, "quote")?.as_str().unwrap_or_default();
-        let quoted = match self.0 {
-            Format::Html => text.to_owned(),
-            Format::Text => quote(text),
-        };
-        Ok(ScopedJson::Derived(quoted.into()))
+        match self.0 {
+            // Not every program for mail keeps line ends, even where it is told to.
+            Format::Html => out.write(&html_escape(text).replace('\n', "<br>"))?,
+            Format::Text => out.write(&quote(text))?,
+        }
+        Ok(())
     }
 }
 
@@ -106,9 +123,39 @@ impl HelperDef for StepHelper {
         match self.0 {
             Format::Html => writeln_to(
                 out,
-                &format!("<li style=\"margin:0 0 6px\">{}</li>", prose.trim()),
+                &format!("<li style=\"margin:0 0 8px\">{}</li>", prose.trim()),
             ),
             Format::Text => writeln_to(out, &wrap(&format!("  {number}. "), &prose)),
+        }
+    }
+}
+
+/// Writes one row of a table of labels and values.
+struct RowHelper(Format);
+
+impl HelperDef for RowHelper {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        render_context: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let label = present(helper, "row")?.as_str().unwrap_or_default();
+        let value = inner(helper, registry, context, render_context)?;
+        match self.0 {
+            Format::Html => {
+                let (label, value) = (html_escape(label), value.trim());
+                writeln_to(
+                    out,
+                    &format!("<tr>{LABEL_CELL}{label}</th>{VALUE_CELL}{value}</td></tr>"),
+                )
+            }
+            Format::Text => {
+                let width = LABEL - 1;
+                writeln_to(out, &wrap(&format!("{label:width$} "), &value))
+            }
         }
     }
 }
@@ -219,7 +266,45 @@ mod tests {
             "{{#step 1}}\n{{words}}<\n{{/step}}\n",
             &json!({"words": "<b>"}),
         );
-        assert_eq!(html, "<li style=\"margin:0 0 6px\">&lt;b&gt;<</li>\n");
+        assert_eq!(html, "<li style=\"margin:0 0 8px\">&lt;b&gt;<</li>\n");
+    }
+
+    #[test]
+    fn a_row_is_a_line_of_text_or_a_row_of_a_table() {
+        let context = json!({"words": "word ".repeat(20), "name": "A<b"});
+        let template = "{{#row \"Schedule\"}}\n{{words}}\n{{/row}}\n{{#row \"A long label of a \
+                        row\"}}\n{{words}}\n{{/row}}\n";
+        let text = render(Format::Text, template, &context);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= LINE),
+            "{text}"
+        );
+        assert!(lines[0].starts_with("Schedule        word word"), "{text}");
+        assert!(lines[1].starts_with("                word"), "{text}");
+        assert!(lines[2].starts_with("A long label of a row word"), "{text}");
+
+        let html = render(Format::Html, "{{#row \"R&D\"}}{{name}}{{/row}}", &context);
+        assert!(html.starts_with("<tr><th scope=\"row\""), "{html}");
+        assert!(html.contains(">R&amp;D</th>"), "{html}");
+        assert!(html.ends_with(">A&lt;b</td></tr>\n"), "{html}");
+        let mut registry = Handlebars::new();
+        registry.set_strict_mode(true);
+        register(&mut registry, Format::Html);
+        assert!(
+            registry
+                .render_template("{{#row labl}}x{{/row}}", &context)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn the_lines_of_a_quote_are_kept_in_html() {
+        let context = json!({"log": "a < b\n\nc"});
+        assert_eq!(
+            render(Format::Html, "{{quote log}}", &context),
+            "a &lt; b<br><br>c"
+        );
     }
 
     #[test]

@@ -9,11 +9,12 @@ use super::{Format, is_nothing, present};
 
 const GAP: &str = "  ";
 
-const HEAD: &str = "<th scope=\"col\" class=\"label line\" align=\"left\" style=\"padding:6px 12px \
-                    6px 0;border-bottom:1px solid #e4e7ec;color:#5b6675;font-weight:normal\">";
+const HEAD: &str = "<th scope=\"col\" class=\"heading line\" align=\"left\" style=\"padding:7px 12px \
+                    7px 0;border-bottom:1px solid #dfe3e8;color:#55606e;font-weight:normal;\
+                    text-align:left\">";
 
-const CELL: &str = "<td class=\"value line\" valign=\"top\" style=\"padding:6px 12px 6px 0;\
-                    border-bottom:1px solid #e4e7ec;color:#1d2939;overflow-wrap:anywhere\">";
+const CELL: &str = "<td class=\"cell line\" valign=\"top\" style=\"padding:7px 12px 7px 0;\
+                    border-bottom:1px solid #dfe3e8;color:#1d2939;overflow-wrap:anywhere\">";
 
 pub(super) fn register(registry: &mut Handlebars<'static>, format: Format) {
     registry.register_helper("table", Box::new(TableHelper(format)));
@@ -107,7 +108,9 @@ fn html(rows: &[Vec<String>]) -> String {
         let cells = row
             .iter()
             .map(|cell| format!("{start}{}{end}", html_escape(cell)));
-        html.push_str(&format!("<tr>{}</tr>\n", cells.collect::<String>()));
+        html.push_str("<tr>");
+        html.extend(cells);
+        html.push_str("</tr>\n");
     }
     html + "</table>\n"
 }

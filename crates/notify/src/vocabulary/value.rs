@@ -139,8 +139,8 @@ mod tests {
             (r#"{{default no "unknown"}}"#, "unknown"),
             (r#"{{default blank "unknown"}}"#, "unknown"),
             ("{{default blank state}}", "HASH_MISMATCH"),
-            ("{{status_name state}}", "other content"),
-            ("{{upper (status_name state)}}", "OTHER CONTENT"),
+            ("{{status_name state}}", "different content"),
+            ("{{upper (status_name state)}}", "DIFFERENT CONTENT"),
         ] {
             assert_eq!(render(template, &context).unwrap(), written, "{template}");
         }

@@ -175,13 +175,11 @@ impl Wording {
 
     /// The note that stands where a text was cut.
     pub(crate) fn left_out(&self, characters: usize) -> String {
-        match characters {
-            1 => self.note.one_left_out.clone(),
-            _ => {
-                let count = self.number(characters as u64);
-                self.note.left_out.replace("{count}", &count)
-            }
+        if characters == 1 {
+            return self.note.one_left_out.clone();
         }
+        let count = self.number(characters as u64);
+        self.note.left_out.replace("{count}", &count)
     }
 
     /// The line in a mail that had to be written with the built-in templates.

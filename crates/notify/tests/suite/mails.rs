@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use vigie_notify::samples::{self, Sample};
-use vigie_notify::{Composer, ComposerSettings, Locale, Mail, TimeZone};
+use vigie_notify::{Composer, ComposerSettings, Locale, Mail, Recipient, Templates, TimeZone};
 
 /// The composer of one language, which takes some time to make.
 fn composer(locale: &Locale, time_zone: &'static str) -> Composer {
@@ -122,8 +122,10 @@ fn every_reason_is_told_in_words() {
             let entry = sample.entry.as_mut().unwrap();
             entry.reason = Some(reason.clone());
             let text = mail(&sample, locale).text;
-            let is_about_content = |line: &&str| !line.ends_with("SHA-256") || line.contains("  ");
-            let lines: Vec<&str> = text.lines().take_while(is_about_content).collect();
+            // What follows has no word on the reason.
+            let is_before_details =
+                |line: &&str| !["LAST GOOD BACKUP", "DERNIÈRE SAUVEGARDE VALIDE"].contains(line);
+            let lines: Vec<&str> = text.lines().take_while(is_before_details).collect();
             told.extend([
                 format!("===== {reason:?} =====\n\n"),
                 lines.join("\n"),
@@ -180,7 +182,8 @@ fn the_html_part_stands_alone_and_stays_small() {
                 assert!(!html.contains(remote), "{} loads {remote}", sample.name);
             }
             for tag in [
-                "table", "tr", "td", "div", "p", "ol", "li", "strong", "code", "h2",
+                "table", "tr", "th", "td", "div", "p", "ol", "li", "strong", "span", "b", "h1",
+                "h2",
             ] {
                 let opened = html.matches(&format!("<{tag}>")).count()
                     + html.matches(&format!("<{tag} ")).count();
@@ -189,4 +192,95 @@ fn the_html_part_stands_alone_and_stays_small() {
             }
         }
     }
+}
+
+/// One main heading, tables that are either a frame or have the headings of their rows, and the
+/// language where programs for mail leave it in place.
+#[test]
+fn a_screen_reader_finds_its_way() {
+    for sample in samples::all() {
+        for locale in &Locale::BUILT_IN {
+            let html = mail(&sample, locale).html;
+            let name = name(&sample, locale);
+            assert_eq!(html.matches("<h1").count(), 1, "{name}");
+            assert!(!html.contains("<h3"), "{name} leaves out a level");
+            let article = html.find("role=\"article\"").unwrap();
+            let language = html[article..].find(&format!("lang=\"{locale}\""));
+            assert!(language.is_some(), "{name} has no language");
+            for table in html.split("<table ").skip(1) {
+                let is_frame = table.starts_with("role=\"presentation\"");
+                let rows = table.split("</table>").next().unwrap();
+                assert!(is_frame || rows.contains("<th scope=\"row\""), "{name}");
+            }
+            let position = |text: &str| html.find(text).unwrap();
+            assert!(position("<h1") < position("<h2"), "{name}");
+        }
+    }
+}
+
+/// People filter by the code, in whichever language they read.
+#[test]
+fn the_code_of_the_state_leads_the_subject_and_the_text() {
+    for sample in samples::all() {
+        for locale in &Locale::BUILT_IN {
+            let mail = mail(&sample, locale);
+            let code = sample
+                .entry
+                .as_ref()
+                .map_or("MISSING", |entry| entry.status.as_str());
+            let start = format!("[{code}] {}", sample.job.database);
+            assert!(mail.subject.starts_with(&start), "{}", mail.subject);
+            assert!(mail.text.starts_with(code), "{}", mail.text);
+            assert!(mail.html.contains(&format!(">{code}<")), "{}", mail.html);
+        }
+    }
+}
+
+#[test]
+fn english_text_needs_no_encoding() {
+    for sample in samples::all() {
+        let mail = mail(&sample, &Locale::EN);
+        assert!(mail.text.is_ascii(), "{}", mail.text);
+        assert!(mail.subject.is_ascii(), "{}", mail.subject);
+    }
+}
+
+#[test]
+fn notes_come_first_and_links_are_buttons() {
+    let templates = Templates::builder()
+        .dashboard("https://dash.example.com/{job_id}".parse().unwrap())
+        .runbook("https://wiki.example.com/{status}".parse().unwrap())
+        .build();
+    let composer = Composer::new(ComposerSettings {
+        templates,
+        ..ComposerSettings::default()
+    });
+    let composer = composer.unwrap();
+    let failed = samples::entry_full(vigie_domain::BackupEntryStatus::Failed);
+    for sample in [samples::missing_full(), failed] {
+        for locale in Locale::BUILT_IN {
+            let note = if locale == Locale::EN {
+                "This is a test."
+            } else {
+                "Ceci est un essai."
+            };
+            let reader = Recipient {
+                address: "a@example.com".to_owned(),
+                locale: Some(locale),
+                time_zone: None,
+            };
+            let mail = composer.test(&sample, sample.now, &reader).unwrap();
+            let links = ["https://wiki.example.com/", "https://dash.example.com/41"];
+            assert_in_order(&mail.text, &[note, "XAFRIC_2025", links[0], links[1]]);
+            let links = links.map(|link| format!("<a href=\"{link}"));
+            assert_in_order(&mail.html, &[note, "<h1", &links[0], &links[1]]);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_in_order(part: &str, wanted: &[&str]) {
+    let places: Vec<_> = wanted.iter().map(|text| part.find(text)).collect();
+    assert!(places.iter().all(Option::is_some), "{places:?} in {part}");
+    assert!(places.is_sorted(), "{places:?} in {part}");
 }

@@ -181,7 +181,7 @@ async fn a_mail_goes_out_encrypted_and_logged_in_over_one_connection() {
         ("AUTH PLAIN", 1),
         ("MAIL FROM:<vigie@example.com>", 2),
         ("RCPT TO:<admin@example.com>", 2),
-        ("Subject: ALERTE SAUVEGARDE - XAFRIC_2025", 2),
+        ("Subject: [MISSING] XAFRIC_2025 - aucun rapport", 2),
         ("X-Priority: 1", 2),
     ] {
         let lines = server.lines_with(start);

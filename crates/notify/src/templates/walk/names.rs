@@ -13,7 +13,7 @@ const OF_HANDLEBARS: [&str; 16] = [
 ];
 
 /// The helpers that stand around something.
-const BLOCKS: [&str; 7] = ["if", "unless", "each", "with", "raw", "wrap", "step"];
+const BLOCKS: [&str; 8] = ["if", "unless", "each", "with", "raw", "wrap", "step", "row"];
 
 /// The names of helpers.
 pub(super) struct Known<'a> {
