@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lettre::message::Mailbox;
+use serde_json::Value;
 use thiserror::Error;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
 
@@ -12,6 +13,7 @@ use crate::context::{self, Reader};
 use crate::mail::{digest, parse_address, word};
 use crate::samples::Sample;
 use crate::templates::Parts;
+use crate::wording::Wording;
 use crate::{InvalidAddress, Locale, Mail, MailKind, Templates};
 
 /// How much of a database's name stands in a message id.
@@ -224,6 +226,24 @@ impl Composer {
         Ok(mail)
     }
 
+    /// The variables of the mail about a job, as its templates see them when they are sound.
+    ///
+    /// # Errors
+    ///
+    /// When the reader's address is none.
+    pub fn variables(
+        &self,
+        job: &ExpectedBackupJob,
+        entry: Option<&BackupEntry>,
+        now: Timestamp,
+        reader: &Recipient,
+    ) -> Result<Value, InvalidAddress> {
+        let about = About { job, entry, now };
+        let language = self.language_for(&parse_address(&reader.address)?, reader);
+        let wording = self.templates.wording(&language.locale);
+        Ok(self.context(&about, &language, Note::None, &wording, None))
+    }
+
     fn one(
         &self,
         about: &About<'_>,
@@ -231,13 +251,7 @@ impl Composer {
         note: Note,
     ) -> Result<Mail, InvalidAddress> {
         let recipient = parse_address(&reader.address)?;
-        let mut language = self.language_of(&recipient).clone();
-        if let Some(locale) = &reader.locale {
-            language.locale = locale.clone();
-        }
-        if let Some(time_zone) = &reader.time_zone {
-            language.time_zone = time_zone.clone();
-        }
+        let language = self.language_for(&recipient, reader);
         let parts = self.parts(about, &language, note);
         Ok(self.mail(about, &recipient, parts))
     }
@@ -259,18 +273,38 @@ impl Composer {
         let locale = &language.locale;
         self.templates
             .write(locale, about.mail(), &|wording, problem| {
-                let reader = Reader {
-                    locale: locale.clone(),
-                    time_zone: language.time_zone.clone(),
-                    wording: wording.clone(),
-                };
-                let mut surroundings = self.templates.surroundings().clone();
-                if matches!(note, Note::Test) {
-                    surroundings.notes.push(wording.test().to_owned());
-                }
-                surroundings.notes.extend(problem);
-                context::value(about.job, about.entry, about.now, &reader, &surroundings)
+                self.context(about, language, note, wording, problem)
             })
+    }
+
+    fn context(
+        &self,
+        about: &About<'_>,
+        language: &Language,
+        note: Note,
+        wording: &Arc<Wording>,
+        problem: Option<String>,
+    ) -> Value {
+        let reader = Reader {
+            locale: language.locale.clone(),
+            time_zone: language.time_zone.clone(),
+            wording: wording.clone(),
+        };
+        let mut surroundings = self.templates.surroundings().clone();
+        if matches!(note, Note::Test) {
+            surroundings.notes.push(wording.test().to_owned());
+        }
+        surroundings.notes.extend(problem);
+        context::value(about.job, about.entry, about.now, &reader, &surroundings)
+    }
+
+    /// How somebody reads who may want something else than is known of them.
+    fn language_for(&self, recipient: &Mailbox, reader: &Recipient) -> Language {
+        let known = self.language_of(recipient).clone();
+        Language {
+            locale: reader.locale.clone().unwrap_or(known.locale),
+            time_zone: reader.time_zone.clone().unwrap_or(known.time_zone),
+        }
     }
 
     fn language_of(&self, recipient: &Mailbox) -> &Language {

@@ -122,9 +122,8 @@ fn render(
         &reader,
         checked.surroundings,
     );
-    let written = Context::wraps(value).map(|context| set.render(mail, &context));
-    match written {
-        Ok(Ok(parts)) if parts.html.len() > CLIPPED => {
+    match set.render(mail, &Context::from(value)) {
+        Ok(parts) if parts.html.len() > CLIPPED => {
             let path = path_of(set, mail, Part::Html);
             let problem = format!(
                 "the sample {} is {} bytes: mail programs cut HTML off behind 100 KB",
@@ -133,14 +132,10 @@ fn render(
             );
             findings.note(locale, mail, TemplateFault::warning(&path, problem));
         }
-        Ok(Ok(_)) => {}
-        Ok(Err(mut fault)) => {
+        Ok(_) => {}
+        Err(mut fault) => {
             fault.problem = format!("{} (in the sample {})", fault.problem, sample.name);
             findings.note(locale, mail, fault);
-        }
-        Err(error) => {
-            let path = path_of(set, mail, Part::Subject);
-            findings.note(locale, mail, TemplateFault::error(&path, error.to_string()));
         }
     }
 }

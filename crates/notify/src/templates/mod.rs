@@ -140,8 +140,21 @@ impl Templates {
         BUILT_IN.iter().map(|(path, _)| *path)
     }
 
+    /// The registries that text and HTML of a language are rendered with, for the benchmark.
+    #[doc(hidden)]
+    pub fn registries(&self, locale: &Locale) -> Option<[&handlebars::Handlebars<'static>; 2]> {
+        nearest_set(&self.0.built_in, locale).map(TemplateSet::registries)
+    }
+
     pub(crate) fn surroundings(&self) -> &Surroundings {
         &self.0.surroundings
+    }
+
+    /// The words of a language.
+    pub(crate) fn wording(&self, locale: &Locale) -> Arc<Wording> {
+        let own = nearest_entry(&self.0.own, locale);
+        let set = own.or_else(|| nearest_entry(&self.0.built_in, locale));
+        set.map(|(_, set)| set.wording.clone()).unwrap_or_default()
     }
 
     /// Writes a mail. `context` gives its variables for the words of a language, with notes on the
@@ -173,7 +186,7 @@ impl Templates {
         };
         let written = set.map(|set| {
             let value = context(&set.wording, note(&set.wording));
-            render(set, mail, value)
+            set.render(mail, &Context::from(value))
         });
         match written {
             Some(Ok(parts)) => parts,
@@ -200,7 +213,8 @@ impl Templates {
         if let Some(fault) = self.0.of_mails.get(&(locale.clone(), mail)) {
             return Some(Err(fault.clone()));
         }
-        Some(render(set, mail, context(&set.wording, None)))
+        let value = context(&set.wording, None);
+        Some(set.render(mail, &Context::from(value)))
     }
 }
 
@@ -368,13 +382,6 @@ fn text_of<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, TemplateFault> {
     })?;
     // Some editors put this mark in front; in a subject it would be seen.
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
-}
-
-fn render(set: &TemplateSet, mail: MailKind, value: Value) -> Result<Parts, TemplateFault> {
-    let context = Context::wraps(value).map_err(|error| {
-        TemplateFault::error("", format!("the variables can't be read: {error}"))
-    })?;
-    set.render(mail, &context)
 }
 
 fn nearest_set<'a>(

@@ -103,6 +103,11 @@ impl TemplateSet {
         names.filter(|name| !name.contains('/'))
     }
 
+    /// What text and HTML are rendered with.
+    pub(crate) fn registries(&self) -> [&Handlebars<'static>; 2] {
+        [&self.text, &self.html]
+    }
+
     /// Writes a mail.
     pub(crate) fn render(&self, mail: MailKind, context: &Context) -> Result<Parts, TemplateFault> {
         let subject = self.part(mail, Part::Subject, context)?;
@@ -124,8 +129,8 @@ impl TemplateSet {
         registry
             .render_with_context_to_write(&name, context, &mut output)
             .map_err(|error| self.render_fault(&name, &error))?;
-        // Whole texts are written, so that this changes nothing.
-        let written = String::from_utf8_lossy(&output.0).into_owned();
+        // Whole texts are written, so that there is nothing to lose.
+        let written = String::from_utf8(output.0).unwrap_or_default();
         if written.trim().is_empty() {
             let path = self.source(&name).map_or(name.as_str(), |(path, _)| path);
             return Err(TemplateFault::error(path, "this writes nothing"));

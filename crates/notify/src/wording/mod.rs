@@ -70,22 +70,24 @@ impl Wording {
         let words = &self.date;
         let weekday = usize::from(at.weekday().to_monday_zero_offset().unsigned_abs());
         let month = usize::from(at.month().unsigned_abs()) - 1;
-        let date = words
-            .format
-            .replace("{weekday}", &words.weekdays[weekday])
-            .replace("{day}", &at.day().to_string())
-            .replace("{month}", &words.months[month])
-            .replace("{year}", &at.strftime("%Y").to_string())
-            .replace("{time}", &at.strftime("%H:%M:%S").to_string());
-        let zone = at.strftime("%Z").to_string();
-        let offset = at.strftime("UTC%:z");
-        if zone == "UTC" {
-            format!("{date} UTC")
-        } else if zone.starts_with(char::is_alphabetic) {
-            format!("{date} {zone} ({offset})")
-        } else {
-            format!("{date} {offset}")
+        let mut date = String::with_capacity(48);
+        for (text, placeholder) in pieces(&words.format) {
+            date.push_str(text);
+            match placeholder {
+                "weekday" => date.push_str(&words.weekdays[weekday]),
+                "month" => date.push_str(&words.months[month]),
+                "day" => date.push_str(&at.day().to_string()),
+                "year" => date.push_str(&format!("{:04}", at.year())),
+                "time" => {
+                    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+                    date.push_str(&format!("{hour:02}:{minute:02}:{second:02}"));
+                }
+                _ => {}
+            }
         }
+        date.push(' ');
+        date.push_str(&zone_of(at));
+        date
     }
 
     /// A duration in its two largest units: `2 d 3 h`. Up to two days it is told in hours, as the
@@ -191,6 +193,25 @@ impl Wording {
     pub(crate) fn test(&self) -> &str {
         &self.note.test
     }
+}
+
+/// The name of an instant's time zone and how far it is from UTC: `WAT (UTC+01:00)`.
+fn zone_of(at: &Zoned) -> String {
+    let info = at.time_zone().to_offset_info(at.timestamp());
+    let name = info.abbreviation();
+    if name == "UTC" {
+        name.to_owned()
+    } else if name.starts_with(char::is_alphabetic) {
+        format!("{name} ({})", at.strftime("UTC%:z"))
+    } else {
+        at.strftime("UTC%:z").to_string()
+    }
+}
+
+/// A text in pieces, each with the name of the placeholder that follows it.
+fn pieces(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split('}')
+        .map(|piece| piece.split_once('{').unwrap_or((piece, "")))
 }
 
 /// The first digits of a digest: enough to recognize it, not to prove anything.
