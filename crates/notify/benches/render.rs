@@ -6,7 +6,6 @@
     clippy::unwrap_used,
     reason = "a benchmark that can't go on has failed"
 )]
-#![expect(clippy::disallowed_methods, reason = "time is what is measured")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

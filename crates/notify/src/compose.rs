@@ -172,14 +172,14 @@ impl Composer {
         let mut mails = Vec::new();
         for recipient in &recipients {
             let language = self.language_of(recipient);
-            let parts = match written.iter().find(|(known, _)| *known == language) {
-                Some((_, parts)) => parts.clone(),
-                None => {
-                    let parts = self.parts(&about, language, Note::None);
-                    written.push((language, parts.clone()));
-                    parts
-                }
-            };
+            let known = written.iter().find(|(known, _)| *known == language);
+            let parts = known.map_or_else(
+                || self.parts(&about, language, Note::None),
+                |(_, parts)| parts.clone(),
+            );
+            if known.is_none() {
+                written.push((language, parts.clone()));
+            }
             mails.push(self.mail(&about, recipient, parts));
         }
         mails

@@ -80,7 +80,7 @@ impl TemplateFiles {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else {
-                let problem = format!("{:?} is no UTF-8 name", entry.file_name());
+                let problem = format!("the name {} is no UTF-8", entry.file_name().display());
                 self.faults.push(TemplateFault::error(prefix, problem));
                 continue;
             };

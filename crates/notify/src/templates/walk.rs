@@ -88,7 +88,7 @@ struct Place<'a> {
     inline: &'a BTreeMap<&'a str, &'a Template>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     /// Walks a whole file, by its name.
     fn file(&mut self, name: &str, scope: &Scope, within: &[&str]) {
         self.reached.insert(name.to_owned());
@@ -124,7 +124,6 @@ impl<'a> Walk<'a> {
 
     fn element(&mut self, element: &TemplateElement, place: Place<'_>, scope: &Scope) {
         match element {
-            TemplateElement::RawString(_) | TemplateElement::Comment(_) => {}
             TemplateElement::HtmlExpression(expression) => {
                 let name = expression.name.as_name().unwrap_or_default();
                 if !name.starts_with("vars.") {
@@ -146,7 +145,7 @@ impl<'a> Walk<'a> {
                 let name = decorator.name.as_name().unwrap_or_default();
                 self.complain(place, name, &format!("there is no decorator `{name}`"));
             }
-            // Handlebars may learn more; what it is then can't be told here.
+            // Text and comments, and whatever Handlebars may learn some day.
             _ => {}
         }
     }

@@ -77,11 +77,8 @@ impl Wording {
                 "weekday" => date.push_str(&words.weekdays[weekday]),
                 "month" => date.push_str(&words.months[month]),
                 "day" => date.push_str(&at.day().to_string()),
-                "year" => date.push_str(&format!("{:04}", at.year())),
-                "time" => {
-                    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
-                    date.push_str(&format!("{hour:02}:{minute:02}:{second:02}"));
-                }
+                "year" => date.push_str(&at.year().to_string()),
+                "time" => date.push_str(&time_of(at)),
                 _ => {}
             }
         }
@@ -193,6 +190,10 @@ impl Wording {
     pub(crate) fn test(&self) -> &str {
         &self.note.test
     }
+}
+
+fn time_of(at: &Zoned) -> String {
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
 /// The name of an instant's time zone and how far it is from UTC: `WAT (UTC+01:00)`.

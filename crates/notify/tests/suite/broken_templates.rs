@@ -1,0 +1,463 @@
+//! Templates that are broken in every way that somebody has thought of, and what is said of each.
+
+use vigie_notify::MailKind;
+
+pub const SUBJECT: &str = "en/missing/subject.txt.hbs";
+pub const TEXT: &str = "en/missing/body.txt.hbs";
+pub const HTML: &str = "en/missing/body.html.hbs";
+pub const ENTRY: &str = "en/entry/body.txt.hbs";
+pub const FOOT: &str = "en/partials/foot.hbs";
+
+pub const MISSING: &[MailKind] = &[MailKind::Missing];
+pub const ENTRY_MAIL: &[MailKind] = &[MailKind::Entry];
+pub const BOTH: &[MailKind] = &[MailKind::Missing, MailKind::Entry];
+pub const NEITHER: &[MailKind] = &[];
+
+/// A template that is broken.
+pub struct Case {
+    pub what: &'static str,
+    /// Each file's path and text.
+    pub files: Vec<(String, String)>,
+    /// What is said of it.
+    pub fault: &'static str,
+    /// The mails that are written with the built-in templates.
+    pub falls_back: &'static [MailKind],
+}
+
+/// Every case.
+pub fn cases() -> Vec<Case> {
+    let written = [MISSPELT, MISUSED, MALFORMED].concat();
+    written
+        .into_iter()
+        .map(|(what, path, text, fault, falls_back)| case(what, path, text, fault, falls_back))
+        .chain(too_large())
+        .collect()
+}
+
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [MailKind],
+);
+
+fn case(
+    what: &'static str,
+    path: &str,
+    text: impl Into<String>,
+    fault: &'static str,
+    falls_back: &'static [MailKind],
+) -> Case {
+    Case {
+        what,
+        files: vec![(path.to_owned(), text.into())],
+        fault,
+        falls_back,
+    }
+}
+
+impl Case {
+    fn with(mut self, path: &str, text: impl Into<String>) -> Self {
+        self.files.push((path.to_owned(), text.into()));
+        self
+    }
+}
+
+fn nested(open: &str, inner: &str, close: &str, times: usize) -> String {
+    open.repeat(times) + inner + &close.repeat(times)
+}
+
+const MISSPELT: &[Row] = &[
+    (
+        "a misspelt variable",
+        SUBJECT,
+        "Help! {{job.databse}}",
+        "en/missing/subject.txt.hbs:1:9: the missing mail has no variable `job.databse`; did \
+             you mean `job.database`?",
+        MISSING,
+    ),
+    (
+        "a variable without its object",
+        SUBJECT,
+        "{{database}}",
+        "en/missing/subject.txt.hbs:1:3: the missing mail has no variable `database`; did you \
+             mean `job.database`?",
+        MISSING,
+    ),
+    (
+        "a misspelt variable in an if",
+        TEXT,
+        "x\n{{#if expectd_at}}late{{/if}}",
+        "en/missing/body.txt.hbs:2:7: the missing mail has no variable `expectd_at`; did you \
+             mean `expected_at`?",
+        MISSING,
+    ),
+    (
+        "a misspelt variable in an else if",
+        TEXT,
+        "x {{#if last_good}}a{{else if overdue_secs}}b{{/if}}",
+        "en/missing/body.txt.hbs:1:31: the missing mail has no variable `overdue_secs`",
+        MISSING,
+    ),
+    (
+        "a misspelt variable in a branch that is not taken",
+        ENTRY,
+        "x\n\n{{#if (eq status \"NEVER\")}}\n  {{job.citty}}\n{{/if}}",
+        "en/entry/body.txt.hbs:4:5: the entry mail has no variable `job.citty`; did you mean \
+             `job.city`?",
+        ENTRY_MAIL,
+    ),
+    (
+        "a misspelt variable in an else",
+        TEXT,
+        "x {{#if job}}a{{else}}{{jbo.id}}{{/if}}",
+        "en/missing/body.txt.hbs:1:25: the missing mail has no variable `jbo.id`",
+        MISSING,
+    ),
+    (
+        "a misspelt variable in a partial of all mails",
+        FOOT,
+        "Call {{job.agnet}}",
+        "en/partials/foot.hbs:1:8: there is no variable `job.agnet` here; did you mean \
+             `job.agent`?",
+        BOTH,
+    ),
+    (
+        "a misspelt variable above a list",
+        ENTRY,
+        "x {{#each stages}}{{../job.databse}}{{/each}}",
+        "en/entry/body.txt.hbs:1:21: there is no variable `../job.databse` here; did you mean \
+             `job.database`?",
+        ENTRY_MAIL,
+    ),
+    (
+        "a misspelt variable of a list's element",
+        ENTRY,
+        "x {{#each stages as |stage|}}{{stage.nmae}}{{/each}}",
+        "en/entry/body.txt.hbs:1:32: there is no variable `stage.nmae` here; did you mean \
+             `name`?",
+        ENTRY_MAIL,
+    ),
+    (
+        "a misspelt list",
+        ENTRY,
+        "x {{#each stage}}{{name}}{{/each}}",
+        "en/entry/body.txt.hbs:1:11: the entry mail has no variable `stage`; did you mean \
+             `stages`?",
+        ENTRY_MAIL,
+    ),
+    (
+        "a misspelt object",
+        TEXT,
+        "x {{#with last_god}}{{size}}{{/with}}",
+        "en/missing/body.txt.hbs:1:11: the missing mail has no variable `last_god`",
+        MISSING,
+    ),
+    (
+        "a variable of the other mail",
+        SUBJECT,
+        "[{{status}}]",
+        "en/missing/subject.txt.hbs:1:4: the missing mail has no variable `status`; did you \
+             mean `job.status`?",
+        MISSING,
+    ),
+    (
+        "a var that the config does not set",
+        SUBJECT,
+        "{{vars.phone}}",
+        "en/missing/subject.txt.hbs:1:3: there is no variable `vars.phone`; add it to \
+             [templates.vars] in the config",
+        MISSING,
+    ),
+    (
+        "an unknown helper",
+        TEXT,
+        "x {{byets last_good.size}}",
+        "en/missing/body.txt.hbs:1:5: there is no helper `byets`; did you mean `bytes`?",
+        MISSING,
+    ),
+    (
+        "an unknown helper within another",
+        TEXT,
+        "x {{#if (equals job.status \"OK\")}}y{{/if}}",
+        "en/missing/body.txt.hbs:1:10: there is no helper `equals`",
+        MISSING,
+    ),
+    (
+        "an unknown partial",
+        TEXT,
+        "x {{> fot}}",
+        "en/missing/body.txt.hbs:1:7: there is no partial `fot`; did you mean `foot`?",
+        MISSING,
+    ),
+    (
+        "an unknown partial with something to stand in for it",
+        TEXT,
+        "x {{#> nothing-like-it}}y{{/nothing-like-it}}",
+        "en/missing/body.txt.hbs:1:8: there is no partial `nothing-like-it`",
+        MISSING,
+    ),
+    (
+        "an unknown argument",
+        TEXT,
+        "x {{date now defualt=\"-\"}}",
+        "en/missing/body.txt.hbs:1:14: there is no argument of `date` `defualt`; did you mean \
+             `default`?",
+        MISSING,
+    ),
+    (
+        "a status that never is",
+        ENTRY,
+        "x {{#if (eq status \"HASH_MISMATCHED\")}}y{{/if}}",
+        "en/entry/body.txt.hbs:1:21: this is never \"HASH_MISMATCHED\"; did you mean \
+             \"HASH_MISMATCH\"?",
+        ENTRY_MAIL,
+    ),
+    (
+        "a file that is misspelt",
+        "en/missing/subjct.txt.hbs",
+        "mine",
+        "en/missing/subjct.txt.hbs: no mail uses this file; did you mean \
+             en/missing/subject.txt.hbs?",
+        NEITHER,
+    ),
+    (
+        "a folder that is no language",
+        "templates/en/missing/subject.txt.hbs",
+        "mine",
+        "\"templates\" is no language",
+        NEITHER,
+    ),
+];
+
+const MISUSED: &[Row] = &[
+    (
+        "a list that is none",
+        TEXT,
+        "x {{#each job.database}}y{{/each}}",
+        "en/missing/body.txt.hbs:1:11: `each` takes a list, and `job.database` is text",
+        MISSING,
+    ),
+    (
+        "an object as text",
+        SUBJECT,
+        "{{job}}",
+        "en/missing/subject.txt.hbs:1:3: `job` is no text; name one of its parts: agent, city",
+        MISSING,
+    ),
+    (
+        "a list as text",
+        ENTRY,
+        "{{stages}}",
+        "en/entry/body.txt.hbs:1:3: `stages` is a list; write `{{#each stages}}…{{/each}}`",
+        ENTRY_MAIL,
+    ),
+    (
+        "a helper for another type",
+        TEXT,
+        "x {{bytes job.database}}",
+        "en/missing/body.txt.hbs:1:11: `bytes` takes a number, and `job.database` is text",
+        MISSING,
+    ),
+    (
+        "a helper without its argument",
+        TEXT,
+        "x {{date}}",
+        "en/missing/body.txt.hbs:1:5: `date` is called so: {{date at}}",
+        MISSING,
+    ),
+    (
+        "a block that is none",
+        TEXT,
+        "x {{#date now}}y{{/date}}",
+        "en/missing/body.txt.hbs:1:6: `date` is no block: write `{{date …}}`",
+        MISSING,
+    ),
+    (
+        "a block as if it were none",
+        TEXT,
+        "x {{wrap \"y\"}}",
+        "en/missing/body.txt.hbs:1:5: `wrap` is a block: write `{{#wrap}}…{{/wrap}}`",
+        MISSING,
+    ),
+    (
+        "an index without a list",
+        TEXT,
+        "x {{@index}}",
+        "en/missing/body.txt.hbs:1:5: `@index` means something within `{{#each}}` only",
+        MISSING,
+    ),
+    (
+        "a way up where there is no more",
+        TEXT,
+        "x {{../../now}}",
+        "en/missing/body.txt.hbs:1:5: `../../now` goes further up than there are blocks",
+        MISSING,
+    ),
+    (
+        "values as markup",
+        HTML,
+        "<p>{{{job.database}}}</p>",
+        "en/missing/body.html.hbs:1:7: `{{{job.database}}}` would write what comes from \
+             agents as markup; write `{{job.database}}`",
+        MISSING,
+    ),
+    (
+        "values as markup, written otherwise",
+        HTML,
+        "<p>{{& job.database}}</p>",
+        "would write what comes from agents as markup",
+        MISSING,
+    ),
+    (
+        "a partial whose name is computed",
+        TEXT,
+        "x {{> (lookup job \"database\")}}",
+        "en/missing/body.txt.hbs:1:3: a partial must be included by its name",
+        MISSING,
+    ),
+    (
+        "a decorator",
+        TEXT,
+        "x {{* evil}}",
+        "en/missing/body.txt.hbs:1:7: there is no decorator `evil`",
+        MISSING,
+    ),
+    (
+        "an empty subject",
+        SUBJECT,
+        "",
+        "en/missing/subject.txt.hbs: this writes nothing",
+        MISSING,
+    ),
+    (
+        "a subject that is empty for some",
+        SUBJECT,
+        "{{#if last_good}}{{job.database}}{{/if}}\n",
+        "en/missing/subject.txt.hbs: this writes nothing (in the sample missing.minimal)",
+        MISSING,
+    ),
+    (
+        "an empty text",
+        TEXT,
+        " \n",
+        "en/missing/body.txt.hbs: this writes nothing",
+        MISSING,
+    ),
+];
+
+const MALFORMED: &[Row] = &[
+    (
+        "a block that is not closed",
+        TEXT,
+        "x\n{{#if job}}\ny",
+        "en/missing/body.txt.hbs:",
+        MISSING,
+    ),
+    (
+        "a block that is closed as another",
+        TEXT,
+        "x {{#if job}}y{{/each}}",
+        "en/missing/body.txt.hbs:",
+        MISSING,
+    ),
+    (
+        "a tag that is not closed",
+        SUBJECT,
+        "{{job.database",
+        "en/missing/subject.txt.hbs:",
+        MISSING,
+    ),
+    (
+        "a partial that includes itself",
+        FOOT,
+        "x {{> foot}}",
+        "en/partials/foot.hbs:1:7: the partial `foot` includes itself",
+        BOTH,
+    ),
+    (
+        "words that are no TOML",
+        "en/wording.toml",
+        "[note\n",
+        "en/wording.toml:1:6: this is no valid TOML",
+        BOTH,
+    ),
+    (
+        "words that mean nothing",
+        "en/wording.toml",
+        "[note]\nbuild_in = \"x\"\n",
+        "en/wording.toml:2:1: there is no key `build_in`; did you mean `built_in`?",
+        BOTH,
+    ),
+    (
+        "words that lose what they are about",
+        "en/wording.toml",
+        "[duration]\npast = \"long ago\"\n",
+        "en/wording.toml:2:1: `past` must hold {duration}",
+        BOTH,
+    ),
+];
+
+/// What would take for ever, or overflow the stack.
+fn too_large() -> Vec<Case> {
+    vec![
+        case(
+            "partials that include each other",
+            FOOT,
+            "{{> a}}",
+            "en/partials/b.hbs:1:5: the partial `a` includes itself",
+            BOTH,
+        )
+        .with("en/partials/a.hbs", "{{> b}}")
+        .with("en/partials/b.hbs", "{{> a}}"),
+        case(
+            "partials that include each other ten times",
+            FOOT,
+            "{{> p0}}",
+            "partials include each other too often",
+            BOTH,
+        )
+        .with("en/partials/p0.hbs", "{{> p1}}".repeat(10))
+        .with("en/partials/p1.hbs", "{{> p2}}".repeat(10))
+        .with("en/partials/p2.hbs", "{{> p3}}".repeat(10))
+        .with("en/partials/p3.hbs", "{{> p4}}".repeat(10))
+        .with("en/partials/p4.hbs", "x"),
+        case(
+            "ten thousand blocks in each other",
+            TEXT,
+            nested("{{#if job}}", "", "{{/if}}", 10_000),
+            "en/missing/body.txt.hbs:1:661: blocks stand too deep within each other",
+            MISSING,
+        ),
+        case(
+            "ten thousand else ifs",
+            TEXT,
+            "{{#if job}}".to_owned() + &"{{else if job}}".repeat(10_000) + "{{/if}}",
+            "blocks stand too deep within each other",
+            MISSING,
+        ),
+        case(
+            "ten thousand parentheses",
+            TEXT,
+            format!(
+                "{{{{#if {}}}}}{{{{/if}}}}",
+                nested("(not ", "job", ")", 10_000)
+            ),
+            "blocks stand too deep within each other",
+            MISSING,
+        ),
+        case(
+            "lists within lists within lists",
+            ENTRY,
+            nested(
+                "{{#each @root.stages}}",
+                &"{{pad \"x\" 200}}".repeat(10),
+                "{{/each}}",
+                9,
+            ),
+            "en/entry/body.txt.hbs",
+            ENTRY_MAIL,
+        ),
+    ]
+}
