@@ -49,7 +49,12 @@ pub(super) fn walk(
     }
     for part in Part::ALL {
         walk.included = 0;
-        walk.file(&part_name(mail, part), &Scope::new(variables), &[]);
+        let around = Around {
+            within: &[],
+            inline: &BTreeMap::new(),
+            has_block: false,
+        };
+        walk.file(&part_name(mail, part), &Scope::new(variables), around);
     }
     Walked {
         faults: walk.faults,
@@ -82,15 +87,23 @@ struct Place<'a> {
     /// Where the tag starts that is looked at.
     line: usize,
     column: usize,
+    around: Around<'a>,
+}
+
+/// What a file is included by.
+#[derive(Clone, Copy)]
+struct Around<'a> {
     /// The partials that are being included, outermost first.
     within: &'a [&'a str],
-    /// The partials that this file defines for itself.
+    /// The partials that the files so far define for themselves.
     inline: &'a BTreeMap<&'a str, &'a Template>,
+    /// Whether something stands in the tag that includes the file.
+    has_block: bool,
 }
 
 impl Walk<'_> {
     /// Walks a whole file, by its name.
-    fn file(&mut self, name: &str, scope: &Scope, within: &[&str]) {
+    fn file(&mut self, name: &str, scope: &Scope, around: Around<'_>) {
         self.reached.insert(name.to_owned());
         if let Some(fault) = self.set.fault_of(name) {
             self.faults.insert(fault.clone());
@@ -99,14 +112,17 @@ impl Walk<'_> {
         let (Some(tree), Some((path, text))) = (self.set.tree(name), self.set.source(name)) else {
             return;
         };
-        let inline = inline_partials(tree);
+        let mut inline = around.inline.clone();
+        inline.extend(inline_partials(tree));
         let place = Place {
             path,
             text,
             line: 1,
             column: 1,
-            within,
-            inline: &inline,
+            around: Around {
+                inline: &inline,
+                ..around
+            },
         };
         self.tree(tree, place, scope);
     }
@@ -241,9 +257,29 @@ impl Walk<'_> {
                 self.complain(place, named, &unknown(&what, named, meant));
             }
         }
+        if name == "table" {
+            self.check_columns(call, given.first(), place);
+        }
         match (name, given.first()) {
             ("default", Some(first)) => first.clone(),
             _ => Rc::new(Shape::of_kind(VariableKind::Text)),
+        }
+    }
+
+    /// The fields of a table are names of what each element of its list has.
+    fn check_columns(&mut self, call: &HelperTemplate, list: Option<&Rc<Shape>>, place: Place<'_>) {
+        let Some(element) = list.and_then(|list| list.part("[]")) else {
+            return;
+        };
+        for field in call.params.iter().skip(1).step_by(2) {
+            let Parameter::Literal(field) = field else {
+                continue;
+            };
+            let field = field.as_str().unwrap_or_default();
+            if element.part(field).is_none() {
+                let meant = nearest(field, crate::variables::names(element));
+                self.complain(place, field, &unknown("field", field, meant));
+            }
         }
     }
 
@@ -342,30 +378,37 @@ impl Walk<'_> {
         };
         let inner = self.scope_of_partial(partial, place, scope);
         if name == "@partial-block" {
+            if !place.around.has_block && partial.template.is_none() {
+                let problem = "this file is included without anything to stand here: write \
+                               `{{#> name}}…{{/name}}`";
+                self.complain(place, name, problem);
+            }
             return;
         }
-        if place.within.contains(&name) {
+        if place.around.within.contains(&name) {
             let problem = format!("the partial `{name}` includes itself");
             self.complain(place, name, &problem);
             return;
         }
         self.included += 1;
-        if self.included > MOST_PARTIALS || place.within.len() >= DEEPEST_PARTIAL {
+        if self.included > MOST_PARTIALS || place.around.within.len() >= DEEPEST_PARTIAL {
             // More of the same would be found again and again.
             if self.included <= MOST_PARTIALS + 1 {
                 self.complain(place, name, "partials include each other too often");
             }
             return;
         }
-        let within: Vec<&str> = place.within.iter().copied().chain([name]).collect();
-        if let Some(tree) = place.inline.get(name) {
-            let place = Place {
-                within: &within,
-                ..place
-            };
-            self.tree(tree, place, &inner);
+        let within = place.around.within.iter().copied().chain([name]);
+        let within: Vec<&str> = within.collect();
+        let around = Around {
+            within: &within,
+            has_block: partial.template.is_some(),
+            ..place.around
+        };
+        if let Some(tree) = place.around.inline.get(name) {
+            self.tree(tree, Place { around, ..place }, &inner);
         } else if let Some(known) = self.set.partials().find(|known| *known == name) {
-            self.file(known, &inner, &within);
+            self.file(known, &inner, around);
         } else if let Some(fault) = self.set.fault_of(name) {
             self.faults.insert(fault.clone());
         } else {

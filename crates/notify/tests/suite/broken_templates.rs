@@ -282,6 +282,27 @@ const MISUSED: &[Row] = &[
         MISSING,
     ),
     (
+        "a column that is misspelt",
+        ENTRY,
+        "x {{#if (eq status \"UNKNOWN\")}}{{table stages \"nmae\" \"Stage\"}}{{/if}}",
+        "en/entry/body.txt.hbs:1:48: there is no field `nmae`; did you mean `name`?",
+        ENTRY_MAIL,
+    ),
+    (
+        "a name of a block within a partial",
+        ENTRY,
+        "x {{#each stages as |stage|}}{{#*inline \"p\"}}{{stage.name}}{{/inline}}{{> p}}{{/each}}",
+        "there is no",
+        ENTRY_MAIL,
+    ),
+    (
+        "a partial that needs something to stand in it",
+        HTML,
+        "{{#if links.runbook}}{{> html-start badge=\"MISSING\"}}{{/if}}x",
+        "en/partials/html-start.hbs:23:5: this file is included without anything to stand here",
+        MISSING,
+    ),
+    (
         "an index without a list",
         TEXT,
         "x {{@index}}",

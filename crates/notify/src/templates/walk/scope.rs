@@ -16,6 +16,7 @@ pub(super) struct Frame {
     this: Rc<Shape>,
     params: Vec<(String, Rc<Shape>)>,
     is_in_list: bool,
+    is_partial: bool,
 }
 
 /// Why a name means nothing.
@@ -40,6 +41,7 @@ impl Frame {
             this: element,
             params: params.into_iter().zip(shapes).collect(),
             is_in_list: true,
+            is_partial: false,
         }
     }
 
@@ -50,6 +52,7 @@ impl Frame {
             this: object,
             params: params.into_iter().zip(shapes).collect(),
             is_in_list: false,
+            is_partial: false,
         }
     }
 
@@ -59,6 +62,7 @@ impl Frame {
             this: seen,
             params: Vec::new(),
             is_in_list,
+            is_partial: true,
         }
     }
 }
@@ -127,9 +131,10 @@ impl Scope {
         self.below(&frame.this, rest)
     }
 
-    /// What a block around this place has named so.
+    /// What a block around this place, within the same file, has named so.
     fn param(&self, name: &str) -> Option<Rc<Shape>> {
-        let mut params = self.0.iter().rev().flat_map(|frame| &frame.params);
+        let of_file = self.0.iter().rev().take_while(|frame| !frame.is_partial);
+        let mut params = of_file.flat_map(|frame| &frame.params);
         let found = params.find(|(param, _)| param == name);
         found.map(|(_, shape)| shape.clone())
     }
