@@ -1,11 +1,18 @@
 //! The command line. Knows no config and does no work.
 
+mod templates;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+
+pub use templates::{
+    CheckArguments, CheckFormat, EjectArguments, FolderArguments, ListArguments, PreviewArguments,
+    SnapshotArguments, TemplatesCommand, VariablesArguments, VariablesFormat,
+};
 
 /// Watches backups: proves what arrived, and tells people what failed, was damaged, or never came.
 #[derive(Debug, Parser)]
@@ -61,6 +68,9 @@ pub enum Command {
     /// Looks at the config
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Looks at the words of the mails, and helps to write your own
+    #[command(subcommand)]
+    Templates(TemplatesCommand),
 }
 
 #[derive(Debug, Args)]

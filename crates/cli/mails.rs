@@ -7,7 +7,7 @@ use anyhow::Context;
 use tracing::{error, warn};
 use vigie_notify::{
     Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpSecurity,
-    SmtpSettings, SmtpTransport, Templates, Transport,
+    SmtpSettings, SmtpTransport, TemplateFiles, Templates, TemplatesBuilder, Transport,
 };
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
@@ -59,6 +59,13 @@ pub fn templates(config: &Config) -> anyhow::Result<Templates> {
 
 /// The same without a word about what is wrong.
 pub fn quiet_templates(config: &Config) -> anyhow::Result<Templates> {
+    let folder = config.templates.directory.as_deref();
+    let files = folder.map_or_else(TemplateFiles::none, TemplateFiles::read);
+    Ok(template_builder(config)?.files(files).build())
+}
+
+/// What the config gives to templates, whatever files they are.
+pub fn template_builder(config: &Config) -> anyhow::Result<TemplatesBuilder> {
     let wanted = &config.templates;
     let mut builder = Templates::builder().vars(
         wanted
@@ -67,16 +74,13 @@ pub fn quiet_templates(config: &Config) -> anyhow::Result<Templates> {
             .map(|(name, value)| (name.clone(), value.clone().into()))
             .collect(),
     );
-    if let Some(folder) = &wanted.directory {
-        builder = builder.directory(folder);
-    }
     if let Some(link) = &wanted.dashboard_url {
         builder = builder.dashboard(link.parse()?);
     }
     if let Some(link) = &wanted.runbook_url {
         builder = builder.runbook(link.parse()?);
     }
-    Ok(builder.build())
+    Ok(builder)
 }
 
 /// What is wrong with the languages that the config names: those that there are no templates for.

@@ -79,5 +79,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => commands::status::run(config, status).await,
         Command::History(history) => commands::history::run(config, history).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
+        Command::Templates(templates) => commands::templates::run(config, templates).await,
     }
 }

@@ -7,3 +7,4 @@ pub mod init;
 pub mod run;
 pub mod scan;
 pub mod status;
+pub mod templates;
