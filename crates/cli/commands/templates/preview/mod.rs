@@ -46,28 +46,33 @@ pub async fn run(config: Option<&Path>, arguments: &PreviewArguments) -> anyhow:
     write_file(&index, &page(&previewed, &told))?;
 
     let count = counted(previewed.len(), "mail");
-    let shown = index.display();
+    let (folder, shown) = (dir.display(), index.display());
     writeln!(
         io::stdout().lock(),
-        "Wrote {count} to {}; open {shown}",
-        dir.display()
+        "Wrote {count} to {folder}; open {shown}"
     )?;
     for fault in &told {
         eprintln!("{fault}");
     }
-    if arguments.open
-        && let Err(error) = index.canonicalize().and_then(open::that_detached)
-    {
+    if arguments.open {
+        show(&index);
+    }
+    if chosen.templates.are_sound() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!(
+        "error: some of the templates can't be used; their mails are shown as they would be sent, \
+         with the built-in ones"
+    );
+    Ok(ExitCode::FAILURE)
+}
+
+/// Where there is no desktop the page can still be opened elsewhere, so that this is no error.
+fn show(index: &Path) {
+    if let Err(error) = index.canonicalize().and_then(open::that_detached) {
+        let shown = index.display();
         eprintln!("warning: could not show it in a browser ({error}); open {shown} yourself");
     }
-    if !chosen.templates.are_sound() {
-        eprintln!(
-            "error: some of the templates can't be used; their mails are shown as they would be \
-             sent, with the built-in ones"
-        );
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn wanted_samples(arguments: &PreviewArguments) -> anyhow::Result<Vec<Sample>> {
