@@ -36,7 +36,7 @@ pub struct HelperExample {
 ///
 /// let examples = helper_examples(&Locale::EN);
 /// let date = examples.iter().find(|example| example.helper == "date");
-/// assert!(date.is_some_and(|date| date.text.starts_with("Fri 20 Jun 2025, 01:45:00")));
+/// assert!(date.is_some_and(|date| date.text.contains("20 Jun 2025")));
 /// ```
 #[must_use]
 pub fn helper_examples(locale: &Locale) -> Vec<HelperExample> {
