@@ -44,5 +44,8 @@ mod reload;
 /// The command line: help, exit statuses, config errors, output.
 mod commands;
 
+/// Mails in an ops team's own words.
+mod templates;
+
 /// The demo that the README begins with.
 mod demo;

@@ -1,5 +1,7 @@
 //! The command line. Knows no config and does no work.
 
+mod templates;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,11 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use vigie_notify::{Locale, MailKind};
+
+pub use templates::{
+    CheckArguments, CheckFormat, EjectArguments, FolderArguments, ListArguments, PreviewArguments,
+    SnapshotArguments, TemplatesCommand, VariablesArguments, VariablesFormat,
+};
 
 /// Watches backups: proves what arrived, and tells people what failed, was damaged, or never came.
 #[derive(Debug, Parser)]
@@ -68,6 +75,9 @@ pub enum Command {
     /// Tries the way that mails go
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Looks at the words of the mails, and helps to write your own
+    #[command(subcommand)]
+    Templates(TemplatesCommand),
 }
 
 #[derive(Debug, Args)]

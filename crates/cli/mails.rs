@@ -7,7 +7,7 @@ use anyhow::Context;
 use tracing::{error, warn};
 use vigie_notify::{
     Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpSecurity,
-    SmtpSettings, SmtpTransport, TemplateFiles, Templates, Transport,
+    SmtpSettings, SmtpTransport, TemplateFiles, Templates, TemplatesBuilder, Transport,
 };
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
@@ -53,22 +53,22 @@ pub fn templates(config: &Config) -> anyhow::Result<Templates> {
 pub fn quiet_templates(config: &Config) -> anyhow::Result<Templates> {
     let folder = config.templates.directory.as_deref();
     let files = folder.map_or_else(TemplateFiles::none, TemplateFiles::read);
-    templates_of(config, files)
+    Ok(template_builder(config)?.files(files).build())
 }
 
-/// The same of files that were read before.
-pub fn templates_of(config: &Config, files: TemplateFiles) -> anyhow::Result<Templates> {
+/// What the config gives to templates, whatever files they are.
+pub fn template_builder(config: &Config) -> anyhow::Result<TemplatesBuilder> {
     let wanted = &config.templates;
     let vars = wanted.vars.iter();
     let vars = vars.map(|(name, value)| (name.clone(), value.clone().into()));
-    let mut builder = Templates::builder().files(files).vars(vars.collect());
+    let mut builder = Templates::builder().vars(vars.collect());
     if let Some(link) = &wanted.dashboard_url {
         builder = builder.dashboard(link.parse()?);
     }
     if let Some(link) = &wanted.runbook_url {
         builder = builder.runbook(link.parse()?);
     }
-    Ok(builder.build())
+    Ok(builder)
 }
 
 /// Logs what is wrong with templates.

@@ -81,5 +81,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::History(history) => commands::history::run(config, history).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
         Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
+        Command::Templates(templates) => commands::templates::run(config, templates).await,
     }
 }

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use vigie_notify::TemplateFiles;
 
 use crate::causes::causes;
-use crate::mails::{log_faults, quiet_templates, templates_of};
+use crate::mails::{log_faults, quiet_templates, template_builder};
 use crate::vigie::{Vigie, load_config};
 
 /// How long reading the folder of templates may hold up a cycle: it may lie on a disk that hangs.
@@ -52,7 +52,7 @@ impl TemplateWatch {
             return;
         }
         self.seen = files.clone();
-        match templates_of(&vigie.config, files) {
+        match template_builder(&vigie.config).map(|builder| builder.files(files).build()) {
             Ok(templates) if templates.are_sound() => {
                 log_faults(&templates);
                 vigie.dispatcher.set_templates(templates);

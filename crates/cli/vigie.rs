@@ -81,6 +81,15 @@ pub fn load_config(argument: Option<&Path>) -> anyhow::Result<Config> {
     Ok(Config::load(&path, &environment)?)
 }
 
+/// The same for what can do without a config. One that somebody names has to be there.
+pub fn load_config_if_any(argument: Option<&Path>) -> anyhow::Result<Option<Config>> {
+    let environment = environment()?;
+    match config::locate(argument, &environment) {
+        Err(none) if !none.is_named => Ok(None),
+        located => Ok(Some(Config::load(&located?, &environment)?)),
+    }
+}
+
 /// Reads a config that says all there is: no variable overrides it.
 pub fn load_config_alone(path: &Path) -> anyhow::Result<Config> {
     let environment = Environment::new(|_| None, current_folder()?);
@@ -93,7 +102,8 @@ fn environment() -> anyhow::Result<Environment> {
     Ok(Environment::new(variable, current_folder()?))
 }
 
-fn current_folder() -> anyhow::Result<PathBuf> {
+/// The folder that the program is run in.
+pub fn current_folder() -> anyhow::Result<PathBuf> {
     std::env::current_dir().context("could not tell which folder this is run in")
 }
 

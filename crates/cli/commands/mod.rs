@@ -8,3 +8,4 @@ pub mod mail_test;
 pub mod run;
 pub mod scan;
 pub mod status;
+pub mod templates;

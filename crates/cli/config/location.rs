@@ -20,6 +20,8 @@ pub struct NoConfigFile {
     pub path: PathBuf,
     /// Who named it, as part of a sentence.
     pub named_by: &'static str,
+    /// Whether somebody named it at all.
+    pub is_named: bool,
 }
 
 /// The config file that is meant, as it was named.
@@ -28,20 +30,19 @@ pub struct NoConfigFile {
 ///
 /// When there is nothing in that place. Whether what is there can be read is for `load` to say.
 pub fn locate(argument: Option<&Path>, environment: &Environment) -> Result<PathBuf, NoConfigFile> {
-    let (path, named_by) = if let Some(argument) = argument {
-        (argument.to_owned(), "which --config names")
+    let (path, named_by, is_named) = if let Some(argument) = argument {
+        (argument.to_owned(), "which --config names", true)
     } else if let Some(variable) = environment.variable(VARIABLE) {
-        (PathBuf::from(variable), "which VIGIE_CONFIG names")
+        (PathBuf::from(variable), "which VIGIE_CONFIG names", true)
     } else {
-        (
-            PathBuf::from(FILE),
-            "where it is looked for without --config and VIGIE_CONFIG",
-        )
+        let named_by = "where it is looked for without --config and VIGIE_CONFIG";
+        (PathBuf::from(FILE), named_by, false)
     };
     match fs::metadata(environment.current_folder().join(&path)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(NoConfigFile {
             path: environment.current_folder().join(path),
             named_by,
+            is_named,
         }),
         _ => Ok(path),
     }

@@ -78,7 +78,9 @@ pub use transport::FileTransport;
 pub use transport::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTransport};
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
 pub use variables::{Variable, VariableKind, variables};
-pub use vocabulary::{ArgumentKind, HELPERS, HelperDocumentation};
+pub use vocabulary::{
+    ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation, HelperExample, helper_examples,
+};
 
 // What the signatures above are made of, so that nobody has to match versions.
 pub use async_trait::async_trait;

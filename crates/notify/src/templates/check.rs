@@ -93,6 +93,12 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
     findings
 }
 
+/// The names of the partials that a mail includes, be it by another one.
+pub(super) fn partials_of(set: &TemplateSet, mail: MailKind) -> BTreeSet<String> {
+    let shape = Rc::new(shape_of(mail, &Map::new()));
+    walk(set, mail, &shape, &BTreeSet::new()).reached
+}
+
 /// The variables of a mail, with those that the operator added.
 fn shape_of(mail: MailKind, vars: &Map<String, Value>) -> Shape {
     Shape::of(mail).with("vars", Shape::of_value(&Value::Object(vars.clone())))

@@ -146,6 +146,22 @@ impl Templates {
         nearest_set(&self.0.built_in, locale).map(TemplateSet::registries)
     }
 
+    /// The paths of the files that ship with this crate and that a mail in a language is made of: its
+    /// parts, and each partial that they include, be it by another one. What the language leaves out
+    /// is English here too.
+    #[must_use]
+    pub fn built_in_paths_of(mail: MailKind, locale: &Locale) -> BTreeSet<&'static str> {
+        let set = TemplateSet::new(&sources(locale, &TemplateFiles::none()), &BTreeMap::new());
+        let names = Part::ALL.map(|part| part_name(mail, part));
+        let names = names.into_iter().chain(check::partials_of(&set, mail));
+        let paths: BTreeSet<String> = names
+            .filter_map(|name| Some(set.source(&name)?.0.to_owned()))
+            .collect();
+        Self::built_in_paths()
+            .filter(|path| paths.contains(*path))
+            .collect()
+    }
+
     pub(crate) fn surroundings(&self) -> &Surroundings {
         &self.0.surroundings
     }
@@ -429,6 +445,26 @@ mod tests {
         }
         let templates = Templates::builder().files(files).build();
         assert_eq!(templates.faults(), []);
+    }
+
+    #[test]
+    fn a_mail_is_made_of_its_parts_and_of_what_they_include_in_turn() {
+        let paths = Templates::built_in_paths_of(MailKind::Missing, &Locale::FR);
+        for path in [
+            "fr/missing/body.txt.hbs",
+            "fr/partials/missing-steps.hbs",
+            "fr/partials/foot.hbs",
+            "en/partials/html-color.hbs",
+        ] {
+            assert!(paths.contains(path), "{path}");
+        }
+        for path in [
+            "en/missing/body.txt.hbs",
+            "fr/partials/entry-steps.hbs",
+            "fr/wording.toml",
+        ] {
+            assert!(!paths.contains(path), "{path}");
+        }
     }
 
     #[test]

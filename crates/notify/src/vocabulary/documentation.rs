@@ -54,9 +54,14 @@ const fn value(
     }
 }
 
-/// Every helper that is Vigie's own, in the order in which they are documented. Those of Handlebars
-/// (`if`, `unless`, `each`, `with`, `lookup`, `eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `and`, `or`,
-/// `not`, `len`) can be called too.
+/// The helpers that Handlebars itself brings and templates may call.
+pub const HANDLEBARS_HELPERS: [&str; 16] = [
+    "if", "unless", "each", "with", "lookup", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or",
+    "not", "len", "raw",
+];
+
+/// Every helper that is Vigie's own, in the order in which they are documented. Those of
+/// [`HANDLEBARS_HELPERS`] can be called too.
 pub const HELPERS: &[HelperDocumentation] = &[
     value(
         "date",

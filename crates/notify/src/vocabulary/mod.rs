@@ -5,6 +5,7 @@
 
 mod digest;
 mod documentation;
+mod examples;
 mod prose;
 mod table;
 mod value;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 
 use handlebars::{Handlebars, Helper, JsonValue, RenderError, RenderErrorReason};
 
-pub use documentation::{ArgumentKind, HELPERS, HelperDocumentation};
+pub use documentation::{ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation};
+pub use examples::{HelperExample, helper_examples};
 
 use crate::wording::Wording;
 

@@ -299,7 +299,7 @@ const MISUSED: &[Row] = &[
         "a partial that needs something to stand in it",
         HTML,
         "{{#if links.runbook}}{{> html-start badge=\"MISSING\"}}{{/if}}x",
-        "en/partials/html-start.hbs:23:5: this file is included without anything to stand here",
+        "en/partials/html-start.hbs:19:5: this file is included without anything to stand here",
         MISSING,
     ),
     (

@@ -4,13 +4,7 @@ use std::collections::BTreeSet;
 
 use super::position;
 use crate::variables::VariableKind;
-use crate::vocabulary::{ArgumentKind, HELPERS};
-
-/// The helpers that Handlebars itself brings and templates may call.
-const OF_HANDLEBARS: [&str; 16] = [
-    "if", "unless", "each", "with", "lookup", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or",
-    "not", "len", "raw",
-];
+use crate::vocabulary::{ArgumentKind, HANDLEBARS_HELPERS, HELPERS};
 
 /// The helpers that stand around something.
 const BLOCKS: [&str; 8] = ["if", "unless", "each", "with", "raw", "wrap", "step", "row"];
@@ -28,7 +22,7 @@ impl<'a> Known<'a> {
     pub(super) fn helpers(&self) -> impl Iterator<Item = &str> {
         let ours = HELPERS.iter().map(|helper| helper.name);
         let own = self.own.iter().map(String::as_str);
-        ours.chain(OF_HANDLEBARS).chain(own)
+        ours.chain(HANDLEBARS_HELPERS).chain(own)
     }
 
     pub(super) fn is_helper(&self, name: &str) -> bool {

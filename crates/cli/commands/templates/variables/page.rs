@@ -1,0 +1,119 @@
+//! The page about templates, in Markdown: the words of its introduction, and tables of what there is.
+
+use std::io::{self, Write};
+
+use vigie_notify::{HELPERS, Templates, Variable};
+
+use super::{Helper, MailVariables, Vocabulary, kind_of};
+
+const INTRODUCTION: &str = include_str!("introduction.md");
+
+pub(super) fn print(out: &mut dyn Write, vocabulary: &Vocabulary) -> io::Result<()> {
+    let words = Templates::built_in_file("en/wording.toml").unwrap_or_default();
+    write!(
+        out,
+        "{}",
+        INTRODUCTION.replace("{{WORDING}}", words.trim_end())
+    )?;
+    writeln!(out, "\n## Variables\n")?;
+    writeln!(
+        out,
+        "What is not known is null, never left out. Behind `[]` stands what each element of a list \
+         has."
+    )?;
+    let common: Vec<&Variable> = match &vocabulary.mails[..] {
+        [first, rest @ ..] if !rest.is_empty() => {
+            let variables = first.variables.iter();
+            variables
+                .filter(|variable| is_in_all(variable, rest))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    if !common.is_empty() {
+        print_table(out, "Every mail", &common)?;
+    }
+    for MailVariables { mail, variables } in &vocabulary.mails {
+        let variables = variables.iter();
+        let own: Vec<&Variable> = variables
+            .filter(|variable| !common.iter().any(|known| is_same(known, variable)))
+            .collect();
+        print_table(out, &format!("The {mail} mail"), &own)?;
+    }
+    print_helpers(out, vocabulary)
+}
+
+fn is_in_all(variable: &Variable, mails: &[MailVariables]) -> bool {
+    mails.iter().all(|mail| {
+        let mut variables = mail.variables.iter();
+        variables.any(|other| is_same(variable, other))
+    })
+}
+
+/// Whether both are told in the same words; their examples may differ.
+fn is_same(one: &Variable, other: &Variable) -> bool {
+    one.name == other.name && one.meaning == other.meaning && kind_of(one) == kind_of(other)
+}
+
+fn print_table(out: &mut dyn Write, heading: &str, variables: &[&Variable]) -> io::Result<()> {
+    writeln!(out, "\n### {heading}\n")?;
+    writeln!(out, "| variable | type | meaning | example |")?;
+    writeln!(out, "| --- | --- | --- | --- |")?;
+    for variable in variables {
+        let example = if variable.example.is_null() {
+            String::new()
+        } else {
+            format!("`{}`", cell(&variable.example.to_string()))
+        };
+        writeln!(
+            out,
+            "| `{}` | {} | {} | {example} |",
+            cell(&variable.name),
+            kind_of(variable),
+            cell(&variable.meaning)
+        )?;
+    }
+    Ok(())
+}
+
+/// A text in a table, where a bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn print_helpers(out: &mut dyn Write, vocabulary: &Vocabulary) -> io::Result<()> {
+    writeln!(out, "\n## Helpers\n")?;
+    writeln!(
+        out,
+        "What each example writes into the text part, in English and in the time zone \
+         Africa/Douala."
+    )?;
+    for Helper {
+        name,
+        usage,
+        meaning,
+        example,
+    } in &vocabulary.helpers
+    {
+        writeln!(out, "\n### `{name}`\n\n`{usage}`: {meaning}\n")?;
+        writeln!(out, "```handlebars\n{}\n```\n", example.template)?;
+        writeln!(out, "```text\n{}\n```", example.text.trim_end())?;
+    }
+    let names: Vec<String> = vocabulary
+        .handlebars_helpers
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let with_default: Vec<String> = HELPERS
+        .iter()
+        .filter(|helper| helper.named.contains(&"default"))
+        .map(|helper| format!("`{}`", helper.name))
+        .collect();
+    writeln!(
+        out,
+        "\nWith `default=\"…\"` these write something else for a null: {}.\n\nHandlebars' own \
+         helpers can be called too: {}.",
+        with_default.join(", "),
+        names.join(", ")
+    )
+}
