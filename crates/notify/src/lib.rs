@@ -48,6 +48,7 @@ mod mail;
 mod nearest;
 mod notifier;
 mod outbox;
+mod position;
 pub mod samples;
 mod templates;
 mod transport;

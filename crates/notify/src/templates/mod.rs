@@ -393,7 +393,7 @@ fn sources<'a>(locale: &Locale, files: &'a TemplateFiles) -> Vec<Source<'a>> {
 fn text_of<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, TemplateFault> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        let (line, column) = nesting::position(&before, before.len());
+        let (line, column) = crate::position::position(&before, before.len());
         TemplateFault::error(path, "this is no UTF-8 text; save it as UTF-8").at(line, column)
     })?;
     // Some editors put this mark in front; in a subject it would be seen.

@@ -1,6 +1,8 @@
 //! How deep a template nests, told before it is compiled: compiling and rendering go as deep, and a
 //! stack that overflows takes the program with it. Knows no helper and no variable.
 
+use crate::position::position;
+
 /// How many blocks may stand within each other, each `{{else if …}}` counted as one.
 const DEEPEST: usize = 60;
 
@@ -52,14 +54,6 @@ fn deepest_parenthesis(expression: &str) -> usize {
         deepest = deepest.max(depth);
     }
     deepest
-}
-
-/// The line and column of an offset, counted from 1, the column in characters.
-pub(crate) fn position(source: &str, offset: usize) -> (usize, usize) {
-    let before = source.get(..offset).unwrap_or(source);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.matches('\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
 }
 
 #[cfg(test)]

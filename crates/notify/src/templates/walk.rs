@@ -13,7 +13,6 @@ use handlebars::template::{
 };
 
 use super::fault::TemplateFault;
-use super::nesting::position;
 use super::path::{MailKind, Part, part_name};
 use super::set::TemplateSet;
 use crate::nearest::nearest;

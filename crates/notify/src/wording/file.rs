@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::Wording;
 use crate::nearest::nearest;
+use crate::position::position;
 
 /// What is wrong with a `wording.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,11 +129,10 @@ fn fault_of(text: &str, section: &str, key: Option<&str>, problem: String) -> Wo
 }
 
 fn fault_at(text: &str, offset: usize, problem: String) -> WordingFault {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let (line, column) = position(text, offset);
     WordingFault {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
+        line,
+        column,
         problem,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::position;
+use crate::position::position;
 use crate::variables::VariableKind;
 use crate::vocabulary::{ArgumentKind, HANDLEBARS_HELPERS, HELPERS};
 
