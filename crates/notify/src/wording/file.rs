@@ -84,12 +84,14 @@ fn misfit(english: &Value, value: &Value) -> Option<String> {
     match (english, value) {
         (Value::String(english), Value::String(text)) => {
             let wanted = placeholders(english);
-            let lost = wanted.iter().find(|name| !text.contains(name.as_str()));
+            // A date may well do without its weekday.
+            let lost = wanted
+                .iter()
+                .find(|name| *name != "{weekday}" && !text.contains(name.as_str()));
             let added = placeholders(text);
             let added = added.iter().find(|name| !wanted.contains(name));
             match (lost, added) {
-                // A date may well do without its weekday.
-                (Some(lost), _) if lost != "{weekday}" => Some(format!("must hold {lost}")),
+                (Some(lost), _) => Some(format!("must hold {lost}")),
                 (_, Some(added)) => Some(format!("holds {added}, which stands for nothing here")),
                 _ => None,
             }
@@ -200,8 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn a_date_needs_no_weekday() {
+    fn a_date_needs_no_weekday_but_all_else() {
         let text = "[date]\nformat = \"{year}-{month}-{day} {time}\"";
         assert!(Wording::read(&[ENGLISH, text]).is_ok());
+        let text = "[date]\nformat = \"{day} {month}\"";
+        let fault = Wording::read(&[ENGLISH, text]).unwrap_err();
+        assert_eq!(fault.problem, "`format` must hold {year}");
     }
 }
