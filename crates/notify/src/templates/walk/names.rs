@@ -156,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn the_helpers_of_handlebars_are_those_that_are_documented() {
+        let known: Vec<&str> = OF_HANDLEBARS.iter().map(|(name, ..)| *name).collect();
+        let mut documented = crate::vocabulary::HANDLEBARS_HELPERS.to_vec();
+        documented.sort_unstable();
+        let mut known = known;
+        known.sort_unstable();
+        assert_eq!(known, documented);
+    }
+
+    #[test]
     fn every_helper_that_stands_around_something_is_known_as_a_block() {
         for helper in HELPERS {
             let is_block = helper.usage.contains("{{#");
