@@ -66,7 +66,7 @@ pub use context::{
 pub use dispatch::{Dispatched, Dispatcher};
 pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};
-pub use mail::{InvalidAddress, Mail, MailError};
+pub use mail::{InvalidAddress, Mail, MailError, check_address};
 pub use notifier::{Notified, Notifier};
 pub use outbox::{Delivery, DeliveryId, EventId, Outbox, OutboxError, PlannedMail};
 pub use templates::{
