@@ -23,19 +23,16 @@ pub fn composer_with(config: &Config, templates: Templates) -> anyhow::Result<Co
     for problem in locale_problems(config, &templates) {
         warn!("{problem}; these mails are written in English");
     }
-    let preference = |wanted: &config::RecipientConfig| {
-        Ok(Recipient {
-            address: wanted.address.clone(),
-            locale: wanted.locale.as_deref().map(str::parse).transpose()?,
-            time_zone: wanted.time_zone.clone(),
-        })
+    let preference = |wanted: &config::RecipientConfig| Recipient {
+        address: wanted.address.clone(),
+        locale: wanted.locale.clone(),
+        time_zone: wanted.time_zone.clone(),
     };
-    let preferences = mail.preferences.iter().map(preference);
     Ok(Composer::new(ComposerSettings {
         from: mail.from.clone(),
         admin_email_recipient: mail.admin_email_recipient.clone(),
-        preferences: preferences.collect::<anyhow::Result<_>>()?,
-        locale: mail.locale.parse()?,
+        preferences: mail.preferences.iter().map(preference).collect(),
+        locale: mail.locale.clone(),
         time_zone: mail.time_zone.clone(),
         templates,
     })?)
@@ -95,18 +92,14 @@ pub fn log_faults(templates: &Templates) {
 pub fn locale_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
     let preferences = config.mail.preferences.iter();
     let named = preferences
-        .filter_map(|wanted| Some((format!("{}.locale", wanted.key), wanted.locale.as_deref()?)))
-        .chain([("mail.locale".to_owned(), config.mail.locale.as_str())]);
-    let is_known = |locale: &str| {
-        let locale = locale.parse::<Locale>();
-        locale.is_ok_and(|locale| templates.has_locale(&locale))
-    };
+        .filter_map(|wanted| Some((format!("{}.locale", wanted.key), wanted.locale.as_ref()?)))
+        .chain([("mail.locale".to_owned(), &config.mail.locale)]);
     named
-        .filter(|(_, locale)| !is_known(locale))
+        .filter(|(_, locale)| !templates.has_locale(locale))
         .map(|(key, locale)| {
             let known: Vec<&str> = templates.locales().map(Locale::as_str).collect();
             let complaint = Complaint::new(
-                format!("is {locale:?}, and there are no templates in that language"),
+                format!("is \"{locale}\", and there are no templates in that language"),
                 format!(
                     "write one of {}, or add a folder {locale} to templates.directory",
                     known.join(", ")
