@@ -70,8 +70,8 @@ pub use mail::{InvalidAddress, Mail, MailError, check_address};
 pub use notifier::{Notified, Notifier};
 pub use outbox::{Delivery, DeliveryId, EventId, Outbox, OutboxError, PlannedMail};
 pub use templates::{
-    InvalidMailKind, MailKind, ORIGINS, Origin, Origins, Severity, TemplateFault, TemplateFiles,
-    TemplateOrigin, Templates, TemplatesBuilder,
+    CopiedFrom, InvalidMailKind, InvalidOrigins, MailKind, ORIGINS, Origin, Origins, Severity,
+    TemplateFault, TemplateFiles, TemplateOrigin, Templates, TemplatesBuilder,
 };
 #[cfg(feature = "file")]
 pub use transport::FileTransport;

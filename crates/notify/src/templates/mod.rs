@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 
 pub use fault::{Severity, TemplateFault};
 pub use files::TemplateFiles;
-pub use origin::{ORIGINS, Origin, Origins, TemplateOrigin};
+pub use origin::{CopiedFrom, InvalidOrigins, ORIGINS, Origin, Origins, TemplateOrigin};
 pub use path::{InvalidMailKind, MailKind};
 
 pub(crate) use set::Parts;
