@@ -76,8 +76,8 @@ pub fn template_builder(config: &Config) -> anyhow::Result<TemplatesBuilder> {
 pub fn log_faults(templates: &Templates) {
     for fault in templates.faults() {
         match fault.severity {
-            Severity::Error => error!(template = %fault, "a template can't be used"),
             Severity::Warning => warn!(template = %fault, "a template should be looked at"),
+            _ => error!(template = %fault, "a template can't be used"),
         }
     }
     if !templates.are_sound() {

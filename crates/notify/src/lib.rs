@@ -80,7 +80,8 @@ pub use transport::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTranspo
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
 pub use variables::{Variable, VariableKind, variables};
 pub use vocabulary::{
-    ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation, HelperExample, helper_examples,
+    ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation, HelperExample,
+    HelperExampleError, helper_examples,
 };
 
 // What the signatures above are made of, so that nobody has to match versions.

@@ -183,7 +183,7 @@ pub const fn severity_name(severity: Severity) -> &'static str {
 
 /// How many of the faults are errors, and how many are warnings.
 pub fn counts(faults: &[TemplateFault]) -> (usize, usize) {
-    let is_error = |fault: &&TemplateFault| fault.severity == Severity::Error;
+    let is_error = |fault: &&TemplateFault| fault.severity != Severity::Warning;
     let errors = faults.iter().filter(is_error).count();
     (errors, faults.len() - errors)
 }
