@@ -75,9 +75,11 @@ pub fn template_builder(config: &Config) -> anyhow::Result<TemplatesBuilder> {
 /// Logs what is wrong with templates.
 pub fn log_faults(templates: &Templates) {
     for fault in templates.faults() {
-        match fault.severity {
-            Severity::Warning => warn!(template = %fault, "a template should be looked at"),
-            _ => error!(template = %fault, "a template can't be used"),
+        // A severity that is not known here is taken for the worst.
+        if fault.severity == Severity::Warning {
+            warn!(template = %fault, "a template should be looked at");
+        } else {
+            error!(template = %fault, "a template can't be used");
         }
     }
     if !templates.are_sound() {

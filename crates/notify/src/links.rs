@@ -18,7 +18,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// Signs that no URL has as they are, and that could end it where somebody writes it into a mail.
-const FOREIGN: [char; 6] = ['"', '<', '>', '\\', '`', '^'];
+const FOREIGN: [char; 5] = ['"', '<', '>', '\\', '`'];
 
 /// How much of a placeholder that is none is told.
 const TOLD: usize = 40;
