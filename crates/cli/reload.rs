@@ -111,7 +111,7 @@ async fn read(
 }
 
 async fn built(config: &Config, files: TemplateFiles) -> anyhow::Result<Templates> {
-    let builder = template_builder(config)?.files(files);
+    let builder = template_builder(config).files(files);
     let building = spawn_blocking(move || builder.build());
     building.await.context("could not check the templates")
 }

@@ -25,7 +25,7 @@ pub struct Vigie {
 impl Vigie {
     /// Joins the parts.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let templates = templates(&config)?;
+        let templates = templates(&config);
         Self::with_templates(config, templates).await
     }
 

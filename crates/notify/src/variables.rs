@@ -22,6 +22,7 @@ pub(crate) const SEVERAL_LINES: &str = "severalLines";
 /// What a variable can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum VariableKind {
     /// An instant in the reader's time zone, for the helpers `date` and `relative`.
     Date,

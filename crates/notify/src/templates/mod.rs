@@ -29,7 +29,7 @@ use serde_json::{Map, Value};
 
 pub use fault::{Severity, TemplateFault};
 pub use files::TemplateFiles;
-pub use origin::{ORIGINS, Origin, Origins, TemplateOrigin};
+pub use origin::{CopiedFrom, InvalidOrigins, ORIGINS, Origin, Origins, TemplateOrigin};
 pub use path::{InvalidMailKind, MailKind};
 
 pub(crate) use set::Parts;
@@ -408,13 +408,11 @@ fn sources<'a>(locale: &Locale, files: &'a TemplateFiles) -> Vec<Source<'a>> {
 }
 
 fn text_of<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, TemplateFault> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         let (line, column) = crate::position::position(&before, before.len());
         TemplateFault::error(path, "this is no UTF-8 text; save it as UTF-8").at(line, column)
-    })?;
-    // Some editors put this mark in front; in a subject it would be seen.
-    Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
+    })
 }
 
 /// The language itself, or the same without its region, or English.

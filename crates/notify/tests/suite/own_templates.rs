@@ -65,6 +65,33 @@ fn written_with_built_in(mails: &[Mail]) -> Vec<MailKind> {
 }
 
 #[test]
+fn files_saved_on_windows_write_the_same_mails() {
+    let files = Templates::built_in_paths().fold(TemplateFiles::none(), |files, path| {
+        let text = Templates::built_in_file(path).unwrap();
+        files.with(path, format!("\u{FEFF}{}", text.replace('\n', "\r\n")))
+    });
+    let saved = built(files);
+    assert_eq!(saved.faults(), []);
+    let both = [Templates::built_in(), saved];
+    for locale in Locale::BUILT_IN {
+        for sample in samples::all() {
+            let [built_in, saved] = both.each_ref().map(|templates| {
+                let composer = Composer::new(ComposerSettings {
+                    admin_email_recipient: vec!["admin@example.com".to_owned()],
+                    locale: locale.clone(),
+                    templates: templates.clone(),
+                    ..ComposerSettings::default()
+                });
+                let composer = composer.unwrap();
+                let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
+                mails[0].to_mime().unwrap()
+            });
+            assert!(built_in == saved, "{} in {locale}", sample.name);
+        }
+    }
+}
+
+#[test]
 fn whatever_is_wrong_is_told_with_its_place_and_the_alert_leaves() {
     let cases = cases();
     let mut not_told = Vec::new();
