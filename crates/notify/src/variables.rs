@@ -140,11 +140,10 @@ impl Shape {
                     .collect(),
                 ..shape(VariableKind::Object)
             },
-            Value::Array(_) | Value::Null => shape(VariableKind::Any),
             Value::String(_) => shape(VariableKind::Text),
             Value::Bool(_) => shape(VariableKind::Boolean),
             Value::Number(number) if number.is_u64() => shape(VariableKind::Integer),
-            Value::Number(_) => shape(VariableKind::Any),
+            Value::Array(_) | Value::Null | Value::Number(_) => shape(VariableKind::Any),
         }
     }
 

@@ -37,7 +37,7 @@ impl Chosen {
         let files = directory.as_deref();
         let files = files.map_or_else(TemplateFiles::none, TemplateFiles::read);
         Ok(Self {
-            templates: with_files(config.as_ref(), files)?,
+            templates: with_files(config.as_ref(), files),
             recorded: directory
                 .as_deref()
                 .map_or(Ok(Origins::default()), recorded)?,
@@ -149,9 +149,9 @@ pub fn config_and_directory(
 }
 
 /// Templates with the variables and links of the config, if there is one.
-pub fn with_files(config: Option<&Config>, files: TemplateFiles) -> anyhow::Result<Templates> {
+pub fn with_files(config: Option<&Config>, files: TemplateFiles) -> Templates {
     let builder = config.map_or_else(Templates::builder, template_builder);
-    Ok(builder.files(files).build())
+    builder.files(files).build()
 }
 
 /// What the files in a folder were copied from.

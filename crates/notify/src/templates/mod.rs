@@ -71,6 +71,9 @@ struct Inner {
     surroundings: Surroundings,
 }
 
+/// Gives the variables of a mail for a language and its words, with a note on the mail itself.
+type WriteContext<'a> = dyn Fn(&Locale, &Arc<Wording>, Option<String>) -> Value + 'a;
+
 /// Puts [`Templates`] together.
 #[derive(Debug, Clone, Default)]
 pub struct TemplatesBuilder {
@@ -185,7 +188,7 @@ impl Templates {
         &self,
         locale: &Locale,
         mail: MailKind,
-        context: &dyn Fn(&Locale, &Arc<Wording>, Option<String>) -> Value,
+        context: &WriteContext<'_>,
     ) -> Parts {
         let fault = match self.write_own(locale, mail, context) {
             None => None,
@@ -228,7 +231,7 @@ impl Templates {
         &self,
         locale: &Locale,
         mail: MailKind,
-        context: &dyn Fn(&Locale, &Arc<Wording>, Option<String>) -> Value,
+        context: &WriteContext<'_>,
     ) -> Option<Result<Parts, TemplateFault>> {
         let (locale, set) = nearest_entry(&self.0.own, locale)?;
         if let Some(fault) = self.0.of_mails.get(&(locale.clone(), mail)) {

@@ -504,7 +504,7 @@ impl<'a> Walk<'a> {
         if let Some(inverse) = &block.inverse {
             let written = std::mem::replace(&mut self.html, html);
             let known = match name {
-                "unless" => self.asked(block, scope),
+                "unless" => asked(block, scope),
                 _ => Vec::new(),
             };
             self.tree(inverse, place, &scope.where_present(&known));
@@ -524,35 +524,20 @@ impl<'a> Walk<'a> {
             return scope.clone();
         };
         match name {
-            "if" => scope.where_present(&self.asked(block, scope)),
+            "if" => scope.where_present(&asked(block, scope)),
             "each" => {
-                let value = self.quiet_value(first, scope);
+                let value = quiet_value(first, scope);
                 self.gone_through(&value, first, place);
                 let known = scope.where_present(std::slice::from_ref(&value));
                 known.within(Frame::of_each(&value, block_params(block)))
             }
             "with" => {
-                let value = self.quiet_value(first, scope);
+                let value = quiet_value(first, scope);
                 let known = scope.where_present(std::slice::from_ref(&value));
                 known.with(value, block_params(block))
             }
             _ => scope.clone(),
         }
-    }
-
-    /// What is not null where the block's condition holds.
-    fn asked(&self, block: &HelperTemplate, scope: &Scope) -> Vec<Value> {
-        let Some(condition) = block.params.first() else {
-            return Vec::new();
-        };
-        let conditions = match condition {
-            Parameter::Subexpression(expression) if expression.name() == "and" => {
-                expression.params().map_or(&[][..], Vec::as_slice)
-            }
-            single => std::slice::from_ref(single),
-        };
-        let values = conditions.iter().filter_map(Parameter::as_name);
-        values.filter_map(|name| scope.find(name).ok()).collect()
     }
 
     fn gone_through(&mut self, list: &Value, param: &Parameter, place: Place<'a>) {
@@ -681,13 +666,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A value whose faults have been noted already.
-    fn quiet_value(&self, parameter: &Parameter, scope: &Scope) -> Value {
-        let name = parameter.as_name();
-        name.and_then(|name| scope.find(name).ok())
-            .unwrap_or_else(Value::any)
-    }
-
     fn variable(&mut self, name: &str, place: Place<'a>, scope: &Scope) -> Value {
         self.found(scope.find(name), name, name, place, scope)
     }
@@ -753,6 +731,28 @@ impl<'a> Walk<'a> {
         };
         self.faults.insert(fault);
     }
+}
+
+/// What is not null where the block's condition holds.
+fn asked(block: &HelperTemplate, scope: &Scope) -> Vec<Value> {
+    let Some(condition) = block.params.first() else {
+        return Vec::new();
+    };
+    let conditions = match condition {
+        Parameter::Subexpression(expression) if expression.name() == "and" => {
+            expression.params().map_or(&[][..], Vec::as_slice)
+        }
+        single => std::slice::from_ref(single),
+    };
+    let values = conditions.iter().filter_map(Parameter::as_name);
+    values.filter_map(|name| scope.find(name).ok()).collect()
+}
+
+/// A value whose faults have been noted already.
+fn quiet_value(parameter: &Parameter, scope: &Scope) -> Value {
+    let name = parameter.as_name();
+    name.and_then(|name| scope.find(name).ok())
+        .unwrap_or_else(Value::any)
 }
 
 /// A parameter as it is written.

@@ -390,7 +390,7 @@ mod tests {
         let problem = NotFound::MayBeNull { of };
         assert_eq!(scope.find("last_good.size").unwrap_err(), problem);
         let last_good = scope.find("last_good").unwrap();
-        let asked = scope.where_present(&[last_good.clone()]);
+        let asked = scope.where_present(&[last_good]);
         assert!(asked.find("last_good.size").is_ok());
         assert!(asked.find("@root.last_good.size").is_ok());
     }
