@@ -162,6 +162,9 @@ impl Reading {
         // configs in folders work with links.
         let metadata = fs::metadata(found)?;
         if metadata.is_dir() {
+            if is_template(path) {
+                return Err(io::Error::other("it is a folder").into());
+            }
             if depth + 1 >= DEEPEST {
                 return Err(io::Error::other("it lies too deep for a template").into());
             }
@@ -170,6 +173,11 @@ impl Reading {
         // Opening a pipe would wait for somebody to write to it.
         if !metadata.is_file() {
             return Err(io::Error::other("it is no regular file").into());
+        }
+        // That it is there is told; there are files that are never read to their end.
+        if !is_template(path) {
+            self.files.contents.insert(path.to_owned(), Vec::new());
+            return Ok(());
         }
         let left = MOST_BYTES - self.bytes;
         let mut content = Vec::new();
@@ -192,6 +200,12 @@ impl Reading {
         self.files.contents.insert(path.to_owned(), content);
         Ok(())
     }
+}
+
+/// Whether something is named as templates are.
+fn is_template(path: &str) -> bool {
+    let extension = Path::new(path).extension();
+    extension.is_some_and(|extension| extension == "hbs") || path.ends_with("wording.toml")
 }
 
 /// The content without what an editor on Windows puts into it: a byte-order mark, and a carriage
@@ -274,6 +288,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_named_otherwise_is_told_and_never_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::create_dir_all(root.join("en/missing/subject.txt.hbs")).unwrap();
+        fs::write(root.join("LICENSE"), "x").unwrap();
+        let files = TemplateFiles::read(root);
+        assert_eq!(files.get("LICENSE"), Some(b"".as_slice()));
+        let faults: Vec<String> = files.faults().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            faults,
+            ["en/missing/subject.txt.hbs: this can't be read: it is a folder"]
+        );
+    }
+
+    #[test]
     fn a_folder_that_is_not_there_is_a_fault() {
         let files = TemplateFiles::read(Path::new("/nowhere/at/all"));
         let fault = files.faults()[0].to_string();
@@ -329,7 +358,11 @@ mod tests {
     fn a_folder_of_more_bytes_than_templates_can_be_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let write = |number: usize, length: usize| {
-            fs::write(folder.path().join(number.to_string()), vec![b'x'; length]).unwrap();
+            fs::write(
+                folder.path().join(format!("{number}.hbs")),
+                vec![b'x'; length],
+            )
+            .unwrap();
         };
         (0..64).for_each(|number| write(number, 256 * 1024));
         let files = TemplateFiles::read(folder.path());
