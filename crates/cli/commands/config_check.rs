@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::templates::counted;
 use crate::config::{ConfigErrors, MailTransport, check_paths};
 use crate::mails::{composer_with, locale_problems, quiet_templates, transport};
 use crate::vigie::load_config;
@@ -20,8 +21,10 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
         return Err(ConfigErrors::new(problems).into());
     }
     let mut stdout = io::stdout().lock();
+    let folder = config.templates.directory.as_deref();
     for fault in templates.faults() {
-        writeln!(stdout, "{fault}")?;
+        let folder = folder.map_or_else(String::new, |folder| format!("{}/", folder.display()));
+        writeln!(stdout, "{folder}{fault}")?;
     }
     anyhow::ensure!(
         templates.are_sound(),
@@ -35,9 +38,9 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     };
     writeln!(
         stdout,
-        "{} is sound: {} jobs declared, mails go {way}.",
+        "{} is sound: {} declared, mails go {way}.",
         config.path.display(),
-        config.jobs.len()
+        counted(config.jobs.len(), "job")
     )?;
     if config.mail.admin_email_recipient.is_empty() {
         writeln!(

@@ -11,6 +11,7 @@ mod variables;
 use std::path::Path;
 use std::process::ExitCode;
 
+pub use self::chosen::counted;
 use crate::arguments::TemplatesCommand;
 
 pub async fn run(config: Option<&Path>, command: &TemplatesCommand) -> anyhow::Result<ExitCode> {
