@@ -7,6 +7,8 @@ use handlebars::{
     RenderErrorReason, Renderable, ScopedJson, html_escape,
 };
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 use super::{Format, present};
 
 /// The longest line of prose in the text part.
@@ -60,7 +62,7 @@ impl HelperDef for PadHelper {
             .and_then(|width| usize::try_from(width.value().as_u64()?).ok())
             .ok_or(RenderErrorReason::ParamNotFoundForIndex("pad", 1))?
             .min(WIDEST);
-        Ok(ScopedJson::Derived(format!("{text:width$}").into()))
+        Ok(ScopedJson::Derived(filled(text, width).into()))
     }
 }
 
@@ -159,10 +161,15 @@ impl HelperDef for RowHelper {
             }
             Format::Text => {
                 let width = LABEL - 1;
-                writeln_to(out, &wrap(&format!("{label:width$} "), &value))
+                writeln_to(out, &wrap(&format!("{} ", filled(label, width)), &value))
             }
         }
     }
+}
+
+/// A text with as many spaces behind it as it lacks columns.
+pub(super) fn filled(text: &str, width: usize) -> String {
+    text.to_owned() + &" ".repeat(width.saturating_sub(text.width()))
 }
 
 fn writeln_to(out: &mut dyn Output, text: &str) -> HelperResult {
@@ -202,12 +209,12 @@ impl Output for Bounded {
 /// `lead`, the others indented by as much. Only plain spaces and line ends separate words, so that
 /// what a no-break space joins stays together.
 fn wrap(lead: &str, prose: &str) -> String {
-    let margin = lead.chars().count();
+    let margin = lead.width();
     let mut wrapped = lead.to_owned();
     let mut column = margin;
     let mut is_line_empty = true;
     for word in prose.split([' ', '\n']).filter(|word| !word.is_empty()) {
-        let width = word.chars().count();
+        let width = word.width();
         if !is_line_empty && column + 1 + width > LINE {
             wrapped.push('\n');
             wrapped.extend(std::iter::repeat_n(' ', margin));
@@ -242,7 +249,12 @@ fn quote(text: &str) -> String {
 
 /// The line up to the last space that fits, or up to what fits of a word that is longer.
 fn broken(line: &str) -> (&str, &str) {
-    let Some((end, _)) = line.char_indices().nth(QUOTED_LINE) else {
+    let mut columns = 0;
+    let too_far = line.char_indices().find(|(_, character)| {
+        columns += character.width().unwrap_or_default();
+        columns > QUOTED_LINE
+    });
+    let Some((end, _)) = too_far else {
         return (line, "");
     };
     match line[..end].rfind(' ') {
@@ -323,6 +335,17 @@ mod tests {
             render(Format::Html, "{{quote log}}", &context),
             "a &lt; b<br><br>c"
         );
+    }
+
+    #[test]
+    fn wide_letters_take_two_columns() {
+        let context = json!({"words": "数据库 ".repeat(30), "log": "数".repeat(60)});
+        let wrapped = render(Format::Text, "{{#wrap}}{{words}}{{/wrap}}", &context);
+        let quoted = render(Format::Text, "{{quote log}}", &context);
+        for line in wrapped.lines().chain(quoted.lines()) {
+            assert!(line.width() <= LINE, "{line}");
+        }
+        assert_eq!(quoted.lines().count(), 2);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use handlebars::{
     RenderErrorReason, html_escape,
 };
 
+use unicode_width::UnicodeWidthStr as _;
+
+use super::prose::filled;
 use super::{Format, is_nothing, present};
 
 const GAP: &str = "  ";
@@ -79,16 +82,14 @@ fn cell(value: &JsonValue) -> String {
 
 fn text(rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let widths = rows.iter().map(|row| row[column].chars().count());
+        let widths = rows.iter().map(|row| row[column].width());
         widths.max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, &width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<String> = cells.map(|(cell, &width)| filled(cell, width)).collect();
         text.push_str(cells.join(GAP).trim_end());
         text.push('\n');
     }
