@@ -17,6 +17,7 @@ use vigie_notify::{
 use crate::mails::mail;
 
 const PASSWORD: &str = "correct horse";
+const GREETING: &[u8] = b"220 localhost ready\r\n";
 
 /// How a server answers.
 #[derive(Clone)]
@@ -25,6 +26,9 @@ struct Answers {
     greets: bool,
     /// Whether it offers STARTTLS.
     offers_tls: bool,
+    /// Whether it starts with TLS instead.
+    is_encrypted_at_once: bool,
+    starttls: &'static str,
     auth: &'static str,
     sender: &'static str,
     recipient: &'static str,
@@ -36,6 +40,8 @@ impl Default for Answers {
         Self {
             greets: true,
             offers_tls: true,
+            is_encrypted_at_once: false,
+            starttls: "220 go ahead",
             auth: "235 welcome",
             sender: "250 ok",
             recipient: "250 ok",
@@ -105,11 +111,18 @@ async fn serve(
         // Takes the connection and never says a word.
         return std::future::pending().await;
     }
-    stream.write_all(b"220 localhost ready\r\n").await?;
-    if talk(&mut stream, &answers, false, &lines).await? {
-        let encrypted = acceptor.accept(stream.into_inner()).await?;
-        talk(&mut BufReader::new(encrypted), &answers, true, &lines).await?;
+    if !answers.is_encrypted_at_once {
+        stream.write_all(GREETING).await?;
+        if !talk(&mut stream, &answers, false, &lines).await? {
+            return Ok(());
+        }
     }
+    let mut encrypted = BufReader::new(acceptor.accept(stream.into_inner()).await?);
+    if answers.is_encrypted_at_once {
+        encrypted.write_all(GREETING).await?;
+        encrypted.flush().await?;
+    }
+    talk(&mut encrypted, &answers, true, &lines).await?;
     Ok(())
 }
 
@@ -140,7 +153,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             }
             _ if is_content => continue,
             "EHLO" => extensions,
-            "STARTTLS" => "220 go ahead",
+            "STARTTLS" => answers.starttls,
             "AUTH" => answers.auth,
             "MAIL" => answers.sender,
             "RCPT" => answers.recipient,
@@ -209,6 +222,35 @@ async fn a_server_without_tls_gets_neither_password_nor_mail() {
 
     let said = SmtpTransport::new(server.settings(SmtpSecurity::None)).unwrap();
     said.send(&missing()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_starts_with_tls_is_sent_nothing_in_the_clear() {
+    let server = Server::start(Answers {
+        is_encrypted_at_once: true,
+        ..Answers::default()
+    })
+    .await;
+    let transport = SmtpTransport::new(server.settings(SmtpSecurity::Tls)).unwrap();
+    transport.send(&missing()).await.unwrap();
+    let lines = server.lines_with("");
+    assert!(lines.iter().all(|(is_encrypted, _)| *is_encrypted));
+    assert_eq!(server.lines_with("AUTH PLAIN").len(), 1);
+    assert_eq!(server.lines_with("MAIL").len(), 1);
+}
+
+/// Whoever is on the way could else answer what is asked over TLS.
+#[tokio::test]
+async fn answers_from_before_tls_are_not_taken_for_answers_over_tls() {
+    let starttls = "220 go ahead\r\n250 AUTH PLAIN\r\n235 welcome";
+    let answers = Answers {
+        starttls,
+        ..Answers::default()
+    };
+    let error = send_to(answers).await.unwrap_err();
+    assert!(error.is_unreachable());
+    let text = error.to_string();
+    assert!(text.contains("more than it was asked for"), "{text}");
 }
 
 #[tokio::test]

@@ -3,28 +3,30 @@
 //! The steps of a session are taken one by one, because the same answer means another thing in each:
 //! a 550 to the sender stops every mail, a 550 to a recipient stops one.
 
-use std::error::Error as _;
+mod opening;
+mod problem;
+mod socket;
+mod stream;
+mod tls;
+
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::Address;
-use lettre::transport::smtp::Error as SmtpError;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::extension::{Extension, MailParameter};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use tokio::sync::Mutex;
+use tokio_rustls::TlsConnector;
 
+use self::opening::Opening;
+use self::problem::{Problem, ProblemKind, within, words_of};
 use crate::mail::parse_address;
-use crate::untrusted::{ellipsis, one_line};
 use crate::{Mail, Receipt, Transport, TransportError};
-
-/// How much of a server's answer is told.
-const ANSWER: usize = 300;
 
 /// Where and how mails are handed over.
 #[derive(Debug, Clone)]
@@ -85,6 +87,19 @@ impl SmtpSettings {
             extra_root_certificates: Vec::new(),
         }
     }
+
+    fn server(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    fn unreachable(&self, action: &str, problem: &Problem, advice: &str) -> TransportError {
+        TransportError::Unreachable {
+            action: action.to_owned(),
+            server: self.server(),
+            problem: problem.text.clone(),
+            advice: advice.to_owned(),
+        }
+    }
 }
 
 impl SmtpSecurity {
@@ -105,7 +120,7 @@ impl SmtpSecurity {
 pub struct SmtpTransport {
     settings: SmtpSettings,
     credentials: Option<Credentials>,
-    tls: Option<TlsParameters>,
+    tls: Option<TlsConnector>,
     connection: Mutex<Option<AsyncSmtpConnection>>,
 }
 
@@ -138,7 +153,7 @@ impl SmtpTransport {
         };
         let tls = match settings.security {
             SmtpSecurity::None => None,
-            SmtpSecurity::Starttls | SmtpSecurity::Tls => Some(tls_parameters(&settings)?),
+            SmtpSecurity::Starttls | SmtpSecurity::Tls => Some(tls::connector(&settings)?),
         };
         Ok(Self {
             settings,
@@ -159,32 +174,12 @@ impl SmtpTransport {
                 return Ok(kept);
             }
         }
-        let (hello, security) = (ClientId::default(), self.settings.security);
-        let wrapper = self.tls.clone().filter(|_| security == SmtpSecurity::Tls);
-        let server = (self.settings.host.as_str(), self.settings.port);
-        let timeout = Some(self.settings.timeout);
-        let connecting =
-            AsyncSmtpConnection::connect_tokio1(server, timeout, &hello, wrapper, None);
-        let mut connection = self.answer(connecting).await.map_err(|problem| {
-            self.unreachable("connect to", &problem, "check host, port and security")
-        })?;
-        if let Some(tls) = self
-            .tls
-            .clone()
-            .filter(|_| security == SmtpSecurity::Starttls)
-        {
-            let encrypting = connection.starttls(tls, &hello);
-            self.answer(encrypting).await.map_err(|problem| {
-                self.unreachable("start TLS with", &problem, "check host and security")
-            })?;
-        }
-        if let Some(credentials) = &self.credentials {
-            let logging_in = connection.auth(DEFAULT_MECHANISMS, credentials);
-            self.answer(logging_in).await.map_err(|problem| {
-                self.unreachable("log in to", &problem, "check username and password")
-            })?;
-        }
-        Ok(connection)
+        let opening = Opening {
+            settings: &self.settings,
+            tls: self.tls.as_ref(),
+            credentials: self.credentials.as_ref(),
+        };
+        opening.open().await
     }
 
     async fn hand_over(
@@ -200,7 +195,7 @@ impl SmtpTransport {
                 .supports_feature(Extension::SmtpUtfEight);
             if !takes_any {
                 return Err(TransportError::Refused {
-                    by: self.server(),
+                    by: self.settings.server(),
                     recipient: mail.to.clone(),
                     problem: "it takes no addresses with letters beyond ASCII".to_owned(),
                 });
@@ -208,10 +203,10 @@ impl SmtpTransport {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let sender = MailFrom::new(Some(parcel.from.clone()), parameters);
-        self.answer(connection.command(sender))
+        within(self.settings.timeout, connection.command(sender))
             .await
             .map_err(|problem| {
-                self.unreachable(
+                self.settings.unreachable(
                     "name the sender to",
                     &problem,
                     "check the address in `from`",
@@ -219,60 +214,35 @@ impl SmtpTransport {
             })?;
         let not_taken = |problem: Problem| self.not_taken(mail, &problem);
         let recipient = Rcpt::new(parcel.to.clone(), Vec::new());
-        self.answer(connection.command(recipient))
+        within(self.settings.timeout, connection.command(recipient))
             .await
             .map_err(not_taken)?;
-        self.answer(connection.command(Data))
+        within(self.settings.timeout, connection.command(Data))
             .await
             .map_err(not_taken)?;
-        let answer = self.answer(connection.message(&parcel.bytes));
+        let answer = within(self.settings.timeout, connection.message(&parcel.bytes));
         let answer = answer.await.map_err(not_taken)?;
-        let words: Vec<&str> = answer.message().collect();
-        let answer = format!("{} {}", answer.code(), words.join(" "));
         Ok(Receipt {
-            by: self.server(),
-            answer: one_line(&answer, ANSWER, ellipsis),
+            by: self.settings.server(),
+            answer: words_of(&answer),
         })
-    }
-
-    /// Waits for an answer, but not for ever.
-    async fn answer<T>(
-        &self,
-        step: impl Future<Output = Result<T, SmtpError>>,
-    ) -> Result<T, Problem> {
-        match tokio::time::timeout(self.settings.timeout, step).await {
-            Ok(answer) => answer.map_err(|error| Problem::of(&error)),
-            Err(_) => Err(Problem {
-                text: format!("no answer within {:?}", self.settings.timeout),
-                kind: ProblemKind::Silence,
-            }),
-        }
-    }
-
-    fn server(&self) -> String {
-        format!("{}:{}", self.settings.host, self.settings.port)
-    }
-
-    fn unreachable(&self, action: &str, problem: &Problem, advice: &str) -> TransportError {
-        TransportError::Unreachable {
-            action: action.to_owned(),
-            server: self.server(),
-            problem: problem.text.clone(),
-            advice: advice.to_owned(),
-        }
     }
 
     /// What it means that the server took the sender, and then not the mail.
     fn not_taken(&self, mail: &Mail, problem: &Problem) -> TransportError {
-        let (by, recipient) = (self.server(), mail.to.clone());
+        let (by, recipient) = (self.settings.server(), mail.to.clone());
         let problem_text = problem.text.clone();
         match problem.kind {
-            ProblemKind::Closing => {
-                self.unreachable("send a mail through", problem, "nothing needs to be done")
-            }
-            ProblemKind::LoginNeeded => {
-                self.unreachable("send a mail through", problem, "set username and password")
-            }
+            ProblemKind::Closing => self.settings.unreachable(
+                "send a mail through",
+                problem,
+                "nothing needs to be done",
+            ),
+            ProblemKind::LoginNeeded => self.settings.unreachable(
+                "send a mail through",
+                problem,
+                "set username and password",
+            ),
             ProblemKind::Permanent => TransportError::Refused {
                 by,
                 recipient,
@@ -328,54 +298,4 @@ impl Parcel {
             .iter()
             .any(|address| !AsRef::<str>::as_ref(address).is_ascii())
     }
-}
-
-/// What went wrong in one step of a session.
-struct Problem {
-    text: String,
-    kind: ProblemKind,
-}
-
-/// What a problem says of the next try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ProblemKind {
-    /// The server is about to go away (421).
-    Closing,
-    /// The server takes nothing from someone who has not logged in (530).
-    LoginNeeded,
-    /// The server will never take it.
-    Permanent,
-    /// The server did not take it now, or the line broke.
-    Passing,
-    /// No answer came in time.
-    Silence,
-}
-
-impl Problem {
-    fn of(error: &SmtpError) -> Self {
-        let words = error.source().map(ToString::to_string).unwrap_or_default();
-        // 5.7.x is a policy: mostly that this sender may not relay, which is put right in a config
-        // and no reason to lose an alert.
-        let is_policy = words.starts_with("5.7.");
-        let kind = match error.status().map(u16::from) {
-            Some(421) => ProblemKind::Closing,
-            Some(530) => ProblemKind::LoginNeeded,
-            _ if error.is_permanent() && !is_policy => ProblemKind::Permanent,
-            _ => ProblemKind::Passing,
-        };
-        Self {
-            text: one_line(&error.to_string(), ANSWER, ellipsis),
-            kind,
-        }
-    }
-}
-
-fn tls_parameters(settings: &SmtpSettings) -> Result<TlsParameters, InvalidSmtpSettings> {
-    let unreadable = |error: SmtpError| InvalidSmtpSettings::Certificate(error.to_string());
-    let mut parameters = TlsParameters::builder(settings.host.clone());
-    if !settings.extra_root_certificates.is_empty() {
-        let extra = Certificate::from_pem(&settings.extra_root_certificates).map_err(unreadable)?;
-        parameters = parameters.add_root_certificate(extra);
-    }
-    parameters.build().map_err(unreadable)
 }
