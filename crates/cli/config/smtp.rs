@@ -51,7 +51,7 @@ pub struct SmtpConfig {
     pub login: Option<SmtpLogin>,
     /// How the connection is encrypted.
     pub security: SmtpSecurity,
-    /// How long an answer is waited for.
+    /// How long an answer is waited for; the one to a whole mail for longer.
     pub timeout: Duration,
     /// A PEM file of certificate authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,

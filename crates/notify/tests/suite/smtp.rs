@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -29,6 +30,10 @@ struct Answers {
     /// Whether it starts with TLS instead.
     is_encrypted_at_once: bool,
     starttls: &'static str,
+    /// The command that it never answers; `TLS` is none, and yet what it may leave unanswered.
+    is_silent_to: &'static str,
+    /// How long it takes to answer a whole mail.
+    thinks_for: Duration,
     auth: &'static str,
     sender: &'static str,
     recipient: &'static str,
@@ -42,6 +47,8 @@ impl Default for Answers {
             offers_tls: true,
             is_encrypted_at_once: false,
             starttls: "220 go ahead",
+            is_silent_to: "nothing",
+            thinks_for: Duration::ZERO,
             auth: "235 welcome",
             sender: "250 ok",
             recipient: "250 ok",
@@ -107,7 +114,7 @@ async fn serve(
     lines: Arc<Mutex<Vec<(bool, String)>>>,
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    if !answers.greets {
+    if !answers.greets || (answers.is_encrypted_at_once && answers.is_silent_to == "TLS") {
         // Takes the connection and never says a word.
         return std::future::pending().await;
     }
@@ -116,6 +123,9 @@ async fn serve(
         if !talk(&mut stream, &answers, false, &lines).await? {
             return Ok(());
         }
+    }
+    if answers.is_silent_to == "TLS" {
+        return std::future::pending().await;
     }
     let mut encrypted = BufReader::new(acceptor.accept(stream.into_inner()).await?);
     if answers.is_encrypted_at_once {
@@ -146,9 +156,14 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         } else {
             "250-localhost\r\n250-AUTH PLAIN\r\n250 8BITMIME"
         };
-        let answer = match line.split(' ').next().unwrap_or_default() {
+        let command = line.split(' ').next().unwrap_or_default();
+        if command == answers.is_silent_to {
+            return std::future::pending().await;
+        }
+        let answer = match command {
             "." if is_content => {
                 is_content = false;
+                tokio::time::sleep(answers.thinks_for).await;
                 answers.content
             }
             _ if is_content => continue,
@@ -281,6 +296,78 @@ async fn a_mute_server_holds_nobody_up() {
         error.to_string().contains("no answer within 200ms"),
         "{error}"
     );
+}
+
+/// What is told of a server that does not answer this, and what it means.
+async fn silence_to(command: &'static str, security: SmtpSecurity) -> (String, &'static str) {
+    let answers = Answers {
+        is_silent_to: command,
+        is_encrypted_at_once: security == SmtpSecurity::Tls,
+        ..Answers::default()
+    };
+    let server = Server::start(answers).await;
+    let mut settings = server.settings(security);
+    settings.timeout = Duration::from_millis(300);
+    let transport = SmtpTransport::new(settings).unwrap();
+    let error = transport.send(&missing()).await.unwrap_err();
+    (error.to_string(), meaning(&error))
+}
+
+#[tokio::test]
+async fn an_error_names_the_stage_in_which_the_server_fell_silent() {
+    use SmtpSecurity::{Starttls, Tls};
+    let mut silences = JoinSet::new();
+    for (command, security, words, expected) in [
+        (
+            "TLS",
+            Starttls,
+            "300ms to the start of TLS",
+            "nothing gets through",
+        ),
+        (
+            "TLS",
+            Tls,
+            "300ms to the start of TLS",
+            "nothing gets through",
+        ),
+        ("EHLO", Tls, "300ms to EHLO", "nothing gets through"),
+        (
+            "AUTH",
+            Starttls,
+            "300ms to the login",
+            "nothing gets through",
+        ),
+        (
+            "MAIL",
+            Starttls,
+            "300ms to MAIL FROM",
+            "nothing gets through",
+        ),
+        ("RCPT", Tls, "300ms to RCPT TO", "later"),
+        ("DATA", Tls, "300ms to DATA", "later"),
+        (".", Tls, "3s to the end of the mail", "later"),
+    ] {
+        silences.spawn(async move {
+            let (text, meaning) = silence_to(command, security).await;
+            assert!(text.contains(words), "{command}: {text}");
+            assert_eq!(meaning, expected, "{text}");
+        });
+    }
+    silences.join_all().await;
+}
+
+/// A server that scans what it takes is slow just there, and has the mail when nobody waits any more.
+#[tokio::test]
+async fn a_whole_mail_may_be_thought_over_for_longer_than_a_command() {
+    let server = Server::start(Answers {
+        thinks_for: Duration::from_millis(900),
+        ..Answers::default()
+    })
+    .await;
+    let mut settings = server.settings(SmtpSecurity::Starttls);
+    settings.timeout = Duration::from_millis(300);
+    let transport = SmtpTransport::new(settings).unwrap();
+    transport.send(&missing()).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod opening;
 mod problem;
 mod socket;
+mod stage;
 mod stream;
 mod tls;
 
@@ -24,9 +25,13 @@ use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 
 use self::opening::Opening;
-use self::problem::{Problem, ProblemKind, within, words_of};
+use self::problem::{Problem, ProblemKind, words_of};
+use self::stage::Stage;
 use crate::mail::parse_address;
 use crate::{Mail, Receipt, Transport, TransportError};
+
+/// How long a server that has just failed is waited for when it is told goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Where and how mails are handed over.
 #[derive(Debug, Clone)]
@@ -41,7 +46,8 @@ pub struct SmtpSettings {
     pub password: Option<SecretString>,
     /// What protects the connection.
     pub security: SmtpSecurity,
-    /// The longest wait for any one answer.
+    /// The longest wait for any one answer: to the connection to each address, the greeting, TLS, the
+    /// login, a command. The one to a whole mail may take ten times as long.
     pub timeout: Duration,
     /// Certificates in PEM that are trusted beside those of the system; empty for none.
     pub extra_root_certificates: Vec<u8>,
@@ -203,7 +209,8 @@ impl SmtpTransport {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let sender = MailFrom::new(Some(parcel.from.clone()), parameters);
-        within(self.settings.timeout, connection.command(sender))
+        Stage::Sender
+            .within(self.settings.timeout, connection.command(sender))
             .await
             .map_err(|problem| {
                 self.settings.unreachable(
@@ -214,13 +221,16 @@ impl SmtpTransport {
             })?;
         let not_taken = |problem: Problem| self.not_taken(mail, &problem);
         let recipient = Rcpt::new(parcel.to.clone(), Vec::new());
-        within(self.settings.timeout, connection.command(recipient))
+        Stage::Recipient
+            .within(self.settings.timeout, connection.command(recipient))
             .await
             .map_err(not_taken)?;
-        within(self.settings.timeout, connection.command(Data))
+        Stage::Data
+            .within(self.settings.timeout, connection.command(Data))
             .await
             .map_err(not_taken)?;
-        let answer = within(self.settings.timeout, connection.message(&parcel.bytes));
+        let taking = connection.message(&parcel.bytes);
+        let answer = Stage::WholeMail.within(self.settings.timeout, taking);
         let answer = answer.await.map_err(not_taken)?;
         Ok(Receipt {
             by: self.settings.server(),
@@ -268,7 +278,8 @@ impl Transport for SmtpTransport {
             *kept = Some(connection);
         } else {
             // After an error nobody knows what the server expects next, nor whether it answers.
-            let _ = tokio::time::timeout(self.settings.timeout, connection.abort()).await;
+            let patience = self.settings.timeout.min(FAREWELL);
+            let _ = tokio::time::timeout(patience, connection.abort()).await;
         }
         sent
     }

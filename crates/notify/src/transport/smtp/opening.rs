@@ -7,7 +7,8 @@ use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, ServerInfo};
 use tokio_rustls::TlsConnector;
 
-use super::problem::{Problem, within};
+use super::problem::Problem;
+use super::stage::Stage;
 use super::stream::Stream;
 use super::{SmtpSecurity, SmtpSettings, socket};
 use crate::TransportError;
@@ -58,7 +59,9 @@ impl Opening<'_> {
     }
 
     async fn wait_for_greeting(&self, stream: &mut Stream) -> Result<(), TransportError> {
-        let greeting = within(self.settings.timeout, stream.reply()).await;
+        let greeting = Stage::Greeting
+            .within(self.settings.timeout, stream.reply())
+            .await;
         greeting.map(drop).map_err(|problem| {
             self.settings.unreachable(
                 "get a greeting from",
@@ -77,14 +80,16 @@ impl Opening<'_> {
             }
             stream.ask(Starttls).await.map(drop)
         };
-        within(self.settings.timeout, asking)
+        Stage::Tls
+            .within(self.settings.timeout, asking)
             .await
             .map_err(|problem| self.without_tls(&problem))
     }
 
     async fn encrypt(&self, stream: Stream, tls: &TlsConnector) -> Result<Stream, TransportError> {
         let encrypting = stream.encrypted(tls, &self.settings.host);
-        within(self.settings.timeout, encrypting)
+        Stage::Tls
+            .within(self.settings.timeout, encrypting)
             .await
             .map_err(|problem| self.without_tls(&problem))
     }
@@ -100,7 +105,8 @@ impl Opening<'_> {
     async fn say_hello(&self, stream: Stream) -> Result<AsyncSmtpConnection, TransportError> {
         let (stream, hello) = (Box::new(stream.greeted()), ClientId::default());
         let greeting = AsyncSmtpConnection::connect_with_transport(stream, &hello);
-        within(self.settings.timeout, greeting)
+        Stage::Hello
+            .within(self.settings.timeout, greeting)
             .await
             .map_err(|problem| {
                 self.settings
@@ -113,7 +119,7 @@ impl Opening<'_> {
             return Ok(());
         };
         let logging_in = connection.auth(DEFAULT_MECHANISMS, credentials);
-        let login = within(self.settings.timeout, logging_in).await;
+        let login = Stage::Login.within(self.settings.timeout, logging_in).await;
         login.map(drop).map_err(|problem| {
             self.settings
                 .unreachable("log in to", &problem, "check username and password")

@@ -2,13 +2,13 @@
 //! server's name.
 
 use std::error::Error as _;
-use std::future::Future;
 use std::io;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::response::Response;
 
+use super::stage::Stage;
 use crate::untrusted::{ellipsis, one_line};
 
 /// How much of a server's answer is told.
@@ -37,6 +37,14 @@ pub(super) enum ProblemKind {
 }
 
 impl Problem {
+    /// That nothing came.
+    pub(super) fn silence(wait: Duration, stage: Stage) -> Self {
+        Self {
+            text: format!("no answer within {wait:?} {stage}"),
+            kind: ProblemKind::Silence,
+        }
+    }
+
     /// A problem that may have passed by the next try.
     pub(super) fn passing(text: &str) -> Self {
         Self {
@@ -68,20 +76,6 @@ impl From<SmtpError> for Problem {
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
         Self::passing(&error.to_string())
-    }
-}
-
-/// Waits for a step, but not for ever.
-pub(super) async fn within<T, E: Into<Problem>>(
-    wait: Duration,
-    step: impl Future<Output = Result<T, E>>,
-) -> Result<T, Problem> {
-    match tokio::time::timeout(wait, step).await {
-        Ok(answer) => answer.map_err(Into::into),
-        Err(_) => Err(Problem {
-            text: format!("no answer within {wait:?}"),
-            kind: ProblemKind::Silence,
-        }),
     }
 }
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 
-use super::problem::{Problem, within};
+use super::problem::Problem;
+use super::stage::Stage;
 
 /// Tries every address of the host in turn, each no longer than `wait`.
 pub(super) async fn connect(host: &str, port: u16, wait: Duration) -> Result<TcpStream, Problem> {
-    let addresses = within(wait, lookup_host((host, port))).await?;
+    let addresses = Stage::Lookup
+        .within(wait, lookup_host((host, port)))
+        .await?;
     first_to_answer(addresses, wait).await
 }
 
@@ -20,7 +23,7 @@ async fn first_to_answer(
 ) -> Result<TcpStream, Problem> {
     let mut failures = Vec::new();
     for address in addresses {
-        match within(wait, connect_to(address)).await {
+        match Stage::Connecting.within(wait, connect_to(address)).await {
             Ok(socket) => return Ok(socket),
             Err(problem) => failures.push(format!("{address}: {}", problem.text)),
         }
