@@ -23,15 +23,17 @@ const GREETING: &[u8] = b"220 localhost ready\r\n";
 /// How a server answers.
 #[derive(Clone)]
 struct Answers {
-    /// Whether it says anything at all.
-    greets: bool,
     /// Whether it offers STARTTLS.
     offers_tls: bool,
     /// Whether it starts with TLS instead.
     is_encrypted_at_once: bool,
     starttls: &'static str,
-    /// The command that it never answers; `TLS` is none, and yet what it may leave unanswered.
+    /// The command that it never answers; `connect` and `TLS` are none and can be left unanswered too.
     is_silent_to: &'static str,
+    /// The command that it answers without end.
+    floods: &'static str,
+    /// Whether it gives its answers byte by byte.
+    dribbles: bool,
     /// How long it takes to answer a whole mail.
     thinks_for: Duration,
     auth: &'static str,
@@ -43,11 +45,12 @@ struct Answers {
 impl Default for Answers {
     fn default() -> Self {
         Self {
-            greets: true,
             offers_tls: true,
             is_encrypted_at_once: false,
             starttls: "220 go ahead",
             is_silent_to: "nothing",
+            floods: "nothing",
+            dribbles: false,
             thinks_for: Duration::ZERO,
             auth: "235 welcome",
             sender: "250 ok",
@@ -114,7 +117,9 @@ async fn serve(
     lines: Arc<Mutex<Vec<(bool, String)>>>,
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    if !answers.greets || (answers.is_encrypted_at_once && answers.is_silent_to == "TLS") {
+    if answers.is_silent_to == "connect"
+        || (answers.is_encrypted_at_once && answers.is_silent_to == "TLS")
+    {
         // Takes the connection and never says a word.
         return std::future::pending().await;
     }
@@ -160,6 +165,11 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         if command == answers.is_silent_to {
             return std::future::pending().await;
         }
+        if command == answers.floods {
+            loop {
+                stream.write_all(&[b'x'; 1024]).await?;
+            }
+        }
         let answer = match command {
             "." if is_content => {
                 is_content = false;
@@ -179,8 +189,13 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             "QUIT" => "221 bye",
             _ => "250 ok",
         };
-        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
-        stream.flush().await?;
+        let answer = format!("{answer}\r\n");
+        let size = if answers.dribbles { 1 } else { answer.len() };
+        for part in answer.as_bytes().chunks(size) {
+            stream.write_all(part).await?;
+            stream.flush().await?;
+            tokio::task::yield_now().await;
+        }
         match line.as_str() {
             "STARTTLS" => return Ok(true),
             "QUIT" => return Ok(false),
@@ -281,7 +296,7 @@ async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
 #[tokio::test]
 async fn a_mute_server_holds_nobody_up() {
     let server = Server::start(Answers {
-        greets: false,
+        is_silent_to: "connect",
         ..Answers::default()
     })
     .await;
@@ -368,6 +383,32 @@ async fn a_whole_mail_may_be_thought_over_for_longer_than_a_command() {
     settings.timeout = Duration::from_millis(300);
     let transport = SmtpTransport::new(settings).unwrap();
     transport.send(&missing()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_never_stops_talking_is_left_at_once() {
+    let mut floods = JoinSet::new();
+    for command in ["EHLO", "AUTH", "MAIL", "RCPT", "DATA", "."] {
+        floods.spawn(async move {
+            let error = send_to(Answers {
+                floods: command,
+                ..Answers::default()
+            });
+            let text = error.await.unwrap_err().to_string();
+            let words = "its answer is longer than 65536 bytes";
+            assert!(text.contains(words), "{command}: {text}");
+        });
+    }
+    floods.join_all().await;
+}
+
+#[tokio::test]
+async fn a_server_that_answers_byte_by_byte_is_understood() {
+    let answers = Answers {
+        dribbles: true,
+        ..Answers::default()
+    };
+    send_to(answers).await.unwrap();
 }
 
 #[tokio::test]
