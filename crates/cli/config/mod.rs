@@ -49,7 +49,7 @@ pub use mail::{MailConfig, MailTransport};
 pub use path_check::check_paths;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use recipient::RecipientConfig;
-pub use smtp::{SmtpConfig, SmtpSecurity};
+pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
 
 use places::Places;
 use raw::{RawConfig, RawScan};

@@ -79,6 +79,8 @@ pub struct RawSmtp {
     pub security: Option<String>,
     pub timeout: Option<String>,
     pub ca_file: Option<String>,
+    pub client_certificate: Option<String>,
+    pub client_key: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -55,6 +55,28 @@ pub struct SmtpConfig {
     pub timeout: Duration,
     /// A PEM file of certificate authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// What Vigie proves itself with to the server, besides the login or instead of it.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// The files of a certificate of Vigie's own.
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// A PEM file of the certificate and those that lead from it to an authority.
+    pub certificate: PathBuf,
+    /// A PEM file of its private key; it may be the same.
+    pub key: PathBuf,
+}
+
+impl ClientCertificate {
+    /// The key of the config that names the private key's file.
+    pub fn key_is_named_by(&self) -> &'static str {
+        if self.key == self.certificate {
+            "smtp.client_certificate"
+        } else {
+            "smtp.client_key"
+        }
+    }
 }
 
 /// How to log in at the mail server.
@@ -85,6 +107,7 @@ pub fn read(raw: RawSmtp, is_required: bool, reading: &mut Reading) -> Option<Sm
         .and_then(|port| reading.accept("smtp.port", port_of(port)));
     let timeout = reading.parse("smtp.timeout", raw.timeout.as_deref(), duration::positive);
     let ca_file = reading.path("smtp.ca_file", raw.ca_file.as_deref());
+    let client_certificate = client_certificate(&raw, reading);
     let smtp = SmtpConfig {
         login: login(raw, reading),
         host: host?,
@@ -92,8 +115,10 @@ pub fn read(raw: RawSmtp, is_required: bool, reading: &mut Reading) -> Option<Sm
         security,
         timeout: timeout.unwrap_or(TIMEOUT),
         ca_file,
+        client_certificate,
     };
     complain_of_password_in_the_clear(&smtp, reading);
+    complain_of_certificate_without_tls(&smtp, reading);
     Some(smtp)
 }
 
@@ -105,6 +130,31 @@ fn complain_of_password_in_the_clear(smtp: &SmtpConfig, reading: &mut Reading) {
         let remedy = "write \"starttls\" or \"tls\", or leave the username and the password out";
         reading.complain("smtp.security", Complaint::new(what, remedy));
     }
+}
+
+fn complain_of_certificate_without_tls(smtp: &SmtpConfig, reading: &mut Reading) {
+    if smtp.client_certificate.is_some() && smtp.security == SmtpSecurity::None {
+        let what = "is given, and smtp.security is \"none\": it is only shown in TLS";
+        let remedy = "write \"starttls\" or \"tls\" there, or leave the certificate out";
+        reading.complain("smtp.client_certificate", Complaint::new(what, remedy));
+    }
+}
+
+/// Without a key of its own, the certificate's file holds both, as Postfix has it.
+fn client_certificate(raw: &RawSmtp, reading: &mut Reading) -> Option<ClientCertificate> {
+    let certificate = raw.client_certificate.as_deref();
+    let certificate = reading.path("smtp.client_certificate", certificate);
+    let key = reading.path("smtp.client_key", raw.client_key.as_deref());
+    if key.is_some() && raw.client_certificate.is_none() {
+        let what = "is given without a certificate";
+        let remedy = "add client_certificate, or leave the key out";
+        reading.complain("smtp.client_key", Complaint::new(what, remedy));
+    }
+    let certificate = certificate?;
+    Some(ClientCertificate {
+        key: key.unwrap_or_else(|| certificate.clone()),
+        certificate,
+    })
 }
 
 fn login(raw: RawSmtp, reading: &mut Reading) -> Option<SmtpLogin> {
@@ -265,6 +315,43 @@ ca_file = '/etc/mail-ca.pem'
         ));
         assert_eq!(smtp.timeout, Duration::from_secs(5));
         assert_eq!(smtp.ca_file.as_deref(), Some(Path::new("/etc/mail-ca.pem")));
+        assert!(smtp.client_certificate.is_none());
+    }
+
+    #[test]
+    fn a_client_certificate_has_its_key_in_the_same_file_or_in_another() {
+        let files = |keys: &str| {
+            let files = smtp(keys).client_certificate.unwrap();
+            [files.certificate, files.key].map(|path| path.display().to_string())
+        };
+        assert_eq!(
+            files("client_certificate = 'a.pem'"),
+            ["/srv/vigie/a.pem"; 2]
+        );
+        assert_eq!(
+            files("client_certificate = 'a.pem'\nclient_key = '/b.pem'"),
+            ["/srv/vigie/a.pem", "/b.pem"]
+        );
+    }
+
+    #[test]
+    fn a_client_certificate_that_nobody_would_see_is_told() {
+        assert_eq!(
+            problems("smtp.client_key = 'a.pem'"),
+            [
+                "vigie.toml:2: smtp.client_key is given without a certificate; add \
+                 client_certificate, or leave the key out"
+            ]
+        );
+        let text = "[smtp]\nhost = 'h'\nsecurity = 'none'\nclient_certificate = 'a.pem'";
+        assert_eq!(
+            problems(text),
+            [
+                "vigie.toml:5: smtp.client_certificate is given, and smtp.security is \"none\": it \
+                 is only shown in TLS; write \"starttls\" or \"tls\" there, or leave the \
+                 certificate out"
+            ]
+        );
     }
 
     #[test]

@@ -243,6 +243,8 @@ mod template {
             "password",
             "password_file",
             "ca_file",
+            "client_certificate",
+            "client_key",
             // That of [mail] has no mark to take away.
             "directory",
             "dashboard_url",

@@ -8,11 +8,13 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use vigie_notify::{
-    Locale, Mail, SecretString, SmtpSecurity, SmtpSettings, SmtpTransport, Transport as _,
-    TransportError, samples,
+    Locale, Mail, SecretString, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTransport,
+    Transport as _, TransportError, samples,
 };
 
 use crate::mails::mail;
@@ -69,10 +71,14 @@ struct Server {
 
 impl Server {
     async fn start(answers: Answers) -> Self {
+        Self::start_with(answers, WebPkiClientVerifier::no_client_auth()).await
+    }
+
+    async fn start_with(answers: Answers, clients: Arc<dyn ClientCertVerifier>) -> Self {
         let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
         let config = ServerConfig::builder()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(vec![certified.cert.der().clone()], key);
         let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -291,6 +297,79 @@ async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
     let error = SmtpTransport::new(settings).unwrap().send(&missing()).await;
     assert!(error.unwrap_err().is_unreachable());
     assert_eq!(server.lines_with("AUTH"), []);
+}
+
+/// A certificate with its key, and what takes it for a client's.
+fn client() -> (SmtpClientCertificate, Arc<dyn ClientCertVerifier>) {
+    let pair = rcgen::generate_simple_self_signed(vec!["vigie".to_owned()]).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(pair.cert.der().clone()).unwrap();
+    let certificate = SmtpClientCertificate {
+        certificates: pair.cert.pem().into_bytes(),
+        key: SecretString::from(pair.signing_key.serialize_pem()),
+    };
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build();
+    (certificate, verifier.unwrap())
+}
+
+#[tokio::test]
+async fn a_server_can_know_its_clients_by_their_certificate() {
+    let (ours, verifier) = client();
+    let server = Server::start_with(Answers::default(), verifier).await;
+    let with = |client_certificate| SmtpSettings {
+        client_certificate,
+        ..server.settings(SmtpSecurity::Starttls)
+    };
+    let transport = SmtpTransport::new(with(Some(ours))).unwrap();
+    transport.send(&missing()).await.unwrap();
+    assert_eq!(server.lines_with("MAIL").len(), 1);
+
+    let (foreign, _) = client();
+    for stranger in [None, Some(foreign)] {
+        let transport = SmtpTransport::new(with(stranger)).unwrap();
+        let error = transport.send(&missing()).await.unwrap_err();
+        assert!(error.is_unreachable(), "{error}");
+    }
+    assert_eq!(server.lines_with("MAIL").len(), 1);
+}
+
+#[test]
+fn a_client_certificate_of_no_use_is_told_without_its_key() {
+    let (ours, _) = client();
+    let (foreign, _) = client();
+    let no_key = SecretString::from("-----BEGIN PRIVATE KEY-----\nhunter2!\n");
+    let with = |certificates: &[u8], key: &SecretString, security| SmtpSettings {
+        client_certificate: Some(SmtpClientCertificate {
+            certificates: certificates.to_vec(),
+            key: key.clone(),
+        }),
+        ..SmtpSettings::new("localhost", security)
+    };
+    let pem = &ours.certificates[..];
+    for (settings, words) in [
+        (
+            with(b"", &ours.key, SmtpSecurity::Tls),
+            "no certificate in PEM",
+        ),
+        (
+            with(pem, &no_key, SmtpSecurity::Tls),
+            "no private key in PEM",
+        ),
+        (with(pem, &foreign.key, SmtpSecurity::Tls), "of no use"),
+        (
+            with(pem, &ours.key, SmtpSecurity::None),
+            "only shown in TLS",
+        ),
+    ] {
+        let shown = format!("{settings:?}");
+        let error = SmtpTransport::new(settings).unwrap_err();
+        assert!(error.to_string().contains(words), "{words}: {error}");
+        let told = format!("{shown} {error} {error:?}");
+        assert!(
+            !told.contains("hunter2") && !told.contains("PRIVATE"),
+            "{told}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,17 @@ pub struct SmtpSettings {
     pub timeout: Duration,
     /// Certificates in PEM that are trusted beside those of the system; empty for none.
     pub extra_root_certificates: Vec<u8>,
+    /// What this program proves itself with when the server asks during TLS; `None` for nothing.
+    pub client_certificate: Option<SmtpClientCertificate>,
+}
+
+/// A certificate of this program's own, for servers that know their clients by it.
+#[derive(Debug, Clone)]
+pub struct SmtpClientCertificate {
+    /// The certificate in PEM, and after it those that lead from it to an authority.
+    pub certificates: Vec<u8>,
+    /// Its private key in PEM, without a passphrase.
+    pub key: SecretString,
 }
 
 /// What protects the connection to an SMTP server.
@@ -77,6 +88,12 @@ pub enum InvalidSmtpSettings {
     /// A certificate can't be read.
     #[error("the extra root certificates can't be read: {0}")]
     Certificate(String),
+    /// There is a client certificate, and no TLS to show it in.
+    #[error("a client certificate is only shown in TLS, and the security is none")]
+    ClientCertificateWithoutTls,
+    /// The client certificate or its key can't be read, or do not belong together.
+    #[error("the client certificate and its key are of no use: {0}")]
+    ClientCertificate(String),
 }
 
 impl SmtpSettings {
@@ -91,6 +108,7 @@ impl SmtpSettings {
             security,
             timeout: Duration::from_secs(30),
             extra_root_certificates: Vec::new(),
+            client_certificate: None,
         }
     }
 
@@ -158,6 +176,9 @@ impl SmtpTransport {
             _ => return Err(InvalidSmtpSettings::HalfLogin),
         };
         let tls = match settings.security {
+            SmtpSecurity::None if settings.client_certificate.is_some() => {
+                return Err(InvalidSmtpSettings::ClientCertificateWithoutTls);
+            }
             SmtpSecurity::None => None,
             SmtpSecurity::Starttls | SmtpSecurity::Tls => Some(tls::connector(&settings)?),
         };
