@@ -29,10 +29,7 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
     if let Some(smtp) = &config.smtp {
         if let Some(login) = &smtp.login {
             let complaint = login.password.read().err().map(|error| {
-                Complaint::new(
-                    format!("is of no use: {error}"),
-                    "write the password into that file, readable by the one who runs Vigie",
-                )
+                Complaint::new(format!("is of no use: {error}"), login.password.remedy())
             });
             check(login.password.key(), complaint);
         }

@@ -76,6 +76,7 @@ pub struct RawSmtp {
     pub username: Option<String>,
     pub password: Option<String>,
     pub password_file: Option<String>,
+    pub password_credential: Option<String>,
     pub security: Option<String>,
     pub timeout: Option<String>,
     pub ca_file: Option<String>,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::environment::Environment;
 use super::password::PasswordSource;
 use super::problem::Complaint;
 use super::raw::RawSmtp;
@@ -13,6 +14,12 @@ use super::reading::{self, Reading};
 use super::{choice, duration};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// What tells where the password comes from, the best last.
+const PASSWORD_KEYS: [&str; 3] = [
+    "smtp.password",
+    "smtp.password_file",
+    "smtp.password_credential",
+];
 const SECURITIES: [(&str, SmtpSecurity); 3] = [
     ("starttls", SmtpSecurity::StartTls),
     ("tls", SmtpSecurity::Tls),
@@ -89,7 +96,12 @@ pub struct SmtpLogin {
 }
 
 /// The mail server; `None` when no host is given, which is a problem when mails go there.
-pub fn read(raw: RawSmtp, is_required: bool, reading: &mut Reading) -> Option<SmtpConfig> {
+pub fn read(
+    raw: RawSmtp,
+    is_required: bool,
+    environment: &Environment,
+    reading: &mut Reading,
+) -> Option<SmtpConfig> {
     if is_required && raw.host.is_none() && !reading.has_problem_with("smtp.host") {
         let what = "is not set, and mail.transport is \"smtp\"";
         let remedy = "name the mail server, or set mail.transport to \"file\"";
@@ -109,7 +121,7 @@ pub fn read(raw: RawSmtp, is_required: bool, reading: &mut Reading) -> Option<Sm
     let ca_file = reading.path("smtp.ca_file", raw.ca_file.as_deref());
     let client_certificate = client_certificate(&raw, reading);
     let smtp = SmtpConfig {
-        login: login(raw, reading),
+        login: login(raw, environment, reading),
         host: host?,
         port: port.unwrap_or_else(|| security.default_port()),
         security,
@@ -157,17 +169,19 @@ fn client_certificate(raw: &RawSmtp, reading: &mut Reading) -> Option<ClientCert
     })
 }
 
-fn login(raw: RawSmtp, reading: &mut Reading) -> Option<SmtpLogin> {
-    let password = password(raw.password, raw.password_file.as_deref(), reading);
+fn login(raw: RawSmtp, environment: &Environment, reading: &mut Reading) -> Option<SmtpLogin> {
     let username = reading.parse("smtp.username", raw.username.as_deref(), reading::text);
-    match (raw.username.is_some(), password) {
+    let is_named = raw.username.is_some();
+    match (is_named, password(raw, environment, reading)) {
         (true, Some(password)) => Some(SmtpLogin {
             username: username?,
             password,
         }),
         (true, None) => {
-            let keys = ["smtp.password", "smtp.password_file"];
-            if !keys.iter().any(|key| reading.has_problem_with(key)) {
+            if !PASSWORD_KEYS
+                .iter()
+                .any(|key| reading.has_problem_with(key))
+            {
                 let what = "is given without a password";
                 let remedy = "add password_file, or leave the username out";
                 reading.complain("smtp.username", Complaint::new(what, remedy));
@@ -187,26 +201,63 @@ fn login(raw: RawSmtp, reading: &mut Reading) -> Option<SmtpLogin> {
 }
 
 fn password(
-    given: Option<String>,
-    file: Option<&str>,
+    raw: RawSmtp,
+    environment: &Environment,
     reading: &mut Reading,
 ) -> Option<PasswordSource> {
-    if given.is_some() && file.is_some() {
-        let what = "is given together with smtp.password";
-        let complaint = Complaint::new(what, "keep one of them, rather the file");
-        reading.complain("smtp.password_file", complaint);
+    let [itself, file, credential] = PASSWORD_KEYS;
+    let given = [
+        (raw.password.is_some(), itself, "the password"),
+        (raw.password_file.is_some(), file, "the file"),
+        (
+            raw.password_credential.is_some(),
+            credential,
+            "the credential",
+        ),
+    ];
+    let mut given = given.into_iter().filter(|(is_given, ..)| *is_given);
+    let (_, first, _) = given.next()?;
+    for (_, key, rather) in given {
+        let what = format!("is given together with {first}");
+        let remedy = format!("keep one of them, rather {rather}");
+        reading.complain(key, Complaint::new(what, remedy));
     }
-    match given {
-        Some(password) if password.is_empty() => {
-            let complaint = Complaint::new("is empty", "give it a value, or leave the key out");
-            reading.complain("smtp.password", complaint);
-            None
-        }
-        Some(password) => Some(PasswordSource::Given(SecretString::from(password))),
-        None => reading
-            .path("smtp.password_file", file)
-            .map(PasswordSource::File),
+    if let Some(password) = raw.password {
+        let password = reading.accept(itself, not_empty(password))?;
+        return Some(PasswordSource::Given(password));
     }
+    if let Some(path) = raw.password_file {
+        return reading.path(file, Some(&path)).map(PasswordSource::File);
+    }
+    let name = reading.parse(
+        credential,
+        raw.password_credential.as_deref(),
+        credential_name,
+    )?;
+    let folder = environment.credentials_folder();
+    Some(PasswordSource::Credential { name, folder })
+}
+
+fn not_empty(password: String) -> Result<SecretString, Complaint> {
+    if password.is_empty() {
+        return Err(Complaint::new(
+            "is empty",
+            "give it a value, or leave the key out",
+        ));
+    }
+    Ok(SecretString::from(password))
+}
+
+/// It becomes the name of a file in systemd's folder, and must not lead out of it.
+fn credential_name(text: &str) -> Result<String, Complaint> {
+    let name = reading::text(text)?;
+    if name.contains('/') || name == "." || name == ".." {
+        return Err(Complaint::new(
+            format!("is {name:?}, which is no name of a credential"),
+            "write the name that LoadCredential= gives it, without a folder",
+        ));
+    }
+    Ok(name)
 }
 
 /// The host is not told when it is wrong: written as a URL, it could hold a password.
@@ -449,6 +500,29 @@ password_file = 'smtp-password'
                  of them, rather the file"
             ]
         );
+        let text = "[smtp]\nusername = 'u'\npassword_file = 'secret'\npassword_credential = 'smtp'";
+        assert_eq!(
+            problems(text),
+            [
+                "vigie.toml:5: smtp.password_credential is given together with \
+                 smtp.password_file; keep one of them, rather the credential"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_credential_does_not_lead_out_of_its_folder() {
+        for name in ["../shadow", "/etc/shadow", ".."] {
+            assert_eq!(
+                problems(&format!(
+                    "[smtp]\nusername = 'u'\npassword_credential = '{name}'"
+                )),
+                [format!(
+                    "vigie.toml:4: smtp.password_credential is {name:?}, which is no name of a \
+                     credential; write the name that LoadCredential= gives it, without a folder"
+                )]
+            );
+        }
     }
 
     #[test]

@@ -215,10 +215,14 @@ mod template {
         assert_eq!(reading.problems, []);
     }
 
-    /// Of two keys that exclude each other only one can be tried at a time.
+    /// Of keys that exclude each other only one can be tried at a time.
     #[test]
     fn each_of_its_commented_lines_can_be_used() {
-        for excluded in [["cron", "password"], ["every", "password_file"]] {
+        for excluded in [
+            ["cron", "password", "password_file"],
+            ["every", "password_file", "password_credential"],
+            ["every", "password", "password_credential"],
+        ] {
             let is_kept = |line: &&str| {
                 let (key, _) = line.split_once(" = ").unwrap_or_default();
                 let needs_cron = ["timezone", "early"].contains(&key) && excluded[0] == "cron";
@@ -242,6 +246,7 @@ mod template {
             "username",
             "password",
             "password_file",
+            "password_credential",
             "ca_file",
             "client_certificate",
             "client_key",
