@@ -76,7 +76,8 @@ pub use templates::{
 pub use transport::FileTransport;
 #[cfg(feature = "smtp")]
 pub use transport::{
-    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTransport,
+    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
+    SmtpTransport,
 };
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
 pub use variables::{Variable, VariableKind, variables};

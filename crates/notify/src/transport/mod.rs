@@ -18,7 +18,8 @@ pub use file::FileTransport;
 pub use memory::MemoryTransport;
 #[cfg(feature = "smtp")]
 pub use smtp::{
-    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTransport,
+    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
+    SmtpTransport,
 };
 
 /// Takes mails to where they are read.

@@ -1,6 +1,7 @@
 //! A real SMTP session over the loopback, with a server that answers as a test wants it to.
 
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use vigie_notify::{
-    Locale, Mail, SecretString, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTransport,
-    Transport as _, TransportError, samples,
+    Locale, Mail, SecretString, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
+    SmtpTransport, Transport as _, TransportError, async_trait, samples,
 };
 
 use crate::mails::mail;
@@ -38,6 +39,8 @@ struct Answers {
     dribbles: bool,
     /// How long it takes to answer a whole mail.
     thinks_for: Duration,
+    /// The logins that it offers.
+    logins: &'static str,
     auth: &'static str,
     sender: &'static str,
     recipient: &'static str,
@@ -54,6 +57,7 @@ impl Default for Answers {
             floods: "nothing",
             dribbles: false,
             thinks_for: Duration::ZERO,
+            logins: "PLAIN",
             auth: "235 welcome",
             sender: "250 ok",
             recipient: "250 ok",
@@ -162,11 +166,12 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         }
         let line = line.trim_end().to_owned();
         lines.lock().unwrap().push((is_encrypted, line.clone()));
-        let extensions = if answers.offers_tls && !is_encrypted {
-            "250-localhost\r\n250-STARTTLS\r\n250 8BITMIME"
+        let extension = if answers.offers_tls && !is_encrypted {
+            "STARTTLS".to_owned()
         } else {
-            "250-localhost\r\n250-AUTH PLAIN\r\n250 8BITMIME"
+            format!("AUTH {}", answers.logins)
         };
+        let extensions = format!("250-localhost\r\n250-{extension}\r\n250 8BITMIME");
         let command = line.split(' ').next().unwrap_or_default();
         if command == answers.is_silent_to {
             return std::future::pending().await;
@@ -183,9 +188,11 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 answers.content
             }
             _ if is_content => continue,
-            "EHLO" => extensions,
+            "EHLO" => &extensions,
             "STARTTLS" => answers.starttls,
             "AUTH" => answers.auth,
+            // What ends a login by a token that was not taken.
+            "" => "535 the token has expired",
             "MAIL" => answers.sender,
             "RCPT" => answers.recipient,
             "DATA" => {
@@ -580,6 +587,106 @@ async fn an_answer_to_the_content_is_about_this_mail() {
     }
 }
 
+/// Gives `token-1`, `token-2` and so on.
+#[derive(Debug, Default)]
+struct Tokens(AtomicU32);
+
+#[async_trait]
+impl SmtpTokens for Tokens {
+    async fn token(&self) -> Result<SecretString, String> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(SecretString::from(format!("token-{number}")))
+    }
+}
+
+#[derive(Debug)]
+struct NoTokens;
+
+#[async_trait]
+impl SmtpTokens for NoTokens {
+    async fn token(&self) -> Result<SecretString, String> {
+        Err("the token file is empty".to_owned())
+    }
+}
+
+fn with_tokens(server: &Server, tokens: impl SmtpTokens + 'static) -> SmtpSettings {
+    SmtpSettings {
+        password: None,
+        tokens: Some(Arc::new(tokens)),
+        ..server.settings(SmtpSecurity::Starttls)
+    }
+}
+
+#[tokio::test]
+async fn each_login_is_made_with_a_new_token() {
+    let answers = Answers {
+        logins: "PLAIN XOAUTH2",
+        recipient: "450 greylisted",
+        ..Answers::default()
+    };
+    let server = Server::start(answers).await;
+    let transport = SmtpTransport::new(with_tokens(&server, Tokens::default())).unwrap();
+    for _ in 0..2 {
+        let error = transport.send(&missing()).await.unwrap_err();
+        assert_eq!(meaning(&error), "later", "{error}");
+    }
+    // `user=vigie`, `auth=Bearer token-1` and `token-2`, with 0x01 behind each and at the end.
+    let login = |text| (true, format!("AUTH XOAUTH2 {text}"));
+    assert_eq!(
+        server.lines_with("AUTH"),
+        [
+            login("dXNlcj12aWdpZQFhdXRoPUJlYXJlciB0b2tlbi0xAQE="),
+            login("dXNlcj12aWdpZQFhdXRoPUJlYXJlciB0b2tlbi0yAQE="),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_is_told_in_the_words_of_the_server() {
+    // What a server says with 334 is for programs; the refusal comes after it.
+    for (logins, auth, words) in [
+        (
+            "XOAUTH2",
+            "334 eyJzdGF0dXMiOiI0MDEifQ==",
+            "the token has expired",
+        ),
+        ("XOAUTH2", "535 no tokens here", "no tokens here"),
+        (
+            "PLAIN LOGIN",
+            "235 welcome",
+            "it offers no login with XOAUTH2",
+        ),
+    ] {
+        let answers = Answers {
+            logins,
+            auth,
+            ..Answers::default()
+        };
+        let server = Server::start(answers).await;
+        let settings = with_tokens(&server, Tokens::default());
+        let error = SmtpTransport::new(settings).unwrap().send(&missing()).await;
+        let error = error.unwrap_err();
+        assert_eq!(meaning(&error), "nothing gets through");
+        let text = error.to_string();
+        assert!(text.contains(words), "{words:?} is not in {text}");
+        assert!(text.contains("check username and token"), "{text}");
+        assert!(
+            !text.contains("token-1") && !text.contains("dXNlcj12"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_login_without_a_token_says_why_there_is_none() {
+    let server = Server::start(Answers::default()).await;
+    let settings = with_tokens(&server, NoTokens);
+    let error = SmtpTransport::new(settings).unwrap().send(&missing()).await;
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("the token file is empty"), "{text}");
+    assert_eq!(server.lines_with("AUTH"), []);
+}
+
 #[tokio::test]
 async fn the_password_is_nowhere_to_be_read() {
     let answers = Answers {
@@ -613,6 +720,13 @@ fn settings_that_contradict_themselves_are_refused() {
         })
         .contains("no host")
     );
+    let both = SmtpSettings {
+        username: Some("vigie".to_owned()),
+        password: Some(SecretString::from(PASSWORD)),
+        tokens: Some(Arc::new(NoTokens)),
+        ..settings()
+    };
+    assert!(error(both).contains("too many"));
     let extra_root_certificates =
         b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".to_vec();
     let broken = SmtpSettings {

@@ -3,6 +3,7 @@
 //! The steps of a session are taken one by one, because the same answer means another thing in each:
 //! a 550 to the sender stops every mail, a 550 to a recipient stops one.
 
+mod login;
 mod opening;
 mod problem;
 mod socket;
@@ -11,19 +12,20 @@ mod stream;
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::Address;
-use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 
+use self::login::Login;
 use self::opening::Opening;
 use self::problem::{Problem, ProblemKind, words_of};
 use self::stage::Stage;
@@ -44,6 +46,8 @@ pub struct SmtpSettings {
     pub username: Option<String>,
     /// The password of who logs in.
     pub password: Option<SecretString>,
+    /// Where the token of who logs in comes from, instead of a password; the login is XOAUTH2 then.
+    pub tokens: Option<Arc<dyn SmtpTokens>>,
     /// What protects the connection.
     pub security: SmtpSecurity,
     /// The longest wait for any one answer: to the connection to each address, the greeting, TLS, the
@@ -53,6 +57,17 @@ pub struct SmtpSettings {
     pub extra_root_certificates: Vec<u8>,
     /// What this program proves itself with when the server asks during TLS; `None` for nothing.
     pub client_certificate: Option<SmtpClientCertificate>,
+}
+
+/// Gives the OAuth 2.0 tokens that logins are made with.
+#[async_trait]
+pub trait SmtpTokens: fmt::Debug + Send + Sync {
+    /// A token that is valid now. It is asked for at each login, as tokens do not live long.
+    ///
+    /// # Errors
+    ///
+    /// When there is none: why not, in words that do not quote it.
+    async fn token(&self) -> Result<SecretString, String>;
 }
 
 /// A certificate of this program's own, for servers that know their clients by it.
@@ -85,6 +100,9 @@ pub enum InvalidSmtpSettings {
     /// One of user and password is given without the other.
     #[error("the mail server's username and password go together; one of them is missing")]
     HalfLogin,
+    /// A password and tokens are both given.
+    #[error("the login at the mail server has a password and tokens; one of them is too many")]
+    TwoLogins,
     /// A certificate can't be read.
     #[error("the extra root certificates can't be read: {0}")]
     Certificate(String),
@@ -105,6 +123,7 @@ impl SmtpSettings {
             port: security.usual_port(),
             username: None,
             password: None,
+            tokens: None,
             security,
             timeout: Duration::from_secs(30),
             extra_root_certificates: Vec::new(),
@@ -143,7 +162,7 @@ impl SmtpSecurity {
 /// Needs a Tokio runtime.
 pub struct SmtpTransport {
     settings: SmtpSettings,
-    credentials: Option<Credentials>,
+    login: Option<Login>,
     tls: Option<TlsConnector>,
     connection: Mutex<Option<AsyncSmtpConnection>>,
 }
@@ -167,14 +186,7 @@ impl SmtpTransport {
         if settings.host.trim().is_empty() {
             return Err(InvalidSmtpSettings::NoHost);
         }
-        let credentials = match (&settings.username, &settings.password) {
-            (Some(username), Some(password)) => Some(Credentials::new(
-                username.clone(),
-                password.expose_secret().to_owned(),
-            )),
-            (None, None) => None,
-            _ => return Err(InvalidSmtpSettings::HalfLogin),
-        };
+        let login = Login::of(&settings)?;
         let tls = match settings.security {
             SmtpSecurity::None if settings.client_certificate.is_some() => {
                 return Err(InvalidSmtpSettings::ClientCertificateWithoutTls);
@@ -184,7 +196,7 @@ impl SmtpTransport {
         };
         Ok(Self {
             settings,
-            credentials,
+            login,
             tls,
             connection: Mutex::new(None),
         })
@@ -204,7 +216,7 @@ impl SmtpTransport {
         let opening = Opening {
             settings: &self.settings,
             tls: self.tls.as_ref(),
-            credentials: self.credentials.as_ref(),
+            login: self.login.as_ref(),
         };
         opening.open().await
     }

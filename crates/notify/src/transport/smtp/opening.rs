@@ -1,12 +1,12 @@
 //! A session up to the point where mails can be handed over: socket, greeting, TLS, login. Knows no
 //! mail.
 
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, ServerInfo};
 use tokio_rustls::TlsConnector;
 
+use super::login::Login;
 use super::problem::Problem;
 use super::stage::Stage;
 use super::stream::Stream;
@@ -18,7 +18,7 @@ pub(super) struct Opening<'a> {
     pub(super) settings: &'a SmtpSettings,
     /// How TLS is started; given unless the security is none.
     pub(super) tls: Option<&'a TlsConnector>,
-    pub(super) credentials: Option<&'a Credentials>,
+    pub(super) login: Option<&'a Login>,
 }
 
 impl Opening<'_> {
@@ -115,14 +115,13 @@ impl Opening<'_> {
     }
 
     async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), TransportError> {
-        let Some(credentials) = self.credentials else {
+        let Some(login) = self.login else {
             return Ok(());
         };
-        let logging_in = connection.auth(DEFAULT_MECHANISMS, credentials);
-        let login = Stage::Login.within(self.settings.timeout, logging_in).await;
-        login.map(drop).map_err(|problem| {
+        let logging_in = login.log_in(connection, self.settings.timeout);
+        logging_in.await.map_err(|problem| {
             self.settings
-                .unreachable("log in to", &problem, "check username and password")
+                .unreachable("log in to", &problem, login.advice())
         })
     }
 }
