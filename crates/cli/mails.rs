@@ -12,6 +12,7 @@ use vigie_notify::{
 };
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
+use crate::tokens::Tokens;
 
 /// What writes the mails.
 pub fn composer(config: &Config) -> anyhow::Result<Composer> {
@@ -134,6 +135,11 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
     if let Some(login) = &smtp.login {
         settings.username = Some(login.username.clone());
         settings.password = Some(login.password.read()?);
+    }
+    if let Some(token) = &smtp.token {
+        settings.username = Some(token.username.clone());
+        let tokens = Tokens::new(token.source.clone(), smtp.timeout);
+        settings.tokens = Some(Arc::new(tokens));
     }
     if let Some(path) = &smtp.ca_file {
         settings.extra_root_certificates = fs::read(path)

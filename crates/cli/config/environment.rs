@@ -79,9 +79,11 @@ fn override_texts(environment: &Environment, raw: &mut RawConfig, reading: &mut 
         }
     }
     if reading.places.variable_of("smtp.password").is_some() {
-        // The variable overrides the password, wherever the file has it from.
+        // The variable overrides the password, wherever the file has it from, and a token.
         smtp.password_file = None;
         smtp.password_credential = None;
+        smtp.oauth_token_file = None;
+        smtp.oauth_token_command = None;
     }
 }
 

@@ -31,6 +31,7 @@ mod schedule;
 mod smtp;
 mod templates;
 mod time_zone;
+mod token;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub use path_check::check_paths;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use recipient::RecipientConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
+pub use token::TokenSource;
 
 use places::Places;
 use raw::{RawConfig, RawScan};

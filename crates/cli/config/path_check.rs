@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::problem::{Complaint, Problem};
-use super::{Config, MailTransport};
+use super::{Config, MailTransport, TokenSource};
 
 /// Every path that would be in the way of a scan or a mail.
 pub fn check_paths(config: &Config) -> Vec<Problem> {
@@ -32,6 +32,9 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
                 Complaint::new(format!("is of no use: {error}"), login.password.remedy())
             });
             check(login.password.key(), complaint);
+        }
+        if let Some(TokenSource::File(file)) = smtp.token.as_ref().map(|token| &token.source) {
+            check("smtp.oauth_token_file", of_token(file));
         }
         if let Some(file) = &smtp.ca_file {
             check("smtp.ca_file", of_pem(file, "CERTIFICATE"));
@@ -124,6 +127,15 @@ fn of_file_in_place_of_folder(folder: &Path) -> Option<Complaint> {
         let what = format!("names {}, which is no folder", folder.display());
         Complaint::new(what, "name a folder, which may be missing yet")
     })
+}
+
+/// A command is not run: what it does beside printing is not known.
+fn of_token(file: &Path) -> Option<Complaint> {
+    let error = fs::read(file).err()?;
+    Some(Complaint::new(
+        format!("names {}, which can't be read: {error}", file.display()),
+        "let what gets the tokens write them there, readable by the one who runs Vigie",
+    ))
 }
 
 /// `what` is what has to be in the file; a key may be called `RSA PRIVATE KEY` and the like there.

@@ -77,6 +77,8 @@ pub struct RawSmtp {
     pub password: Option<String>,
     pub password_file: Option<String>,
     pub password_credential: Option<String>,
+    pub oauth_token_file: Option<String>,
+    pub oauth_token_command: Option<Vec<String>>,
     pub security: Option<String>,
     pub timeout: Option<String>,
     pub ca_file: Option<String>,

@@ -11,6 +11,7 @@ use super::password::PasswordSource;
 use super::problem::Complaint;
 use super::raw::RawSmtp;
 use super::reading::{self, Reading};
+use super::token::{self, TokenSource};
 use super::{choice, duration};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,8 +55,10 @@ pub struct SmtpConfig {
     pub host: String,
     /// The port that the server listens on.
     pub port: u16,
-    /// How to log in; `None` when the server asks for nothing.
+    /// How to log in with a password; `None` when the server asks for nothing, or for a token.
     pub login: Option<SmtpLogin>,
+    /// How to log in with a token instead.
+    pub token: Option<SmtpToken>,
     /// How the connection is encrypted.
     pub security: SmtpSecurity,
     /// How long an answer is waited for; the one to a whole mail for longer.
@@ -95,6 +98,15 @@ pub struct SmtpLogin {
     pub password: PasswordSource,
 }
 
+/// How to log in at the mail server with an OAuth 2.0 token.
+#[derive(Debug, Clone)]
+pub struct SmtpToken {
+    /// The name to log in with.
+    pub username: String,
+    /// Where the token comes from.
+    pub source: TokenSource,
+}
+
 /// The mail server; `None` when no host is given, which is a problem when mails go there.
 pub fn read(
     raw: RawSmtp,
@@ -120,8 +132,10 @@ pub fn read(
     let timeout = reading.parse("smtp.timeout", raw.timeout.as_deref(), duration::positive);
     let ca_file = reading.path("smtp.ca_file", raw.ca_file.as_deref());
     let client_certificate = client_certificate(&raw, reading);
+    let token = token_login(&raw, reading);
     let smtp = SmtpConfig {
         login: login(raw, environment, reading),
+        token,
         host: host?,
         port: port.unwrap_or_else(|| security.default_port()),
         security,
@@ -135,11 +149,16 @@ pub fn read(
 }
 
 fn complain_of_password_in_the_clear(smtp: &SmtpConfig, reading: &mut Reading) {
-    let is_in_the_clear = smtp.login.is_some() && smtp.security == SmtpSecurity::None;
-    if is_in_the_clear && !is_loopback(&smtp.host) {
+    let secret = match (&smtp.login, &smtp.token) {
+        (Some(_), _) => "password",
+        (_, Some(_)) => "token",
+        _ => return,
+    };
+    if smtp.security == SmtpSecurity::None && !is_loopback(&smtp.host) {
         let host = &smtp.host;
-        let what = format!("is \"none\", which would send the password in the clear to {host}");
-        let remedy = "write \"starttls\" or \"tls\", or leave the username and the password out";
+        let what = format!("is \"none\", which would send the {secret} in the clear to {host}");
+        let remedy =
+            format!("write \"starttls\" or \"tls\", or leave the username and the {secret} out");
         reading.complain("smtp.security", Complaint::new(what, remedy));
     }
 }
@@ -172,16 +191,16 @@ fn client_certificate(raw: &RawSmtp, reading: &mut Reading) -> Option<ClientCert
 fn login(raw: RawSmtp, environment: &Environment, reading: &mut Reading) -> Option<SmtpLogin> {
     let username = reading.parse("smtp.username", raw.username.as_deref(), reading::text);
     let is_named = raw.username.is_some();
+    let has_token = raw.oauth_token_file.is_some() || raw.oauth_token_command.is_some();
     match (is_named, password(raw, environment, reading)) {
         (true, Some(password)) => Some(SmtpLogin {
             username: username?,
             password,
         }),
         (true, None) => {
-            if !PASSWORD_KEYS
-                .iter()
-                .any(|key| reading.has_problem_with(key))
-            {
+            let mut secrets = PASSWORD_KEYS.into_iter().chain(token::KEYS);
+            let is_wrong = secrets.any(|key| reading.has_problem_with(key));
+            if !has_token && !is_wrong {
                 let what = "is given without a password";
                 let remedy = "add password_file, or leave the username out";
                 reading.complain("smtp.username", Complaint::new(what, remedy));
@@ -198,6 +217,26 @@ fn login(raw: RawSmtp, environment: &Environment, reading: &mut Reading) -> Opti
         }
         (false, None) => None,
     }
+}
+
+/// The login by a token; what is wrong with the username itself is told with the other login.
+fn token_login(raw: &RawSmtp, reading: &mut Reading) -> Option<SmtpToken> {
+    let source = token::read(raw, reading)?;
+    let passwords = [&raw.password, &raw.password_file, &raw.password_credential];
+    let mut given = PASSWORD_KEYS.iter().zip(passwords);
+    if let Some((key, _)) = given.find(|(_, password)| password.is_some()) {
+        let what = format!("is given together with {key}");
+        reading.complain(source.key(), Complaint::new(what, "keep one of them"));
+    }
+    if raw.username.is_none() && !reading.has_problem_with("smtp.username") {
+        let remedy = "add username, or leave the token out";
+        reading.complain(
+            source.key(),
+            Complaint::new("is given without a username", remedy),
+        );
+    }
+    let username = raw.username.clone()?;
+    Some(SmtpToken { username, source })
 }
 
 fn password(
