@@ -24,6 +24,7 @@ const PASSWORD: &str = "correct horse";
 const GREETING: &[u8] = b"220 localhost ready\r\n";
 
 /// How a server answers.
+#[expect(clippy::struct_excessive_bools, reason = "each is one way to be odd")]
 #[derive(Clone)]
 struct Answers {
     /// Whether it offers STARTTLS.
@@ -37,6 +38,7 @@ struct Answers {
     floods: &'static str,
     /// Whether it gives its answers byte by byte.
     dribbles: bool,
+    leaves_after_a_mail: bool,
     /// How long it takes to answer a whole mail.
     thinks_for: Duration,
     /// The logins that it offers.
@@ -56,6 +58,7 @@ impl Default for Answers {
             is_silent_to: "nothing",
             floods: "nothing",
             dribbles: false,
+            leaves_after_a_mail: false,
             thinks_for: Duration::ZERO,
             logins: "PLAIN",
             auth: "235 welcome",
@@ -212,6 +215,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         match line.as_str() {
             "STARTTLS" => return Ok(true),
             "QUIT" => return Ok(false),
+            "." if answers.leaves_after_a_mail => return Ok(false),
             _ => {}
         }
     }
@@ -246,6 +250,22 @@ async fn a_mail_goes_out_encrypted_and_logged_in_over_one_connection() {
             lines.iter().all(|(is_encrypted, _)| *is_encrypted),
             "{start}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_after_each_mail_gets_every_mail_once() {
+    let server = Server::start(Answers {
+        leaves_after_a_mail: true,
+        ..Answers::default()
+    })
+    .await;
+    let transport = SmtpTransport::new(server.settings(SmtpSecurity::Starttls)).unwrap();
+    for _ in 0..3 {
+        transport.send(&missing()).await.unwrap();
+    }
+    for command in ["AUTH", "MAIL", "DATA"] {
+        assert_eq!(server.lines_with(command).len(), 3, "{command}");
     }
 }
 

@@ -202,37 +202,53 @@ impl SmtpTransport {
         })
     }
 
-    /// The kept connection if it still answers, else a new one, logged in.
+    /// A connection that has taken the sender: the kept one, else a new one.
+    ///
+    /// The sender is also the question whether a kept connection still stands. Whatever goes wrong
+    /// with it there, the server has nothing of the mail yet, and a new connection can start over.
     async fn connected(
         &self,
         kept: Option<AsyncSmtpConnection>,
+        mail: &Mail,
+        parcel: &Parcel,
     ) -> Result<AsyncSmtpConnection, TransportError> {
-        if let Some(mut kept) = kept {
-            let is_alive = tokio::time::timeout(self.settings.timeout, kept.test_connected());
-            if is_alive.await == Ok(true) {
-                return Ok(kept);
-            }
+        if let Some(mut kept) = kept
+            && self.name_sender(&mut kept, mail, parcel).await.is_ok()
+        {
+            return Ok(kept);
         }
         let opening = Opening {
             settings: &self.settings,
             tls: self.tls.as_ref(),
             login: self.login.as_ref(),
         };
-        opening.open().await
+        let mut connection = opening.open().await?;
+        let named = self.name_sender(&mut connection, mail, parcel).await;
+        match named {
+            Ok(()) => Ok(connection),
+            Err(error) => {
+                self.leave(connection).await;
+                Err(error)
+            }
+        }
     }
 
-    async fn hand_over(
+    /// After an error nobody knows what the server expects next, nor whether it answers.
+    async fn leave(&self, mut connection: AsyncSmtpConnection) {
+        let patience = self.settings.timeout.min(FAREWELL);
+        let _ = tokio::time::timeout(patience, connection.abort()).await;
+    }
+
+    async fn name_sender(
         &self,
         connection: &mut AsyncSmtpConnection,
         mail: &Mail,
         parcel: &Parcel,
-    ) -> Result<Receipt, TransportError> {
+    ) -> Result<(), TransportError> {
         let mut parameters = Vec::new();
         if parcel.needs_any_letters() {
-            let takes_any = connection
-                .server_info()
-                .supports_feature(Extension::SmtpUtfEight);
-            if !takes_any {
+            let server = connection.server_info();
+            if !server.supports_feature(Extension::SmtpUtfEight) {
                 return Err(TransportError::Refused {
                     by: self.settings.server(),
                     recipient: mail.to.clone(),
@@ -242,16 +258,22 @@ impl SmtpTransport {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let sender = MailFrom::new(Some(parcel.from.clone()), parameters);
-        Stage::Sender
-            .within(self.settings.timeout, connection.command(sender))
-            .await
-            .map_err(|problem| {
-                self.settings.unreachable(
-                    "name the sender to",
-                    &problem,
-                    "check the address in `from`",
-                )
-            })?;
+        let naming = connection.command(sender);
+        let named = Stage::Sender.within(self.settings.timeout, naming).await;
+        named.map(drop).map_err(|problem| {
+            let advice = "check the address in `from`";
+            self.settings
+                .unreachable("name the sender to", &problem, advice)
+        })
+    }
+
+    /// Hands over a mail of which the server knows the sender.
+    async fn hand_over(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        mail: &Mail,
+        parcel: &Parcel,
+    ) -> Result<Receipt, TransportError> {
         let not_taken = |problem: Problem| self.not_taken(mail, &problem);
         let recipient = Rcpt::new(parcel.to.clone(), Vec::new());
         Stage::Recipient
@@ -305,14 +327,12 @@ impl Transport for SmtpTransport {
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         let parcel = Parcel::of(mail)?;
         let mut kept = self.connection.lock().await;
-        let mut connection = self.connected(kept.take()).await?;
+        let mut connection = self.connected(kept.take(), mail, &parcel).await?;
         let sent = self.hand_over(&mut connection, mail, &parcel).await;
         if sent.is_ok() {
             *kept = Some(connection);
         } else {
-            // After an error nobody knows what the server expects next, nor whether it answers.
-            let patience = self.settings.timeout.min(FAREWELL);
-            let _ = tokio::time::timeout(patience, connection.abort()).await;
+            self.leave(connection).await;
         }
         sent
     }
