@@ -86,7 +86,7 @@ fn a_template_that_changes_is_taken_over_and_a_broken_one_is_not() {
     assert_eq!(running.mail_about("A_2025").subject, "FIRST A_2025");
 
     fs::write(running.site.path(SUBJECT), "SECOND {{job.databse}}").unwrap();
-    running.wait_for("those of before stay", 1);
+    running.wait_for("the templates stay as they were", 1);
     running.wait_for(
         "en/entry/subject.txt.hbs:1:10: the entry mail has no variable",
         1,
@@ -94,7 +94,7 @@ fn a_template_that_changes_is_taken_over_and_a_broken_one_is_not() {
     assert_eq!(running.mail_about("B_2025").subject, "FIRST B_2025");
 
     fs::write(running.site.path(SUBJECT), "THIRD {{job.database}}").unwrap();
-    running.wait_for("were taken over", 1);
+    running.wait_for("the templates have changed and were taken over", 1);
     assert_eq!(running.mail_about("C_2025").subject, "THIRD C_2025");
 }
 
@@ -111,4 +111,30 @@ fn a_hangup_takes_the_config_over_unless_it_is_broken() {
     running.wait_for("nothing was taken over", 1);
     running.wait_for("mail.admin_email_recipient", 1);
     assert_eq!(running.mail_about("B_2025").to, "other@example.com");
+}
+
+#[test]
+fn a_repair_is_taken_over_even_where_something_else_is_still_broken() {
+    let running = Running::start("{{job.databse}}");
+    let missing = "templates/en/missing/subject.txt.hbs";
+    fs::create_dir_all(running.site.path("templates/en/missing")).unwrap();
+    fs::write(running.site.path(missing), "{{broken}}").unwrap();
+    running.wait_for("the templates have changed and were taken over", 1);
+    fs::write(running.site.path(SUBJECT), "OURS {{job.database}}").unwrap();
+    running.wait_for("the templates have changed and were taken over", 2);
+    assert_eq!(running.mail_about("A_2025").subject, "OURS A_2025");
+}
+
+#[test]
+fn a_hangup_takes_nothing_over_with_templates_that_can_not_be_used() {
+    let running = Running::start("FIRST {{job.database}}");
+    running.edit_config("admin@example.com", "other@example.com");
+    fs::write(running.site.path(SUBJECT), "{{job.databse}}").unwrap();
+    running.hang_up();
+    running.wait_for("nothing was taken over", 1);
+    let mail = running.mail_about("A_2025");
+    assert_eq!(
+        (&*mail.to, &*mail.subject),
+        ("admin@example.com", "FIRST A_2025")
+    );
 }

@@ -262,8 +262,13 @@ fn a_test_mail_that_is_not_taken_says_why() {
         error.contains("could not connect to the mail server localhost"),
         "{error}"
     );
-    let output = site.run(&["mail", "test", "--to", "nobody"]);
+    let to_ops = ["mail", "test", "--to", "ops@example.com"];
+    let output = site.run(&[&to_ops[..], &["--locale", "de"]].concat());
     assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("no templates in the language de"), "{error}");
+    let output = site.run(&["mail", "test", "--to", "nobody"]);
+    assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("\"nobody\" is no mail address"), "{error}");
 }

@@ -63,17 +63,16 @@ impl Team {
 
     /// As it is when Vigie was upgraded since the subject was copied.
     fn upgrade(&self) {
-        let line = self.read("own/.origins.toml");
-        let line = line
-            .lines()
-            .find(|line| line.contains("en/missing/subject"));
-        let digest = line.unwrap().rsplit('"').nth(1).unwrap().to_owned();
-        let origins = self.read("own/.origins.toml");
-        self.write(
-            "own/.origins.toml",
-            &origins.replace(&digest, &"0".repeat(64)),
-        );
+        self.make_older("en/missing/subject.txt.hbs");
         self.write(SUBJECT, "Mine {{job.database}}\n");
+    }
+
+    /// As it is when what a file was copied from has changed since.
+    fn make_older(&self, path: &str) {
+        let origins = self.read("own/.origins.toml");
+        let mut origins: toml::Table = origins.parse().unwrap();
+        origins["copied_from"][path]["sha256"] = "0".repeat(64).into();
+        self.write("own/.origins.toml", &origins.to_string());
     }
 }
 
@@ -151,7 +150,7 @@ fn eject_writes_over_nothing_and_says_what_it_left() {
 fn a_new_language_begins_with_copies_and_writes_mails_at_once() {
     let team = Team::new();
     team.succeed(&["eject", "--locale", "de"]);
-    assert_eq!(team.origin_of("de/wording.toml"), json!("added"));
+    assert_eq!(team.origin_of("de/wording.toml"), json!("unchanged"));
     assert!(!team.path("own/de/partials/html-color.hbs").exists());
     team.write(
         "own/de/missing/subject.txt.hbs",
@@ -161,6 +160,37 @@ fn a_new_language_begins_with_copies_and_writes_mails_at_once() {
     team.succeed(&["snapshot", "snapshots"]);
     let mail = team.read("snapshots/missing.full.de.txt");
     assert!(mail.contains("Subject: Sicherung von XAFRIC_2025"));
+}
+
+#[test]
+fn a_translation_learns_that_what_it_was_copied_from_has_changed() {
+    let team = Team::new();
+    team.succeed(&["eject", "--locale", "de"]);
+    let subject = "de/missing/subject.txt.hbs";
+    let own = format!("own/{subject}");
+    team.write(&own, "Sicherung von {{job.database}}\n");
+    assert_eq!(team.origin_of(subject), json!("changed"));
+    team.make_older(subject);
+    assert_eq!(team.origin_of(subject), json!("outdated"));
+    let told = "the built-in file en/missing/subject.txt.hbs has changed since this was copied";
+    let checked = team.succeed(&["check"]);
+    assert!(checked.contains(told), "{checked}");
+    let listed = team.succeed(&["list"]);
+    let told = "own; the built-in en/missing/subject.txt.hbs has changed since it was copied";
+    assert!(listed.contains(told), "{listed}");
+    let none = "No built-in template has changed";
+    for others in [&["entry"][..], &["--locale", "fr"]] {
+        let told = team.succeed(&[&["eject", "--update"], others].concat());
+        assert!(told.contains(none), "{told}");
+    }
+    let told = team.succeed(&["eject", "missing", "--update", "--locale", "de"]);
+    assert!(told.contains(&format!("wrote {own}")), "{told}");
+    assert_eq!(team.read(&own), team.read(SUBJECT));
+    let kept = team.read(&format!("{own}.orig"));
+    assert_eq!(kept, "Sicherung von {{job.database}}\n");
+    assert_eq!(team.origin_of(subject), json!("unchanged"));
+    let told = team.succeed(&["eject", "--update"]);
+    assert!(told.contains(none), "{told}");
 }
 
 #[test]

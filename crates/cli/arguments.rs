@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use vigie_notify::{Locale, MailKind};
+use vigie_notify::{InvalidAddress, Locale, MailKind, check_address};
 
 pub use templates::{
     CheckArguments, CheckFormat, EjectArguments, FolderArguments, ListArguments, PreviewArguments,
@@ -150,7 +150,7 @@ pub enum MailCommand {
 #[derive(Debug, Args)]
 pub struct MailTestArguments {
     /// Who the mail goes to: an address, with or without a name
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub to: String,
     /// Which mail: missing or entry
     #[arg(long, value_name = "MAIL", default_value = "missing")]
@@ -173,6 +173,10 @@ pub enum Format {
     Text,
     /// For programs; keys are stable
     Json,
+}
+
+fn address(text: &str) -> Result<String, InvalidAddress> {
+    check_address(text).map(|()| text.to_owned())
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -16,7 +16,7 @@ use crate::tokens::Tokens;
 
 /// What writes the mails.
 pub fn composer(config: &Config) -> anyhow::Result<Composer> {
-    composer_with(config, templates(config)?)
+    composer_with(config, templates(config))
 }
 
 /// The same, with these templates.
@@ -25,19 +25,16 @@ pub fn composer_with(config: &Config, templates: Templates) -> anyhow::Result<Co
     for problem in locale_problems(config, &templates) {
         warn!("{problem}; these mails are written in English");
     }
-    let preference = |wanted: &config::RecipientConfig| {
-        Ok(Recipient {
-            address: wanted.address.clone(),
-            locale: wanted.locale.as_deref().map(str::parse).transpose()?,
-            time_zone: wanted.time_zone.clone(),
-        })
+    let preference = |wanted: &config::RecipientConfig| Recipient {
+        address: wanted.address.clone(),
+        locale: wanted.locale.clone(),
+        time_zone: wanted.time_zone.clone(),
     };
-    let preferences = mail.preferences.iter().map(preference);
     Ok(Composer::new(ComposerSettings {
         from: mail.from.clone(),
         admin_email_recipient: mail.admin_email_recipient.clone(),
-        preferences: preferences.collect::<anyhow::Result<_>>()?,
-        locale: mail.locale.parse()?,
+        preferences: mail.preferences.iter().map(preference).collect(),
+        locale: mail.locale.clone(),
         time_zone: mail.time_zone.clone(),
         templates,
     })?)
@@ -45,40 +42,42 @@ pub fn composer_with(config: &Config, templates: Templates) -> anyhow::Result<Co
 
 /// The words of the mails: the built-in ones, and those of the config's folder over them. What is
 /// wrong with the latter is logged, and costs no mail.
-pub fn templates(config: &Config) -> anyhow::Result<Templates> {
-    let templates = quiet_templates(config)?;
+pub fn templates(config: &Config) -> Templates {
+    let templates = quiet_templates(config);
     log_faults(&templates);
-    Ok(templates)
+    templates
 }
 
 /// The same without a word about what is wrong.
-pub fn quiet_templates(config: &Config) -> anyhow::Result<Templates> {
+pub fn quiet_templates(config: &Config) -> Templates {
     let folder = config.templates.directory.as_deref();
     let files = folder.map_or_else(TemplateFiles::none, TemplateFiles::read);
-    Ok(template_builder(config)?.files(files).build())
+    template_builder(config).files(files).build()
 }
 
 /// What the config gives to templates, whatever files they are.
-pub fn template_builder(config: &Config) -> anyhow::Result<TemplatesBuilder> {
+pub fn template_builder(config: &Config) -> TemplatesBuilder {
     let wanted = &config.templates;
     let vars = wanted.vars.iter();
     let vars = vars.map(|(name, value)| (name.clone(), value.clone().into()));
     let mut builder = Templates::builder().vars(vars.collect());
     if let Some(link) = &wanted.dashboard_url {
-        builder = builder.dashboard(link.parse()?);
+        builder = builder.dashboard(link.clone());
     }
     if let Some(link) = &wanted.runbook_url {
-        builder = builder.runbook(link.parse()?);
+        builder = builder.runbook(link.clone());
     }
-    Ok(builder)
+    builder
 }
 
 /// Logs what is wrong with templates.
 pub fn log_faults(templates: &Templates) {
     for fault in templates.faults() {
-        match fault.severity {
-            Severity::Error => error!(template = %fault, "a template can't be used"),
-            Severity::Warning => warn!(template = %fault, "a template should be looked at"),
+        // A severity that is not known here is taken for the worst.
+        if fault.severity == Severity::Warning {
+            warn!(template = %fault, "a template should be looked at");
+        } else {
+            error!(template = %fault, "a template can't be used");
         }
     }
     if !templates.are_sound() {
@@ -93,18 +92,14 @@ pub fn log_faults(templates: &Templates) {
 pub fn locale_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
     let preferences = config.mail.preferences.iter();
     let named = preferences
-        .filter_map(|wanted| Some((format!("{}.locale", wanted.key), wanted.locale.as_deref()?)))
-        .chain([("mail.locale".to_owned(), config.mail.locale.as_str())]);
-    let is_known = |locale: &str| {
-        let locale = locale.parse::<Locale>();
-        locale.is_ok_and(|locale| templates.has_locale(&locale))
-    };
+        .filter_map(|wanted| Some((format!("{}.locale", wanted.key), wanted.locale.as_ref()?)))
+        .chain([("mail.locale".to_owned(), &config.mail.locale)]);
     named
-        .filter(|(_, locale)| !is_known(locale))
+        .filter(|(_, locale)| !templates.has_locale(locale))
         .map(|(key, locale)| {
             let known: Vec<&str> = templates.locales().map(Locale::as_str).collect();
             let complaint = Complaint::new(
-                format!("is {locale:?}, and there are no templates in that language"),
+                format!("is \"{locale}\", and there are no templates in that language"),
                 format!(
                     "write one of {}, or add a folder {locale} to templates.directory",
                     known.join(", ")

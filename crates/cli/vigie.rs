@@ -6,13 +6,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use jiff::Timestamp;
 use tracing::warn;
-use vigie_notify::{Dispatcher, Transport};
+use vigie_notify::{Composer, Dispatcher, Templates, Transport};
 use vigie_scanner::{Scanner, ScannerSettings};
 use vigie_store::SqliteStore;
 
 use crate::config::{self, Config, Environment};
 use crate::lock::CycleLock;
-use crate::mails::{composer, transport};
+use crate::mails::{composer, composer_with, templates, transport};
 
 /// All that a cycle needs.
 pub struct Vigie {
@@ -25,8 +25,14 @@ pub struct Vigie {
 impl Vigie {
     /// Joins the parts.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let transport = transport(&config)?;
-        Self::with_transport(config, transport).await
+        let templates = templates(&config);
+        Self::with_templates(config, templates).await
+    }
+
+    /// The same, with templates that were read before.
+    pub async fn with_templates(config: Config, templates: Templates) -> anyhow::Result<Self> {
+        let (composer, transport) = (composer_with(&config, templates)?, transport(&config)?);
+        Self::join(config, composer, transport).await
     }
 
     /// The same, with another way out for the mails.
@@ -34,10 +40,19 @@ impl Vigie {
         config: Config,
         transport: Arc<dyn Transport>,
     ) -> anyhow::Result<Self> {
+        let composer = composer(&config)?;
+        Self::join(config, composer, transport).await
+    }
+
+    async fn join(
+        config: Config,
+        composer: Composer,
+        transport: Arc<dyn Transport>,
+    ) -> anyhow::Result<Self> {
         let store = SqliteStore::open(&config.database.path).await?;
         Ok(Self {
             scanner: Scanner::new(scanner_settings(&config), store.clone()),
-            dispatcher: Dispatcher::new(composer(&config)?, transport, store.clone()),
+            dispatcher: Dispatcher::new(composer, transport, store.clone()),
             store,
             config,
         })

@@ -14,7 +14,7 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     if !problems.is_empty() {
         return Err(ConfigErrors::new(problems).into());
     }
-    let templates = quiet_templates(&config)?;
+    let templates = quiet_templates(&config);
     let problems = locale_problems(&config, &templates);
     if !problems.is_empty() {
         return Err(ConfigErrors::new(problems).into());

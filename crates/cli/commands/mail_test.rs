@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::ensure;
 use vigie_domain::BackupEntryStatus;
 use vigie_notify::samples::{self, Sample};
 use vigie_notify::{Clock, MailKind, Recipient, SystemClock, Transport};
@@ -20,7 +21,14 @@ pub async fn run(config: Option<&Path>, arguments: &MailTestArguments) -> anyhow
         locale: arguments.locale.clone(),
         time_zone: None,
     };
-    let mail = composer(&config)?.test(&sample(arguments.mail), SystemClock.now(), &reader)?;
+    let composer = composer(&config)?;
+    if let Some(locale) = &arguments.locale {
+        ensure!(
+            composer.templates().has_locale(locale),
+            "there are no templates in the language {locale}; `vigie templates list` tells in which"
+        );
+    }
+    let mail = composer.test(&sample(arguments.mail), SystemClock.now(), &reader)?;
     let transport = transport(&config)?;
     let started_at = SystemClock.now();
     let receipt = transport.send(&mail).await?;

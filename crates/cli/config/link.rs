@@ -1,108 +1,57 @@
-//! Links that mails show, with placeholders for what a mail is about. Knows no key, and does not
-//! fill anything in.
+//! Links that mails show, with placeholders for what a mail is about: what is said of a wrong one.
+//! Knows no key, and no rule for links: these are the mail crate's.
 
-use url::Url;
+use vigie_notify::{InvalidLink, Link};
 
-use super::nearest::nearest;
 use super::problem::Complaint;
 use super::reading;
 
-const PLACEHOLDERS: [&str; 4] = ["job_id", "agent", "database", "status"];
 const EXAMPLE: &str = "write one such as \"https://vigie.example.com/jobs/{job_id}\"";
 
 /// A link as it is written, placeholders and all. A wrong one is not told: it could hold a
 /// password.
-pub fn parse(text: &str) -> Result<String, Complaint> {
+pub fn parse(text: &str) -> Result<Link, Complaint> {
     let text = reading::text(text)?;
-    check_placeholders(&text)?;
-    if text.contains(char::is_whitespace) {
-        return Err(Complaint::new("holds a space", "write %20 in its place"));
-    }
-    let rest = match text.split_once("://") {
-        Some((scheme, rest)) if is_of_the_web(scheme) => rest,
-        _ => {
-            let what = "does not start with http:// or https://";
-            return Err(Complaint::new(what, EXAMPLE));
-        }
-    };
-    let (host, _) = rest.split_once(['/', '\\', '?', '#']).unwrap_or((rest, ""));
-    check_host(host)?;
-    match Url::parse(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(Complaint::new(format!("is no link: {error}"), EXAMPLE)),
-    }
+    text.parse().map_err(complaint)
 }
 
-fn is_of_the_web(scheme: &str) -> bool {
-    ["http", "https"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
-}
-
-/// `host` is all between the slashes: a login and a port may be there too.
-fn check_host(host: &str) -> Result<(), Complaint> {
-    if host.is_empty() {
-        return Err(Complaint::new("names no host", EXAMPLE));
-    }
-    if host.contains('@') {
-        return Err(Complaint::new(
+fn complaint(invalid: InvalidLink) -> Complaint {
+    match invalid {
+        InvalidLink::Space => Complaint::new("holds a space", "write %20 in its place"),
+        InvalidLink::ForeignSign { sign, encoded } => Complaint::new(
+            format!("holds {sign:?}, which no URL has"),
+            format!("write {encoded} in its place"),
+        ),
+        InvalidLink::Scheme => Complaint::new("does not start with http:// or https://", EXAMPLE),
+        InvalidLink::NoHost => Complaint::new("names no host", EXAMPLE),
+        InvalidLink::Login => Complaint::new(
             "holds a login, which whoever gets a mail could read",
             "leave out the `@` and what is before it",
-        ));
-    }
-    if host.contains('{') {
-        // An agent that has a say in the host could lead those who are told to one of its own.
-        return Err(Complaint::new(
+        ),
+        InvalidLink::PlaceholderInHost => Complaint::new(
             "has a placeholder in its host",
             "write placeholders only after the `/` that ends the host",
-        ));
+        ),
+        InvalidLink::UnknownPlaceholder { written, meant } => Complaint::new(
+            format!("holds {{{written}}}, which is no placeholder"),
+            placeholder(meant),
+        ),
+        InvalidLink::StrayBrace { meant } => Complaint::new(
+            "holds a brace that belongs to no placeholder",
+            placeholder(meant),
+        ),
+        InvalidLink::NotAUrl { problem } => {
+            Complaint::new(format!("is no link: {problem}"), EXAMPLE)
+        }
+        other => Complaint::new(format!("is no link: {other}"), EXAMPLE),
     }
-    Ok(())
 }
 
-fn check_placeholders(text: &str) -> Result<(), Complaint> {
-    let mut rest = text;
-    while let Some(brace) = rest.find(['{', '}']) {
-        let from = &rest[brace..];
-        rest = match split_placeholder(from) {
-            Some((word, after)) if PLACEHOLDERS.contains(&word) => after,
-            Some((word, _)) => {
-                let what = format!("holds {{{word}}}, which is no placeholder");
-                return Err(Complaint::new(what, meant(word.trim())));
-            }
-            None => {
-                let before = &text[..text.len() - from.len()];
-                let what = "holds a brace that belongs to no placeholder";
-                return Err(Complaint::new(what, meant(word_beside(before, from))));
-            }
-        };
+fn placeholder(meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("known placeholders: {}", Link::PLACEHOLDERS.join(", ")),
     }
-    Ok(())
-}
-
-/// The word in the braces that the text starts with, and what follows them.
-fn split_placeholder(text: &str) -> Option<(&str, &str)> {
-    let (word, after) = text.strip_prefix('{')?.split_once('}')?;
-    (!word.contains('{')).then_some((word, after))
-}
-
-/// The word that a stray brace was probably meant for: the one after `{`, the one before `}`.
-fn word_beside<'text>(before: &'text str, from: &'text str) -> &'text str {
-    let is_other = |character: char| !character.is_alphanumeric() && character != '_';
-    let word = if from.starts_with('{') {
-        from.trim_start_matches('{').split(is_other).next()
-    } else {
-        before.trim_end_matches('}').rsplit(is_other).next()
-    };
-    word.unwrap_or_default()
-}
-
-fn meant(word: &str) -> String {
-    if let Some(meant) = nearest(word, PLACEHOLDERS) {
-        return format!("did you mean {{{meant}}}?");
-    }
-    let known = PLACEHOLDERS.map(|word| format!("{{{word}}}"));
-    format!("known placeholders: {}", known.join(", "))
 }
 
 #[cfg(test)]
@@ -116,8 +65,10 @@ mod tests {
             "http://localhost:8080/jobs/{job_id}",
             "HTTPS://[::1]/?site={agent}&name={database}#{status}",
             "https://wiki.example.com/r%C3%A9sum%C3%A9/{status}-{status}",
+            "https://wiki.example.com/it's",
         ] {
-            assert_eq!(parse(text).as_deref(), Ok(text));
+            let link = parse(text).unwrap();
+            assert_eq!(link.as_str(), text);
         }
     }
 
@@ -155,6 +106,17 @@ mod tests {
                     "holds a login, which whoever gets a mail could read",
                     "leave out the `@` and what is before it",
                 ),
+            ),
+            (
+                "https://ops:{hunter2}@example.com/",
+                (
+                    "holds a login, which whoever gets a mail could read",
+                    "leave out the `@` and what is before it",
+                ),
+            ),
+            (
+                "https://example.com/<b>",
+                ("holds '<', which no URL has", "write %3C in its place"),
             ),
             (
                 "https://{agent}.example.com/",

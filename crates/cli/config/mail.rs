@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use vigie_notify::Locale;
 
 use super::one_or_several::OneOrSeveral;
 use super::raw::{RawMail, RawRecipient};
@@ -12,7 +13,6 @@ use super::{address, choice, locale, time_zone};
 
 const DIRECTORY: &str = "mails";
 const FROM: &str = "vigie@localhost";
-const LOCALE: &str = "en";
 const TRANSPORTS: [(&str, MailTransport); 2] =
     [("file", MailTransport::File), ("smtp", MailTransport::Smtp)];
 
@@ -32,8 +32,8 @@ pub struct MailConfig {
     pub transport: MailTransport,
     /// The folder that mails go to as files.
     pub directory: PathBuf,
-    /// The language of mails, of the shape of `en` or `pt-BR`.
-    pub locale: String,
+    /// The language of mails.
+    pub locale: Locale,
     /// What times in mails are told in.
     pub time_zone: TimeZone,
     /// The sender, with or without a name.
@@ -69,7 +69,7 @@ pub fn read(
             .unwrap_or_else(|| reading.absolute(directory, Path::new(DIRECTORY))),
         locale: reading
             .parse("mail.locale", locale, locale::parse)
-            .unwrap_or_else(|| LOCALE.to_owned()),
+            .unwrap_or_default(),
         time_zone: reading
             .parse("mail.timezone", zone, time_zone::parse)
             .unwrap_or_else(|| agents_time_zone.clone()),
@@ -108,7 +108,7 @@ mod tests {
         let mail = config("").mail;
         assert_eq!(mail.transport, MailTransport::File);
         assert_eq!(mail.directory, Path::new("/srv/vigie/mails"));
-        assert_eq!(mail.locale, "en");
+        assert_eq!(mail.locale, Locale::EN);
         assert_eq!(mail.time_zone, TimeZone::UTC);
         assert_eq!(mail.from, "vigie@localhost");
         assert!(mail.admin_email_recipient.is_empty());
@@ -133,7 +133,7 @@ host = 'mail.example.com'
         .mail;
         assert_eq!(mail.transport, MailTransport::Smtp);
         assert_eq!(mail.directory, Path::new("/srv/vigie/outbox"));
-        assert_eq!(mail.locale, "fr");
+        assert_eq!(mail.locale, Locale::FR);
         assert_eq!(mail.time_zone.iana_name(), Some("Europe/Paris"));
         assert_eq!(mail.from, "Vigie <vigie@example.com>");
         assert_eq!(mail.admin_email_recipient, ["admin@example.com"]);
@@ -141,7 +141,8 @@ host = 'mail.example.com'
 
     #[test]
     fn the_language_is_checked_for_its_shape_alone() {
-        assert_eq!(config("mail.locale = 'pt-BR'").mail.locale, "pt-BR");
+        let locale = config("mail.locale = 'pt-br'").mail.locale;
+        assert_eq!(locale.as_str(), "pt-BR");
     }
 
     #[test]
@@ -181,6 +182,11 @@ host = 'mail.example.com'
             (
                 "locale = 'pt_BR'",
                 "locale is \"pt_BR\", which is no language tag; did you mean \"pt-BR\"?",
+            ),
+            (
+                "from = 'Vigie <vi..gie@example.com>'",
+                "from is \"Vigie <vi..gie@example.com>\", which is no mail address; write one such \
+                 as \"vigie@example.com\" or \"Vigie <vigie@example.com>\"",
             ),
             (
                 "from = 'Vigie'",

@@ -2,7 +2,8 @@
 //!
 //! [`locate`] finds the file, [`Config::load`] reads it and tells everything that is wrong with it
 //! at once, [`check_paths`] looks whether its paths are there. Nothing here asks the process for
-//! anything: what it may know comes in as an [`Environment`]. It knows no scanner, store or mail.
+//! anything: what it may know comes in as an [`Environment`]. It knows no scanner and no store, and of
+//! mails only what a language, an address and a link are.
 
 mod address;
 mod byte_size;

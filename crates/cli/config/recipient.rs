@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
+use vigie_notify::Locale;
 
 use super::document::element;
 use super::one_or_several::{OneOrSeveral, TextOrTable};
@@ -18,7 +19,7 @@ pub struct RecipientConfig {
     /// The bare address; elsewhere it may stand in other case.
     pub address: String,
     /// The language of their mails; that of `[mail]` when `None`.
-    pub locale: Option<String>,
+    pub locale: Option<Locale>,
     /// What times in their mails are told in; the zone of `[mail]` when `None`.
     pub time_zone: Option<TimeZone>,
     /// Where this is said, and the locale rather than the zone: `jobs[1].recipients[2]`.
@@ -33,7 +34,7 @@ pub struct AddressBook {
 
 struct Person {
     address: String,
-    locale: Option<Wish<String>>,
+    locale: Option<Wish<Locale>>,
     time_zone: Option<Wish<TimeZone>>,
 }
 
@@ -139,7 +140,7 @@ impl Person {
         };
         settle(
             "locale",
-            agree(&mut self.locale, said.locale, table, String::clone),
+            agree(&mut self.locale, said.locale, table, Locale::to_string),
         );
         settle(
             "timezone",
@@ -223,7 +224,7 @@ mod tests {
             let zone = recipient.time_zone.as_ref().and_then(TimeZone::iana_name);
             (
                 recipient.address.as_str(),
-                recipient.locale.as_deref().unwrap_or("-"),
+                recipient.locale.as_ref().map_or("-", Locale::as_str),
                 zone.unwrap_or("-"),
                 recipient.key.as_str(),
             )
@@ -393,6 +394,16 @@ locale = 'de'
     }
 
     #[test]
+    fn a_language_is_the_same_however_its_tag_is_written() {
+        let config = config(&format!(
+            "[[recipients]]\naddress = 'a@example.com'\nlocale = 'DE'\n{JOB} 'X'\n\
+             recipients = {{ address = 'a@example.com', locale = 'de' }}"
+        ));
+        let known = [("a@example.com", "de", "-", "recipients[1]")];
+        assert_eq!(preferences(&config), known);
+    }
+
+    #[test]
     fn what_is_wrong_with_a_recipient_later_still_has_its_line() {
         let config = config(&format!(
             "{JOB} 'X'\nrecipients = [\n'a@b',\n{{ address = 'c@d', locale = 'de' }}]"
@@ -486,6 +497,14 @@ locale = 'de'
                 ],
             ),
             ("[{}]", vec![format!("recipients[1].{missing}")]),
+            (
+                "['a..b@example.com']",
+                vec![
+                    "recipients[1] is \"a..b@example.com\", which is no mail address; write one \
+                     such as \"admin@example.com\""
+                        .to_owned(),
+                ],
+            ),
             (
                 "[{ address = 'a@b', locale = 3 }, 'c@']",
                 vec![

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use vigie_notify::Link;
+
 use super::document::join;
 use super::link;
 use super::problem::Complaint;
@@ -17,10 +19,10 @@ const VARIABLES: &str = "templates.vars";
 pub struct TemplatesConfig {
     /// The folder of the team's own templates, in the same tree as the built-in ones.
     pub directory: Option<PathBuf>,
-    /// Where a mail leads to look at a job, with placeholders as they are written: `{job_id}`.
-    pub dashboard_url: Option<String>,
+    /// Where a mail leads to look at a job, with placeholders: `{job_id}`.
+    pub dashboard_url: Option<Link>,
     /// Where a mail leads to read what to do, with the same placeholders.
-    pub runbook_url: Option<String>,
+    pub runbook_url: Option<Link>,
     /// What templates call `vars.support_phone`, by its name without `vars.`.
     pub vars: BTreeMap<String, String>,
 }
@@ -111,9 +113,9 @@ nothing = ''
         let directory = Path::new("/srv/vigie/templates");
         assert_eq!(templates.directory.as_deref(), Some(directory));
         let dashboard = "https://vigie.example.com/{agent}/{database}";
-        assert_eq!(templates.dashboard_url.as_deref(), Some(dashboard));
+        assert_eq!(templates.dashboard_url, Some(dashboard.parse().unwrap()));
         let runbook = "http://wiki/{status}";
-        assert_eq!(templates.runbook_url.as_deref(), Some(runbook));
+        assert_eq!(templates.runbook_url, Some(runbook.parse().unwrap()));
         let variables: Vec<(&str, &str)> = templates
             .vars
             .iter()

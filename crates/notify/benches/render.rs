@@ -45,20 +45,12 @@ fn measure(sample: &Sample) {
     let variables = composer
         .variables(&sample.job, entry, sample.now, &reader)
         .unwrap();
-    let [text, html] = composer.templates().registries(&Locale::EN).unwrap();
     let mail = sample.mail();
     let bare = || {
-        for (registry, part) in [
-            (text, "subject.txt"),
-            (text, "body.txt"),
-            (html, "body.html"),
-        ] {
-            black_box(
-                registry
-                    .render(&format!("{mail}/{part}"), &variables)
-                    .unwrap(),
-            );
-        }
+        let length = composer
+            .templates()
+            .render_bare(&Locale::EN, mail, &variables);
+        black_box(length.unwrap());
     };
     let ours = || {
         let mail = composer.preview(&sample.job, entry, sample.now, &reader);

@@ -272,8 +272,12 @@ impl Composer {
     fn parts(&self, about: &About<'_>, language: &Language, note: Note) -> Parts {
         let locale = &language.locale;
         self.templates
-            .write(locale, about.mail(), &|wording, problem| {
-                self.context(about, language, note, wording, problem)
+            .write(locale, about.mail(), &|locale, wording, problem| {
+                let language = Language {
+                    locale: locale.clone(),
+                    time_zone: language.time_zone.clone(),
+                };
+                self.context(about, &language, note, wording, problem)
             })
     }
 

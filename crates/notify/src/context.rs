@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use vigie_domain::{
-    BackupEntry, EntryReason, ExpectedBackupJob, LastGoodBackup, Schedule, StageName,
+    BackupEntry, BackupEntryStatus, EntryReason, ExpectedBackupJob, JobStatus, LastGoodBackup,
+    Schedule, StageName,
 };
 
 use crate::untrusted::{one_line, paragraph};
@@ -27,6 +28,24 @@ const MESSAGE: usize = 4_000;
 
 /// The longest message on one stage, so that all of a mail together stays small.
 const STAGE_MESSAGE: usize = 500;
+
+/// Every code that a reason has.
+const REASONS: [&str; 14] = [
+    "stage_failed",
+    "stage_not_reported",
+    "transfer_reported_broken",
+    "section_unreadable",
+    "staged_file_not_named",
+    "staged_file_absent",
+    "staged_file_not_regular",
+    "staged_file_empty",
+    "size_differs",
+    "still_growing",
+    "content_differs",
+    "no_hash_reported",
+    "cannot_read",
+    "cannot_keep",
+];
 
 /// For whom a mail is written: what the variables of its templates depend on, beside the facts.
 #[derive(Debug, Clone)]
@@ -99,6 +118,7 @@ pub struct EntryContext {
     pub expected_at: Option<Zoned>,
     /// What became of the backup: `SUCCESS`, `FAILED`, `MISSING`, `HASH_MISMATCH`,
     /// `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`.
+    #[schemars(extend("enum" = BackupEntryStatus::ALL.map(BackupEntryStatus::as_str)))]
     pub status: &'static str,
     /// Why it is not a `SUCCESS`.
     pub reason: ReasonContext,
@@ -119,8 +139,10 @@ pub struct EntryContext {
     /// The three stages, in their order.
     pub stages: Vec<StageContext>,
     /// The error that the agent gives, of several lines; null when it gives none.
+    #[schemars(extend("severalLines" = true))]
     pub agent_error: Option<String>,
     /// What the agent tells of its log, of several lines; null when it tells nothing.
+    #[schemars(extend("severalLines" = true))]
     pub logs_summary: Option<String>,
     /// The staged file's bare name; null when the report names none.
     pub staged_file_name: Option<String>,
@@ -189,6 +211,7 @@ pub struct JobContext {
     pub year: Option<i16>,
     /// What is known of the job's backups: `OK`, `FAILED`, `MISSING`, `HASH_MISMATCH`,
     /// `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`.
+    #[schemars(extend("enum" = JobStatus::ALL.map(JobStatus::as_str)))]
     pub status: &'static str,
     /// When the job became known.
     pub known_since: Zoned,
@@ -237,8 +260,10 @@ pub struct ReasonContext {
     /// `staged_file_not_named`, `staged_file_absent`, `staged_file_not_regular`,
     /// `staged_file_empty`, `size_differs`, `still_growing`, `content_differs`,
     /// `no_hash_reported`, `cannot_read` or `cannot_keep`; null for a `SUCCESS`.
+    #[schemars(extend("enum" = REASONS))]
     pub code: Option<&'static str>,
     /// The stage that is meant: `BACKUP`, `COMPRESS` or `TRANSFER`; null for other codes.
+    #[schemars(extend("enum" = StageName::ALL.map(StageName::as_str)))]
     pub stage: Option<&'static str>,
     /// The field of the report that can't be read; null for other codes.
     pub field: Option<String>,
@@ -254,6 +279,7 @@ pub struct ReasonContext {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StageContext {
     /// `BACKUP`, `COMPRESS` or `TRANSFER`.
+    #[schemars(extend("enum" = StageName::ALL.map(StageName::as_str)))]
     pub name: &'static str,
     /// Whether it succeeded; null when nothing is said.
     pub succeeded: Option<bool>,
@@ -269,6 +295,7 @@ pub struct StageContext {
     pub sha256: Option<String>,
     /// The agent's words on it, of several lines; null when there are none, or when they are the
     /// mail's `agent_error` already.
+    #[schemars(extend("severalLines" = true))]
     pub message: Option<String>,
 }
 

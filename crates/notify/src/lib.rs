@@ -48,6 +48,7 @@ mod mail;
 mod nearest;
 mod notifier;
 mod outbox;
+mod position;
 pub mod samples;
 mod templates;
 mod transport;
@@ -65,12 +66,12 @@ pub use context::{
 pub use dispatch::{Dispatched, Dispatcher};
 pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};
-pub use mail::{InvalidAddress, Mail, MailError};
+pub use mail::{InvalidAddress, Mail, MailError, check_address};
 pub use notifier::{Notified, Notifier};
 pub use outbox::{Delivery, DeliveryId, EventId, Outbox, OutboxError, PlannedMail};
 pub use templates::{
-    InvalidMailKind, MailKind, ORIGINS, Origin, Origins, Severity, TemplateFault, TemplateFiles,
-    TemplateOrigin, Templates, TemplatesBuilder,
+    CopiedFrom, InvalidMailKind, InvalidOrigins, MailKind, ORIGINS, Origin, Origins, Severity,
+    TemplateFault, TemplateFiles, TemplateOrigin, Templates, TemplatesBuilder,
 };
 #[cfg(feature = "file")]
 pub use transport::FileTransport;
@@ -82,7 +83,8 @@ pub use transport::{
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
 pub use variables::{Variable, VariableKind, variables};
 pub use vocabulary::{
-    ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation, HelperExample, helper_examples,
+    ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation, HelperExample,
+    HelperExampleError, helper_examples,
 };
 
 // What the signatures above are made of, so that nobody has to match versions.

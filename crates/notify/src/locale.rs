@@ -28,6 +28,21 @@ impl Locale {
     /// The languages that ship with this crate, in the order in which they are documented.
     pub const BUILT_IN: [Self; 2] = [Self::EN, Self::FR];
 
+    /// The language itself, the same with less and less behind it, and at last English: where what it
+    /// leaves out is looked for.
+    pub(crate) fn with_fallbacks(&self) -> Vec<Self> {
+        let mut locales = vec![self.clone()];
+        let mut tag = self.as_str();
+        while let Some((shorter, _)) = tag.rsplit_once('-') {
+            locales.push(Self(Cow::Owned(shorter.to_owned())));
+            tag = shorter;
+        }
+        if tag != Self::EN.as_str() {
+            locales.push(Self::EN);
+        }
+        locales
+    }
+
     /// The tag, as it is written in a config and as the name of a folder.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -96,6 +111,21 @@ mod tests {
             ("ZH-hANT-tw", "zh-Hant-TW"),
         ] {
             assert_eq!(written.parse::<Locale>().unwrap().as_str(), tag);
+        }
+    }
+
+    #[test]
+    fn a_language_falls_back_to_less_and_less_of_it_and_to_english() {
+        for (tag, fallbacks) in [
+            ("zh-Hant-TW", "zh-Hant-TW zh-Hant zh en"),
+            ("fr", "fr en"),
+            ("en-GB", "en-GB en"),
+            ("en", "en"),
+        ] {
+            let locale: Locale = tag.parse().unwrap();
+            let found = locale.with_fallbacks();
+            let found: Vec<&str> = found.iter().map(Locale::as_str).collect();
+            assert_eq!(found.join(" "), fallbacks);
         }
     }
 

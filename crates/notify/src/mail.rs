@@ -118,6 +118,22 @@ impl Mail {
     }
 }
 
+/// Checks that mails can go to an address, or come from it; it may have a name before it.
+///
+/// ```
+/// use vigie_notify::check_address;
+///
+/// assert!(check_address("Ops <ops@example.com>").is_ok());
+/// assert!(check_address("o..ps@example.com").is_err());
+/// ```
+///
+/// # Errors
+///
+/// When the text is no mail address; the error says why.
+pub fn check_address(address: &str) -> Result<(), InvalidAddress> {
+    parse_address(address).map(|_| ())
+}
+
 /// Reads an address, with or without a name.
 pub(crate) fn parse_address(address: &str) -> Result<Mailbox, InvalidAddress> {
     let invalid = |problem: &str| InvalidAddress {

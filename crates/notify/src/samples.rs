@@ -131,6 +131,56 @@ pub fn entry_minimal(status: BackupEntryStatus) -> Sample {
     }
 }
 
+/// Every reason with the status that it comes with, each for a backup of which all is known and for one
+/// of which next to nothing is.
+#[must_use]
+pub fn with_each_reason() -> Vec<Sample> {
+    use BackupEntryStatus as Status;
+    let stage = StageName::Compress;
+    let text = || "what it is".to_owned();
+    let reasons = [
+        (Status::Failed, EntryReason::StageFailed { stage }),
+        (Status::Failed, EntryReason::StageNotReported { stage }),
+        (
+            Status::TransferIntegrityFailed,
+            EntryReason::TransferReportedBroken,
+        ),
+        (
+            Status::Failed,
+            EntryReason::SectionUnreadable {
+                field: text(),
+                problem: text(),
+            },
+        ),
+        (Status::Missing, EntryReason::StagedFileNotNamed),
+        (Status::Missing, EntryReason::StagedFileAbsent),
+        (
+            Status::Failed,
+            EntryReason::StagedFileNotRegular { kind: text() },
+        ),
+        (
+            Status::TransferIntegrityFailed,
+            EntryReason::StagedFileEmpty,
+        ),
+        (Status::TransferIntegrityFailed, EntryReason::SizeDiffers),
+        (Status::TransferIntegrityFailed, EntryReason::StillGrowing),
+        (Status::HashMismatch, EntryReason::ContentDiffers),
+        (Status::Unknown, EntryReason::NoHashReported),
+        (Status::Failed, EntryReason::CannotRead { error: text() }),
+        (Status::Failed, EntryReason::CannotKeep { error: text() }),
+    ];
+    let mut samples = Vec::new();
+    for (status, reason) in reasons {
+        for mut sample in [entry_full(status), entry_minimal(status)] {
+            if let Some(entry) = &mut sample.entry {
+                entry.reason = Some(reason.clone());
+            }
+            samples.push(sample);
+        }
+    }
+    samples
+}
+
 /// An entry that is not OK leaves its job in the same status; a good one that came too late leaves
 /// it as it was.
 fn job_status(status: BackupEntryStatus) -> JobStatus {

@@ -16,9 +16,13 @@ use crate::templates::MailKind;
 use crate::wording::Wording;
 use crate::{EntryContext, Locale, MissingContext};
 
+/// What marks a text of several lines in the schema of a context.
+pub(crate) const SEVERAL_LINES: &str = "severalLines";
+
 /// What a variable can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum VariableKind {
     /// An instant in the reader's time zone, for the helpers `date` and `relative`.
     Date,
@@ -90,6 +94,12 @@ pub(crate) struct Shape {
     pub(crate) kind: VariableKind,
     pub(crate) nullable: bool,
     pub(crate) meaning: String,
+    /// The only texts that it can be; empty when it can be any.
+    pub(crate) codes: Vec<String>,
+    /// Whether it can hold several lines.
+    pub(crate) has_lines: bool,
+    /// Whether it comes from whoever runs the program, and not from an agent.
+    pub(crate) is_trusted: bool,
     /// What an object has; what each element of a list has, under the name `[]`.
     pub(crate) parts: Vec<(String, Shape)>,
 }
@@ -109,13 +119,19 @@ impl Shape {
             kind,
             nullable: false,
             meaning: String::new(),
+            codes: Vec::new(),
+            has_lines: false,
+            is_trusted: false,
             parts: Vec::new(),
         }
     }
 
-    /// The shape of a value that is there.
+    /// The shape of a value that is there, and that no agent has written.
     pub(crate) fn of_value(value: &Value) -> Self {
-        let shape = Self::of_kind;
+        let shape = |kind| Self {
+            is_trusted: true,
+            ..Self::of_kind(kind)
+        };
         match value {
             Value::Object(map) => Self {
                 parts: map
@@ -124,10 +140,10 @@ impl Shape {
                     .collect(),
                 ..shape(VariableKind::Object)
             },
-            Value::Array(_) | Value::Null => shape(VariableKind::Any),
             Value::String(_) => shape(VariableKind::Text),
             Value::Bool(_) => shape(VariableKind::Boolean),
-            Value::Number(_) => shape(VariableKind::Integer),
+            Value::Number(number) if number.is_u64() => shape(VariableKind::Integer),
+            Value::Array(_) | Value::Null | Value::Number(_) => shape(VariableKind::Any),
         }
     }
 
@@ -187,9 +203,18 @@ impl Shape {
             kind,
             nullable: kinds.contains(&"null"),
             meaning: meaning(schema),
+            codes: codes(schema),
+            has_lines: schema[SEVERAL_LINES] == true,
+            is_trusted: false,
             parts,
         }
     }
+}
+
+/// The texts that a value is one of.
+fn codes(schema: &Value) -> Vec<String> {
+    let codes = schema["enum"].as_array().into_iter().flatten();
+    codes.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn parts(schema: &Value) -> Vec<(String, Shape)> {

@@ -33,7 +33,7 @@ pub fn run(config: Option<&Path>, arguments: &CheckArguments) -> anyhow::Result<
         let built_in = Templates::built_in_paths().fold(TemplateFiles::none(), |files, path| {
             files.with(path, Templates::built_in_file(path).unwrap_or_default())
         });
-        chosen.templates = with_files(chosen.config.as_ref(), built_in)?;
+        chosen.templates = with_files(chosen.config.as_ref(), built_in);
     }
     let faults = chosen.faults();
     let (errors, warnings) = counts(&faults);

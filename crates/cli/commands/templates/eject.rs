@@ -1,8 +1,7 @@
 //! `vigie templates eject`: built-in templates copied to where they can be edited. Loses nothing that
 //! is there.
 
-use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +16,14 @@ use crate::arguments::EjectArguments;
 struct Copy {
     /// Its path in the folder of one's own.
     path: String,
-    content: &'static str,
+    /// The path of the built-in one.
+    source: String,
+}
+
+impl Copy {
+    fn content(&self) -> &'static str {
+        Templates::built_in_file(&self.source).unwrap_or_default()
+    }
 }
 
 /// What became of the files.
@@ -37,13 +43,10 @@ pub fn run(config: Option<&Path>, arguments: &EjectArguments) -> anyhow::Result<
              --directory"
         );
     };
-    let wanted = copies(arguments.mail, arguments.locale.as_ref());
     let copies = if arguments.update {
-        let outdated = outdated(config, arguments)?;
-        let is_outdated = |copy: &Copy| outdated.contains(&copy.path);
-        wanted.into_iter().filter(is_outdated).collect()
+        outdated(config, arguments)?
     } else {
-        wanted
+        copies(arguments.mail, arguments.locale.as_ref())
     };
     fs::create_dir_all(&directory)
         .with_context(|| format!("could not create {}", directory.display()))?;
@@ -57,7 +60,7 @@ pub fn run(config: Option<&Path>, arguments: &EjectArguments) -> anyhow::Result<
     let written = copies
         .iter()
         .filter(|copy| ejected.written.contains(&directory.join(&copy.path)));
-    written.for_each(|copy| origins.record(&copy.path));
+    written.for_each(|copy| origins.record(&copy.path, &copy.source));
     if !ejected.written.is_empty() {
         write_origins(&directory, &origins)?;
     }
@@ -70,14 +73,35 @@ pub fn run(config: Option<&Path>, arguments: &EjectArguments) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// The paths whose built-in file has changed since they were copied.
-fn outdated(config: Option<&Path>, arguments: &EjectArguments) -> anyhow::Result<BTreeSet<String>> {
+/// Those whose built-in file has changed since they were copied, translations among them.
+fn outdated(config: Option<&Path>, arguments: &EjectArguments) -> anyhow::Result<Vec<Copy>> {
     let chosen = Chosen::new(config, &arguments.folder)?;
     let origins = chosen.templates.origins(&chosen.recorded).into_iter();
-    Ok(origins
-        .filter(|file| file.origin == Origin::Outdated)
-        .map(|file| file.path)
+    let outdated = origins.filter(|file| file.origin == Origin::Outdated);
+    Ok(outdated
+        .filter_map(|file| {
+            Some(Copy {
+                source: file.copied_from?,
+                path: file.path,
+            })
+        })
+        .filter(|copy| is_wanted(copy, arguments.mail, arguments.locale.as_ref()))
         .collect())
+}
+
+/// Whether a file is of a mail, or a partial that it includes, and of a language, if these are given.
+fn is_wanted(copy: &Copy, mail: Option<MailKind>, locale: Option<&Locale>) -> bool {
+    let folder_of = |path: &str| {
+        path.split('/')
+            .next()
+            .and_then(|folder| folder.parse().ok())
+    };
+    let is_of_mail = |mail| {
+        let language: Locale = folder_of(&copy.source).unwrap_or_default();
+        Templates::built_in_paths_of(mail, &language).contains(copy.source.as_str())
+    };
+    locale.is_none_or(|locale| folder_of(&copy.path).as_ref() == Some(locale))
+        && mail.is_none_or(is_of_mail)
 }
 
 /// The files of a mail, or all of them, in a language or in all that are built in.
@@ -105,7 +129,7 @@ fn copies(mail: Option<MailKind>, locale: Option<&Locale>) -> Vec<Copy> {
             let is_needed = is_translated || source != Locale::EN || holds_words(rest);
             is_needed.then(|| Copy {
                 path: format!("{locale}/{rest}"),
-                content: Templates::built_in_file(path).unwrap_or_default(),
+                source: path.to_owned(),
             })
         })
         .collect()
@@ -128,53 +152,95 @@ fn eject(
     ejected: &mut Ejected,
 ) -> anyhow::Result<()> {
     let path = directory.join(&copy.path);
-    let shown = path.display();
-    if is_update {
-        ejected.kept.push(put_aside(&path)?);
+    if !is_update && is_there(&path) {
+        ejected.left.push(path);
+        return Ok(());
     }
     let folder = path.parent().unwrap_or(directory);
     fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
-    let created = OpenOptions::new().write(true).create_new(true).open(&path);
-    let mut file = match created {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            ejected.left.push(path);
-            return Ok(());
-        }
-        created => created.with_context(|| format!("could not create {shown}"))?,
+    let new = write_beside(&path, copy.content())?;
+    let outcome = if is_update {
+        keep(&path, ejected).and_then(|()| put(&new, &path).map(|()| true))
+    } else {
+        put_if_free(&new, &path)
     };
-    file.write_all(copy.content.as_bytes())
-        .with_context(|| format!("could not write {shown}"))?;
-    ejected.written.push(path);
+    if !matches!(outcome, Ok(true)) {
+        _ = fs::remove_file(&new);
+    }
+    if outcome? {
+        ejected.written.push(path);
+    } else {
+        ejected.left.push(path);
+    }
     Ok(())
 }
 
-/// Renames a file so that no template is read from it, and gives its new name.
-fn put_aside(path: &Path) -> anyhow::Result<PathBuf> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".orig");
-    let aside = PathBuf::from(aside);
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// A path beside this one, with a longer name.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut longer = path.as_os_str().to_owned();
+    longer.push(ending);
+    longer.into()
+}
+
+/// Writes a file under a name that no template is read from, so that a running `vigie run` never
+/// reads half of one, and gives that name.
+fn write_beside(path: &Path, content: &str) -> anyhow::Result<PathBuf> {
+    let new = beside(path, ".tmp");
+    fs::write(&new, content).with_context(|| format!("could not write {}", new.display()))?;
+    Ok(new)
+}
+
+/// Gives a file its name, whatever has that now.
+fn put(new: &Path, path: &Path) -> anyhow::Result<()> {
+    fs::rename(new, path).with_context(|| format!("could not write {}", path.display()))
+}
+
+/// Gives a file its name unless that is taken; false when it is.
+fn put_if_free(new: &Path, path: &Path) -> anyhow::Result<bool> {
+    // Unlike a rename, this takes no other file's place.
+    match fs::hard_link(new, path) {
+        Ok(()) => {
+            // No template is read from it, and so it may as well stay.
+            _ = fs::remove_file(new);
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        // Not every file system has links; that nothing was there has been seen just now.
+        Err(_) => put(new, path).map(|()| true),
+    }
+}
+
+/// Gives a file another name that no template is read from. Where the file system has links it keeps
+/// its own too, so that it is there until the new one takes its place.
+fn keep(path: &Path, ejected: &mut Ejected) -> anyhow::Result<()> {
+    let aside = beside(path, ".orig");
     let (own, kept) = (path.display(), aside.display());
-    if fs::symlink_metadata(&aside).is_ok() {
+    if is_there(&aside) {
         bail!(
             "{kept} is there from an earlier update: take your words over from it and delete it, \
              then update {own}"
         );
     }
-    fs::rename(path, &aside).with_context(|| format!("could not rename {own} to {kept}"))?;
-    Ok(aside)
+    fs::hard_link(path, &aside)
+        .or_else(|_| fs::rename(path, &aside))
+        .with_context(|| format!("could not rename {own} to {kept}"))?;
+    ejected.kept.push(aside);
+    Ok(())
 }
 
 fn write_origins(directory: &Path, origins: &Origins) -> anyhow::Result<()> {
     let path = directory.join(ORIGINS);
-    let new = directory.join(format!("{ORIGINS}.tmp"));
-    fs::write(&new, origins.to_toml())
-        .and_then(|()| fs::rename(&new, &path))
-        .with_context(|| {
-            format!(
-                "could not write {}, which tells when a built-in template has changed",
-                path.display()
-            )
-        })
+    let write = || put(&write_beside(&path, &origins.to_toml()?)?, &path);
+    write().with_context(|| {
+        format!(
+            "could not write {}, which tells when a built-in template has changed",
+            path.display()
+        )
+    })
 }
 
 fn tell(
@@ -264,7 +330,21 @@ mod tests {
         assert!(
             canadian
                 .iter()
-                .any(|copy| copy.content.contains("Aucun rapport"))
+                .any(|copy| copy.content().contains("Aucun rapport"))
         );
+    }
+
+    #[test]
+    fn a_file_takes_no_other_ones_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("subject.txt.hbs");
+        let new = write_beside(&path, "new").unwrap();
+        fs::write(&path, "mine").unwrap();
+        assert!(!put_if_free(&new, &path).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        fs::remove_file(&path).unwrap();
+        assert!(put_if_free(&new, &path).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert!(!is_there(&new));
     }
 }

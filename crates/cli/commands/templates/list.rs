@@ -23,6 +23,8 @@ struct ShownTemplate<'a> {
     mail: Option<&'a str>,
     name: &'a str,
     origin: Origin,
+    /// The path of the built-in one that it was copied from, if that is recorded.
+    copied_from: Option<&'a str>,
     file: Option<String>,
 }
 
@@ -69,6 +71,7 @@ fn shown<'a>(chosen: &Chosen, file: &'a TemplateOrigin) -> ShownTemplate<'a> {
         mail: (!matches!(folder, "" | "partials")).then_some(folder),
         name,
         origin: file.origin,
+        copied_from: file.copied_from.as_deref(),
         file: is_own.then(|| chosen.path_of(&file.path).display().to_string()),
     }
 }
@@ -108,21 +111,28 @@ fn print(out: &mut dyn Write, shown: &ShownTemplates<'_>) -> io::Result<()> {
     writeln!(
         out,
         "\n{all}, {own} of them your own, {outdated} of those older than the built-in one. What a \
-         language leaves out is English."
+         language leaves out is English; what a region leaves out is that of its language."
     )
 }
 
 fn in_words(template: &ShownTemplate<'_>) -> String {
+    // A translation was copied from a file of another path, and only that tells which is meant.
+    let source = template.copied_from.filter(|path| *path != template.path);
+    let source = source.map_or_else(|| "the built-in one".to_owned(), printable_built_in);
     let words = match template.origin {
-        Origin::BuiltIn => "built in",
-        Origin::Added => "added",
-        Origin::Unchanged => "own, but the same as the built-in one",
-        Origin::Changed => "own",
-        Origin::Outdated => "own; the built-in one has changed since it was copied",
-        Origin::Unrecorded => "own; what it was copied from is not recorded",
+        Origin::BuiltIn => "built in".to_owned(),
+        Origin::Added => "added".to_owned(),
+        Origin::Unchanged => format!("own, but the same as {source}"),
+        Origin::Outdated => format!("own; {source} has changed since it was copied"),
+        Origin::Unrecorded => "own; what it was copied from is not recorded".to_owned(),
+        _ => "own".to_owned(),
     };
     match &template.file {
         Some(file) => format!("{words}  ({})", printable(file)),
-        None => words.to_owned(),
+        None => words,
     }
+}
+
+fn printable_built_in(path: &str) -> String {
+    format!("the built-in {}", printable(path))
 }

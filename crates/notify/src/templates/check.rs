@@ -59,38 +59,67 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
             findings.faults.insert(TemplateFault::error(path, problem));
         }
     }
+    let mut samples = samples::all();
+    samples.extend(samples::with_each_reason());
     let mut reached = BTreeSet::new();
     for (locale, set) in checked.sets {
         findings.faults.extend(set.faults().cloned());
         for mail in MailKind::ALL {
             let shape = Rc::new(shape_of(mail, &checked.surroundings.vars));
             let walked = walk(set, mail, &shape, &checked.own_helpers);
+            let is_own = is_own(checked, (locale, set), &walked.reached);
             reached.extend(walked.reached);
             for fault in walked.faults {
                 findings.note(locale, mail, fault);
             }
-            let is_sound = !findings.of_mails.contains_key(&(locale.clone(), mail));
-            for sample in samples::all().iter().filter(|_| is_sound) {
-                render(checked, locale, set, mail, sample, &mut findings);
-            }
-        }
-    }
-    // A folder that can't be read could hold anything.
-    if let Some(fault) = checked
-        .files
-        .faults()
-        .iter()
-        .find(|fault| fault.path.is_empty())
-    {
-        for locale in checked.sets.keys() {
-            for mail in MailKind::ALL {
+            for fault in unreadable(checked.files, locale) {
                 findings.note(locale, mail, fault.clone());
+            }
+            if is_own && !findings.of_mails.contains_key(&(locale.clone(), mail)) {
+                render(checked, (locale, set), mail, &samples, &mut findings);
             }
         }
     }
     findings.faults.extend(half_overridden(checked.files));
-    findings.faults.extend(unused(checked.files, &reached));
+    // What does not compile may include anything.
+    if checked
+        .sets
+        .values()
+        .all(|set| set.faults().next().is_none())
+    {
+        findings.faults.extend(unused(checked.files, &reached));
+    }
     findings
+}
+
+/// Whether anything of somebody's own goes into what is made of these templates. The rest is ours, and
+/// was rendered with every sample before it was shipped.
+fn is_own(
+    checked: &Checked<'_>,
+    (locale, set): (&Locale, &TemplateSet),
+    reached: &BTreeSet<String>,
+) -> bool {
+    let has = |path: &str| checked.files.get(path).is_some();
+    let mut wordings = locale.with_fallbacks().into_iter();
+    let mut paths = reached.iter().filter_map(|name| set.source(name));
+    !checked.own_helpers.is_empty()
+        || wordings.any(|locale| has(&format!("{locale}/wording.toml")))
+        || paths.any(|(path, _)| has(path))
+}
+
+/// The faults of folders that could hold anything that a mail in this language is made of.
+fn unreadable<'a>(
+    files: &'a TemplateFiles,
+    locale: &Locale,
+) -> impl Iterator<Item = &'a TemplateFault> {
+    let folders = locale.with_fallbacks();
+    let concerns = move |fault: &&TemplateFault| {
+        let folder = fault.path.split('/').next().unwrap_or_default();
+        let is_folder = parse(&fault.path).is_err();
+        let is_among = folders.iter().any(|locale| locale.as_str() == folder);
+        fault.path.is_empty() || (is_folder && is_among)
+    };
+    files.faults().iter().filter(concerns)
 }
 
 /// The names of the partials that a mail includes, be it by another one.
@@ -104,45 +133,43 @@ fn shape_of(mail: MailKind, vars: &Map<String, Value>) -> Shape {
     Shape::of(mail).with("vars", Shape::of_value(&Value::Object(vars.clone())))
 }
 
+/// Renders a mail with each of its samples. What is wrong with several of them is told once.
 fn render(
     checked: &Checked<'_>,
-    locale: &Locale,
-    set: &TemplateSet,
+    (locale, set): (&Locale, &TemplateSet),
     mail: MailKind,
-    sample: &Sample,
+    samples: &[Sample],
     findings: &mut Findings,
 ) {
-    if sample.mail() != mail {
-        return;
-    }
     let reader = Reader {
         locale: locale.clone(),
         time_zone: TimeZone::UTC,
         wording: set.wording.clone(),
     };
-    let entry = sample.entry.as_ref();
-    let value = context::value(
-        &sample.job,
-        entry,
-        sample.now,
-        &reader,
-        checked.surroundings,
-    );
-    match set.render(mail, &Context::from(value)) {
-        Ok(parts) if parts.html.len() > CLIPPED => {
-            let path = path_of(set, mail, Part::Html);
-            let problem = format!(
-                "the sample {} is {} bytes: mail programs cut HTML off behind 100 KB",
-                sample.name,
-                parts.html.len()
-            );
-            findings.note(locale, mail, TemplateFault::warning(&path, problem));
-        }
-        Ok(_) => {}
-        Err(mut fault) => {
+    let mut told = BTreeSet::new();
+    for sample in samples.iter().filter(|sample| sample.mail() == mail) {
+        let entry = sample.entry.as_ref();
+        let around = checked.surroundings;
+        let value = context::value(&sample.job, entry, sample.now, &reader, around);
+        let Some(mut fault) = fault_of_sample(set, mail, &Context::from(value)) else {
+            continue;
+        };
+        if told.insert(fault.clone()) {
             fault.problem = format!("{} (in the sample {})", fault.problem, sample.name);
             findings.note(locale, mail, fault);
         }
+    }
+}
+
+fn fault_of_sample(set: &TemplateSet, mail: MailKind, context: &Context) -> Option<TemplateFault> {
+    match set.render(mail, context) {
+        Ok(parts) if parts.html.len() > CLIPPED => {
+            let path = path_of(set, mail, Part::Html);
+            let problem = "this writes more than 100 KB of HTML, where mail programs cut it off";
+            Some(TemplateFault::warning(&path, problem))
+        }
+        Ok(_) => None,
+        Err(fault) => Some(fault),
     }
 }
 

@@ -24,6 +24,7 @@ pub struct TemplateFault {
 /// What a fault means for mails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Severity {
     /// The mails that need the file are written with the built-in templates.
     Error,

@@ -9,24 +9,27 @@ mod built_in;
 mod check;
 mod fault;
 mod files;
-mod nesting;
 mod origin;
 mod own_helper;
 mod path;
 mod set;
+mod size;
+mod syntax;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use handlebars::Context;
 use serde_json::{Map, Value};
 
 pub use fault::{Severity, TemplateFault};
 pub use files::TemplateFiles;
-pub use origin::{ORIGINS, Origin, Origins, TemplateOrigin};
+pub use origin::{CopiedFrom, InvalidOrigins, ORIGINS, Origin, Origins, TemplateOrigin};
 pub use path::{InvalidMailKind, MailKind};
 
 pub(crate) use set::Parts;
@@ -68,8 +71,11 @@ struct Inner {
     surroundings: Surroundings,
 }
 
+/// Gives the variables of a mail for a language and its words, with a note on the mail itself.
+type WriteContext<'a> = dyn Fn(&Locale, &Arc<Wording>, Option<String>) -> Value + 'a;
+
 /// Puts [`Templates`] together.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TemplatesBuilder {
     files: TemplateFiles,
     surroundings: Surroundings,
@@ -102,11 +108,11 @@ impl Templates {
         &self.0.faults
     }
 
-    /// Whether every mail can be written with your own templates.
+    /// Whether every mail can be written with your own templates. There may be faults all the same,
+    /// such as a file that no mail uses.
     #[must_use]
     pub fn are_sound(&self) -> bool {
-        let is_error = |fault: &TemplateFault| fault.severity == Severity::Error;
-        !self.0.faults.iter().any(is_error)
+        self.0.of_mails.is_empty()
     }
 
     /// Every language that there is a folder for.
@@ -118,9 +124,9 @@ impl Templates {
     /// Whether there is a folder for a language, or for the same without its region.
     #[must_use]
     pub fn has_locale(&self, locale: &Locale) -> bool {
-        let language = locale.as_str().split('-').next();
-        self.locales()
-            .any(|known| known == locale || Some(known.as_str()) == language)
+        let known = locale.with_fallbacks();
+        let (_english, wanted) = known.split_last().unwrap_or((locale, &[]));
+        *locale == Locale::EN || self.locales().any(|known| wanted.contains(known))
     }
 
     /// Every file, built in or your own, in the order of their paths, and where it comes from.
@@ -140,10 +146,13 @@ impl Templates {
         BUILT_IN.iter().map(|(path, _)| *path)
     }
 
-    /// The registries that text and HTML of a language are rendered with, for the benchmark.
+    /// Renders the built-in templates of a mail and does nothing else, for the benchmark: how many bytes
+    /// that gives.
     #[doc(hidden)]
-    pub fn registries(&self, locale: &Locale) -> Option<[&handlebars::Handlebars<'static>; 2]> {
-        nearest_set(&self.0.built_in, locale).map(TemplateSet::registries)
+    #[must_use]
+    pub fn render_bare(&self, locale: &Locale, mail: MailKind, variables: &Value) -> Option<usize> {
+        let (_, set) = nearest_entry(&self.0.built_in, locale)?;
+        set.render_bare(mail, variables).ok()
     }
 
     /// The paths of the files that ship with this crate and that a mail in a language is made of: its
@@ -173,13 +182,13 @@ impl Templates {
         set.map(|(_, set)| set.wording.clone()).unwrap_or_default()
     }
 
-    /// Writes a mail. `context` gives its variables for the words of a language, with notes on the
+    /// Writes a mail. `context` gives its variables for a language and its words, with a note on the
     /// mail itself.
     pub(crate) fn write(
         &self,
         locale: &Locale,
         mail: MailKind,
-        context: &dyn Fn(&Arc<Wording>, Option<String>) -> Value,
+        context: &WriteContext<'_>,
     ) -> Parts {
         let fault = match self.write_own(locale, mail, context) {
             None => None,
@@ -194,14 +203,13 @@ impl Templates {
                 Some(fault)
             }
         };
-        let set = nearest_set(&self.0.built_in, locale);
         let note = |wording: &Wording| {
             fault
                 .as_ref()
                 .map(|fault| wording.built_in_used(&fault.to_string()))
         };
-        let written = set.map(|set| {
-            let value = context(&set.wording, note(&set.wording));
+        let written = nearest_entry(&self.0.built_in, locale).map(|(locale, set)| {
+            let value = context(locale, &set.wording, note(&set.wording));
             set.render(mail, &Context::from(value))
         });
         match written {
@@ -213,7 +221,7 @@ impl Templates {
                 };
                 tracing::error!(%mail, %locale, problem, "a mail is written without templates");
                 let wording = Arc::new(Wording::default());
-                without_template(mail, &context(&wording, Some(problem)))
+                without_template(mail, &context(locale, &wording, Some(problem)))
             }
         }
     }
@@ -223,13 +231,13 @@ impl Templates {
         &self,
         locale: &Locale,
         mail: MailKind,
-        context: &dyn Fn(&Arc<Wording>, Option<String>) -> Value,
+        context: &WriteContext<'_>,
     ) -> Option<Result<Parts, TemplateFault>> {
         let (locale, set) = nearest_entry(&self.0.own, locale)?;
         if let Some(fault) = self.0.of_mails.get(&(locale.clone(), mail)) {
             return Some(Err(fault.clone()));
         }
-        let value = context(&set.wording, None);
+        let value = context(locale, &set.wording, None);
         Some(set.render(mail, &Context::from(value)))
     }
 }
@@ -313,17 +321,31 @@ impl TemplatesBuilder {
     /// Compiles and checks everything. That never fails: see [`Templates::faults`].
     #[must_use]
     pub fn build(self) -> Templates {
-        let built_in = Locale::BUILT_IN
-            .into_iter()
-            .map(|locale| {
-                let set =
-                    TemplateSet::new(&sources(&locale, &TemplateFiles::none()), &self.helpers);
-                (locale, set)
-            })
-            .collect();
+        // Compiling a file that nests as deep as is let through takes more than the stacks that programs
+        // give their threads.
+        const STACK: usize = 64 * 1024 * 1024;
+        let here = self.clone();
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().stack_size(STACK);
+            match thread.spawn_scoped(scope, || self.build_here()) {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(_) => here.build_here(),
+            }
+        })
+    }
+
+    fn build_here(self) -> Templates {
+        // An embedding program's helpers stay out of what stands in when they fail.
+        let none = BTreeMap::new();
+        let built_in = Locale::BUILT_IN.into_iter();
+        let built_in = built_in.map(|locale| {
+            let set = TemplateSet::new(&sources(&locale, &TemplateFiles::none()), &none);
+            (locale, set)
+        });
+        let built_in = built_in.collect();
         let mut own = BTreeMap::new();
         let mut findings = check::Findings::default();
-        if !self.files.is_none() {
+        if !self.files.is_none() || !self.helpers.is_empty() {
             for locale in locales_of(&self.files) {
                 let set = TemplateSet::new(&sources(&locale, &self.files), &self.helpers);
                 own.insert(locale, set);
@@ -364,10 +386,8 @@ fn locales_of(files: &TemplateFiles) -> BTreeSet<Locale> {
 /// built-in below somebody's own.
 fn sources<'a>(locale: &Locale, files: &'a TemplateFiles) -> Vec<Source<'a>> {
     let mut sources = Vec::new();
-    let mut folders = vec![Locale::EN];
-    if *locale != Locale::EN {
-        folders.push(locale.clone());
-    }
+    let mut folders = locale.with_fallbacks();
+    folders.reverse();
     for folder in folders {
         let built_in = BUILT_IN.iter().map(|(path, text)| (*path, Ok(*text)));
         let unreadable = files.faults().iter();
@@ -391,20 +411,11 @@ fn sources<'a>(locale: &Locale, files: &'a TemplateFiles) -> Vec<Source<'a>> {
 }
 
 fn text_of<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, TemplateFault> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    std::str::from_utf8(bytes).map_err(|error| {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        let (line, column) = nesting::position(&before, before.len());
+        let (line, column) = crate::position::position(&before, before.len());
         TemplateFault::error(path, "this is no UTF-8 text; save it as UTF-8").at(line, column)
-    })?;
-    // Some editors put this mark in front; in a subject it would be seen.
-    Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
-}
-
-fn nearest_set<'a>(
-    sets: &'a BTreeMap<Locale, TemplateSet>,
-    locale: &Locale,
-) -> Option<&'a TemplateSet> {
-    nearest_entry(sets, locale).map(|(_, set)| set)
+    })
 }
 
 /// The language itself, or the same without its region, or English.
@@ -412,10 +423,8 @@ fn nearest_entry<'a>(
     sets: &'a BTreeMap<Locale, TemplateSet>,
     locale: &Locale,
 ) -> Option<(&'a Locale, &'a TemplateSet)> {
-    let language = locale.as_str().split('-').next().unwrap_or_default();
-    sets.get_key_value(locale)
-        .or_else(|| sets.iter().find(|(known, _)| known.as_str() == language))
-        .or_else(|| sets.get_key_value(&Locale::EN))
+    let known = locale.with_fallbacks();
+    known.iter().find_map(|locale| sets.get_key_value(locale))
 }
 
 /// The last resort: what is known, as it is.

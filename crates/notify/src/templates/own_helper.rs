@@ -1,6 +1,7 @@
 //! Helpers that an embedding program brings. Knows none of ours.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use handlebars::{
@@ -53,7 +54,9 @@ impl HelperDef for OwnHelper {
             }
             arguments.push(argument.value().clone());
         }
-        let written = (self.write)(&arguments)
+        // A panic in it must not take the alert with it.
+        let written = catch_unwind(AssertUnwindSafe(|| (self.write)(&arguments)))
+            .unwrap_or_else(|_| Err("it panicked".to_owned()))
             .map_err(|problem| RenderErrorReason::Other(format!("`{}`: {problem}", self.name)))?;
         Ok(ScopedJson::Derived(written.into()))
     }

@@ -8,11 +8,14 @@ use handlebars::{
     Context, Handlebars, RenderError, RenderErrorReason, Template, TemplateError,
     TemplateErrorReason,
 };
+use serde_json::Value;
 
 use super::fault::TemplateFault;
-use super::nesting::too_deep;
 use super::own_helper::OwnHelper;
 use super::path::{FileRole, MailKind, Part, part_name};
+use super::size::too_large;
+use super::syntax::slip;
+use crate::position::position;
 use crate::vocabulary::{self, Format};
 use crate::wording::Wording;
 
@@ -103,9 +106,25 @@ impl TemplateSet {
         names.filter(|name| !name.contains('/'))
     }
 
-    /// What text and HTML are rendered with.
-    pub(crate) fn registries(&self) -> [&Handlebars<'static>; 2] {
-        [&self.text, &self.html]
+    /// Renders the parts of a mail and does nothing else.
+    pub(crate) fn render_bare(
+        &self,
+        mail: MailKind,
+        variables: &Value,
+    ) -> Result<usize, RenderError> {
+        let mut length = 0;
+        for part in Part::ALL {
+            let registry = self.registry_of(part);
+            length += registry.render(&part_name(mail, part), variables)?.len();
+        }
+        Ok(length)
+    }
+
+    fn registry_of(&self, part: Part) -> &Handlebars<'static> {
+        match part {
+            Part::Html => &self.html,
+            Part::Subject | Part::Text => &self.text,
+        }
     }
 
     /// Writes a mail.
@@ -121,10 +140,7 @@ impl TemplateSet {
 
     fn part(&self, mail: MailKind, part: Part, context: &Context) -> Result<String, TemplateFault> {
         let name = part_name(mail, part);
-        let registry = match part {
-            Part::Html => &self.html,
-            Part::Subject | Part::Text => &self.text,
-        };
+        let registry = self.registry_of(part);
         let mut output = Bounded(Vec::new());
         registry
             .render_with_context_to_write(&name, context, &mut output)
@@ -150,7 +166,10 @@ impl TemplateSet {
                 FileRole::Part(..) => self.text.register_template_string(&name, text),
                 _ => self.html.register_partial(&name, text),
             };
-            compiled.map_err(|error| compile_fault(source.path, &error))?;
+            compiled.map_err(|error| compile_fault(source.path, text, &error))?;
+            if let Some(fault) = unclosed_comment(source.path, text) {
+                return Err(fault);
+            }
             Ok(text.to_owned())
         });
         if let (FileRole::Partial(_), Some(partial)) = (&source.role, self.html.get_template(&name))
@@ -173,10 +192,15 @@ impl TemplateSet {
         let source = self.source(name).or_else(|| self.source(part));
         let path = source.map_or(name, |(path, _)| path);
         let problem = match error.reason() {
+            // Names were checked before: what is not there lies in something that is null.
             RenderErrorReason::MissingVariable(Some(variable)) => {
-                format!("there is no variable `{variable}`")
+                format!(
+                    "`{variable}` is null here, or part of something that is; ask with `{{{{#if}}}}` first"
+                )
             }
-            RenderErrorReason::MissingVariable(None) => "there is no such variable".to_owned(),
+            RenderErrorReason::MissingVariable(None) => {
+                "something is null here; ask with `{{#if}}` first".to_owned()
+            }
             RenderErrorReason::IOError(error) => error.to_string(),
             other => other.to_string(),
         };
@@ -219,9 +243,8 @@ fn read_wording(sources: &[Source<'_>]) -> (Wording, Option<TemplateFault>) {
 /// The text of a file as it is compiled.
 fn text_of<'a>(source: &Source<'a>) -> Result<&'a str, TemplateFault> {
     let text = source.content.clone()?;
-    if let Some((line, column)) = too_deep(text) {
-        let fault = TemplateFault::error(source.path, "blocks stand too deep within each other");
-        return Err(fault.at(line, column));
+    if let Some(problem) = too_large(text) {
+        return Err(TemplateFault::error(source.path, problem));
     }
     // A partial of one line is words within a line; the end of its file is none of them.
     let is_within_line = matches!(source.role, FileRole::Partial(_))
@@ -233,14 +256,13 @@ fn text_of<'a>(source: &Source<'a>) -> Result<&'a str, TemplateFault> {
     })
 }
 
-fn compile_fault(path: &str, error: &TemplateError) -> TemplateFault {
+fn compile_fault(path: &str, text: &str, error: &TemplateError) -> TemplateFault {
+    if let Some(((line, column), problem)) = slip(text) {
+        return TemplateFault::error(path, problem).at(line, column);
+    }
     let problem = match error.reason() {
         TemplateErrorReason::InvalidSyntax(syntax) => {
             format!("this is no valid template: {}", in_one_line(syntax))
-        }
-        TemplateErrorReason::MismatchingClosedHelper(open, close)
-        | TemplateErrorReason::MismatchingClosedDecorator(open, close) => {
-            format!("{open:?} was opened, but {close:?} is closed")
         }
         other => other.to_string(),
     };
@@ -249,6 +271,17 @@ fn compile_fault(path: &str, error: &TemplateError) -> TemplateFault {
         Some((line, column)) => fault.at(line, column),
         None => fault,
     }
+}
+
+/// A comment that is not closed compiles, and would be in the mail.
+fn unclosed_comment(path: &str, text: &str) -> Option<TemplateFault> {
+    let start = text.rfind("{{!--")?;
+    if text[start..].contains("--}}") {
+        return None;
+    }
+    let (line, column) = position(text, start);
+    let problem = "this comment is never closed: `--}}` is missing";
+    Some(TemplateFault::error(path, problem).at(line, column))
 }
 
 fn in_one_line(text: &str) -> String {

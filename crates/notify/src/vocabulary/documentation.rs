@@ -2,6 +2,7 @@
 
 /// What a helper takes as its first argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ArgumentKind {
     /// An instant.
     Date,
@@ -19,6 +20,7 @@ pub enum ArgumentKind {
 
 /// What a helper does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HelperDocumentation {
     /// Its name.
     pub name: &'static str,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use handlebars::{Handlebars, Helper, JsonValue, RenderError, RenderErrorReason};
 
 pub use documentation::{ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation};
-pub use examples::{HelperExample, helper_examples};
+pub use examples::{HelperExample, HelperExampleError, helper_examples};
 
 use crate::wording::Wording;
 

@@ -1,8 +1,10 @@
 //! Helpers that lay out text: prose in lines, rows, quotes, steps, padding. Know no value's meaning.
 
+use std::io;
+
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson, StringOutput, html_escape,
+    RenderErrorReason, Renderable, ScopedJson, html_escape,
 };
 
 use super::{Format, present};
@@ -26,6 +28,9 @@ const LABEL_CELL: &str = "<th scope=\"row\" class=\"label line\" width=\"150\" a
 const VALUE_CELL: &str = "<td class=\"value line\" valign=\"top\" style=\"padding:7px 0;\
                           border-bottom:1px solid #dfe3e8;color:#1d2939;overflow-wrap:anywhere;\
                           word-break:break-word\">";
+
+/// The longest that a block of prose may be.
+const LONGEST: usize = 256 * 1024;
 
 /// The widest that a text is filled up to: more would only be a slip.
 const WIDEST: usize = 200;
@@ -173,11 +178,24 @@ fn inner<'reg: 'rc, 'rc>(
     context: &'rc Context,
     render_context: &mut RenderContext<'reg, 'rc>,
 ) -> Result<String, RenderError> {
-    let mut rendered = StringOutput::new();
+    let mut rendered = Bounded(String::new());
     if let Some(template) = helper.template() {
         template.render(registry, context, render_context, &mut rendered)?;
     }
-    Ok(rendered.into_string().map_err(RenderErrorReason::from)?)
+    Ok(rendered.0)
+}
+
+/// What is rendered, up to a length: it is held in memory until it is laid out.
+struct Bounded(String);
+
+impl Output for Bounded {
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        if self.0.len() + text.len() > LONGEST {
+            return Err(io::Error::other("a block writes more than 256 KiB"));
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
 }
 
 /// Prose in lines of at most [`LINE`] characters where its words allow, the first one behind

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::Wording;
 use crate::nearest::nearest;
+use crate::position::position;
 
 /// What is wrong with a `wording.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,12 +84,14 @@ fn misfit(english: &Value, value: &Value) -> Option<String> {
     match (english, value) {
         (Value::String(english), Value::String(text)) => {
             let wanted = placeholders(english);
-            let lost = wanted.iter().find(|name| !text.contains(name.as_str()));
+            // A date may well do without its weekday.
+            let lost = wanted
+                .iter()
+                .find(|name| *name != "{weekday}" && !text.contains(name.as_str()));
             let added = placeholders(text);
             let added = added.iter().find(|name| !wanted.contains(name));
             match (lost, added) {
-                // A date may well do without its weekday.
-                (Some(lost), _) if lost != "{weekday}" => Some(format!("must hold {lost}")),
+                (Some(lost), _) => Some(format!("must hold {lost}")),
                 (_, Some(added)) => Some(format!("holds {added}, which stands for nothing here")),
                 _ => None,
             }
@@ -128,11 +131,10 @@ fn fault_of(text: &str, section: &str, key: Option<&str>, problem: String) -> Wo
 }
 
 fn fault_at(text: &str, offset: usize, problem: String) -> WordingFault {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let (line, column) = position(text, offset);
     WordingFault {
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
+        line,
+        column,
         problem,
     }
 }
@@ -200,8 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn a_date_needs_no_weekday() {
+    fn a_date_needs_no_weekday_but_all_else() {
         let text = "[date]\nformat = \"{year}-{month}-{day} {time}\"";
         assert!(Wording::read(&[ENGLISH, text]).is_ok());
+        let text = "[date]\nformat = \"{day} {month}\"";
+        let fault = Wording::read(&[ENGLISH, text]).unwrap_err();
+        assert_eq!(fault.problem, "`format` must hold {year}");
     }
 }

@@ -30,6 +30,7 @@ pub fn cases() -> Vec<Case> {
     written
         .into_iter()
         .map(|(what, path, text, fault, falls_back)| case(what, path, text, fault, falls_back))
+        .chain(endless())
         .chain(too_large())
         .collect()
 }
@@ -202,15 +203,14 @@ const MISSPELT: &[Row] = &[
         "an unknown argument",
         TEXT,
         "x {{date now defualt=\"-\"}}",
-        "en/missing/body.txt.hbs:1:14: there is no argument of `date` `defualt`; did you mean \
-             `default`?",
+        "en/missing/body.txt.hbs:1:14: `date` takes no argument `defualt`; did you mean `default`?",
         MISSING,
     ),
     (
         "a status that never is",
         ENTRY,
         "x {{#if (eq status \"HASH_MISMATCHED\")}}y{{/if}}",
-        "en/entry/body.txt.hbs:1:21: this is never \"HASH_MISMATCHED\"; did you mean \
+        "en/entry/body.txt.hbs:1:20: this is never \"HASH_MISMATCHED\"; did you mean \
              \"HASH_MISMATCH\"?",
         ENTRY_MAIL,
     ),
@@ -285,14 +285,7 @@ const MISUSED: &[Row] = &[
         "a column that is misspelt",
         ENTRY,
         "x {{#if (eq status \"UNKNOWN\")}}{{table stages \"nmae\" \"Stage\"}}{{/if}}",
-        "en/entry/body.txt.hbs:1:48: there is no field `nmae`; did you mean `name`?",
-        ENTRY_MAIL,
-    ),
-    (
-        "a name of a block within a partial",
-        ENTRY,
-        "x {{#each stages as |stage|}}{{#*inline \"p\"}}{{stage.name}}{{/inline}}{{> p}}{{/each}}",
-        "there is no",
+        "en/entry/body.txt.hbs:1:47: there is no field `nmae`; did you mean `name`?",
         ENTRY_MAIL,
     ),
     (
@@ -303,10 +296,96 @@ const MISUSED: &[Row] = &[
         MISSING,
     ),
     (
+        "two conditions in one if",
+        TEXT,
+        "x {{#if job.city \"DOUALA\"}}y{{/if}}",
+        "en/missing/body.txt.hbs:1:6: `if` takes 1 arguments, and this gives 2",
+        MISSING,
+    ),
+    (
+        "a misspelt argument of an if",
+        TEXT,
+        "x {{#if job.year includeZer=true}}y{{/if}}",
+        "en/missing/body.txt.hbs:1:18: `if` takes no argument `includeZer`; did you mean \
+         `includeZero`?",
+        MISSING,
+    ),
+    (
+        "a text that is always true",
+        ENTRY,
+        "x {{#if (or (eq status \"FAILED\") \"MISSING\")}}y{{/if}}",
+        "en/entry/body.txt.hbs:1:34: \"MISSING\" alone is always true; compare it with `eq`",
+        ENTRY_MAIL,
+    ),
+    (
+        "a number held against text",
+        TEXT,
+        "x {{#if (eq job.year \"2025\")}}y{{/if}}",
+        "en/missing/body.txt.hbs:1:22: a number is never \"2025\"; leave the quotes out",
+        MISSING,
+    ),
+    (
+        "a reason that never is",
+        ENTRY,
+        "x {{#if (eq reason.code \"SUCCESS\")}}y{{/if}}",
+        "en/entry/body.txt.hbs:1:25: this is never \"SUCCESS\"; it can be stage_failed",
+        ENTRY_MAIL,
+    ),
+    (
+        "a name that is looked up",
+        TEXT,
+        "x {{lookup job \"databse\"}}",
+        "en/missing/body.txt.hbs:1:16: the missing mail has no variable `databse`; did you mean \
+         `database`?",
+        MISSING,
+    ),
+    (
+        "a part of what can be null",
+        ENTRY,
+        "x {{#if (eq reason.code \"still_growing\")}}{{date last_good.ended_at}}{{/if}}",
+        "en/entry/body.txt.hbs:1:50: `last_good` can be null: ask with `{{#if last_good}}` first",
+        ENTRY_MAIL,
+    ),
+    (
+        "a status that is none",
+        ENTRY,
+        "x {{status_name overall_status}}",
+        "en/entry/body.txt.hbs:1:17: `status_name` takes a status, and `overall_status` is none",
+        ENTRY_MAIL,
+    ),
+    (
+        "values of agents under the name of those of the operator",
+        HTML,
+        "<p>{{#with job as |vars|}}{{{vars.database}}}{{/with}}</p>",
+        "en/missing/body.html.hbs:1:30: `{{{vars.database}}}` would write what comes from agents",
+        MISSING,
+    ),
+    (
+        "a link to where an agent wants",
+        HTML,
+        "<p><a href=\"{{job.database}}\">x</a></p>",
+        "en/missing/body.html.hbs:1:15: `job.database` stands in `href=`, where it could be code",
+        MISSING,
+    ),
+    (
+        "a value without quotes",
+        HTML,
+        "<p title={{job.database}}>x</p>",
+        "en/missing/body.html.hbs:1:12: `job.database` stands in `title=` without quotes",
+        MISSING,
+    ),
+    (
+        "an inline partial before it is defined",
+        ENTRY,
+        "x {{#if unchanged}}{{> m}}{{/if}}{{#*inline \"m\"}}y{{/inline}}",
+        "en/entry/body.txt.hbs:1:24: there is no partial `m`",
+        ENTRY_MAIL,
+    ),
+    (
         "an index without a list",
         TEXT,
         "x {{@index}}",
-        "en/missing/body.txt.hbs:1:5: `@index` means something within `{{#each}}` only",
+        "en/missing/body.txt.hbs:1:5: `@index` means nothing here: it belongs within `{{#each}}`",
         MISSING,
     ),
     (
@@ -373,21 +452,28 @@ const MALFORMED: &[Row] = &[
         "a block that is not closed",
         TEXT,
         "x\n{{#if job}}\ny",
-        "en/missing/body.txt.hbs:",
+        "en/missing/body.txt.hbs:2:1: `{{#if}}` is never closed: `{{/if}}` is missing",
         MISSING,
     ),
     (
         "a block that is closed as another",
         TEXT,
         "x {{#if job}}y{{/each}}",
-        "en/missing/body.txt.hbs:",
+        "en/missing/body.txt.hbs:1:15: `{{/each}}` stands where `{{/if}}` is needed",
         MISSING,
     ),
     (
         "a tag that is not closed",
         SUBJECT,
-        "{{job.database",
-        "en/missing/subject.txt.hbs:",
+        "{{job.database}",
+        "en/missing/subject.txt.hbs:1:1: this tag is never closed: `}}` is missing",
+        MISSING,
+    ),
+    (
+        "a comment that is not closed",
+        TEXT,
+        "x\n{{!-- TODO: {{job.agent}}\n",
+        "en/missing/body.txt.hbs:2:1: this comment is never closed: `--}}` is missing",
         MISSING,
     ),
     (
@@ -412,6 +498,13 @@ const MALFORMED: &[Row] = &[
         BOTH,
     ),
     (
+        "a date without its day",
+        "en/wording.toml",
+        "[date]\nformat = \"{month} {year}, {time}\"\n",
+        "en/wording.toml:2:1: `format` must hold {day}",
+        BOTH,
+    ),
+    (
         "words that lose what they are about",
         "en/wording.toml",
         "[duration]\npast = \"long ago\"\n",
@@ -420,7 +513,60 @@ const MALFORMED: &[Row] = &[
     ),
 ];
 
-/// What would take for ever, or overflow the stack.
+/// Lists that would take for ever.
+fn endless() -> Vec<Case> {
+    vec![
+        case(
+            "lists within lists within lists",
+            ENTRY,
+            nested(
+                "{{#each @root.stages}}",
+                &"{{pad \"x\" 200}}".repeat(10),
+                "{{/each}}",
+                9,
+            ),
+            "lists stand too deep within each other",
+            ENTRY_MAIL,
+        ),
+        case(
+            "lists within lists that write nothing",
+            ENTRY,
+            "x".to_owned() + &nested("{{#each @root.stages}}", "", "{{/each}}", 30),
+            "lists stand too deep within each other",
+            ENTRY_MAIL,
+        ),
+        case(
+            "lists within lists by way of partials",
+            ENTRY,
+            "x{{#each stages}}{{> p}}{{/each}}",
+            "lists stand too deep within each other",
+            ENTRY_MAIL,
+        )
+        .with(
+            "en/partials/p.hbs",
+            "{{#each @root.stages}}{{> q}}{{/each}}",
+        )
+        .with(
+            "en/partials/q.hbs",
+            "{{#each @root.stages}}{{> r}}{{/each}}",
+        )
+        .with("en/partials/r.hbs", "{{#each @root.stages}}{{/each}}"),
+        case(
+            "lists that write too much",
+            ENTRY,
+            nested(
+                "{{#each @root.stages}}",
+                &"{{@root.job.id}}".repeat(1_500),
+                "{{/each}}",
+                2,
+            ),
+            "this mail writes too much, over and over",
+            ENTRY_MAIL,
+        ),
+    ]
+}
+
+/// What would take for ever otherwise, or overflow the stack.
 fn too_large() -> Vec<Case> {
     vec![
         case(
@@ -436,7 +582,7 @@ fn too_large() -> Vec<Case> {
             "partials that include each other ten times",
             FOOT,
             "{{> p0}}",
-            "partials include each other too often",
+            "this mail writes too much, over and over",
             BOTH,
         )
         .with("en/partials/p0.hbs", "{{> p1}}".repeat(10))
@@ -445,17 +591,17 @@ fn too_large() -> Vec<Case> {
         .with("en/partials/p3.hbs", "{{> p4}}".repeat(10))
         .with("en/partials/p4.hbs", "x"),
         case(
-            "ten thousand blocks in each other",
+            "hundreds of blocks in each other",
             TEXT,
-            nested("{{#if job}}", "", "{{/if}}", 10_000),
-            "en/missing/body.txt.hbs:1:661: blocks stand too deep within each other",
+            nested("{{#if job}}", "", "{{/if}}", 900),
+            "en/missing/body.txt.hbs: this has 900 blocks, and more than 500 are not taken",
             MISSING,
         ),
         case(
-            "ten thousand else ifs",
+            "hundreds of else ifs",
             TEXT,
-            "{{#if job}}".to_owned() + &"{{else if job}}".repeat(10_000) + "{{/if}}",
-            "blocks stand too deep within each other",
+            "{{#if job}}".to_owned() + &"{{else if job}}".repeat(900) + "{{/if}}",
+            "this has 901 blocks",
             MISSING,
         ),
         case(
@@ -465,20 +611,62 @@ fn too_large() -> Vec<Case> {
                 "{{{{#if {}}}}}{{{{/if}}}}",
                 nested("(not ", "job", ")", 10_000)
             ),
-            "blocks stand too deep within each other",
+            "this opens 10000 parentheses",
             MISSING,
         ),
         case(
-            "lists within lists within lists",
-            ENTRY,
-            nested(
-                "{{#each @root.stages}}",
-                &"{{pad \"x\" 200}}".repeat(10),
-                "{{/each}}",
-                9,
-            ),
-            "en/entry/body.txt.hbs",
-            ENTRY_MAIL,
+            "blocks that an escaped tag seems to close",
+            TEXT,
+            "\\{{/if}}{{#if job}}".repeat(400) + "x" + &"{{/if}}".repeat(400),
+            "blocks and partials stand too deep within each other",
+            MISSING,
+        ),
+        case(
+            "blocks within partials within partials",
+            FOOT,
+            nested("{{#if job}}", "{{> p}}", "{{/if}}", 60),
+            "blocks and partials stand too deep within each other",
+            BOTH,
+        )
+        .with(
+            "en/partials/p.hbs",
+            nested("{{#if job}}", "x", "{{/if}}", 60),
+        ),
+        case(
+            "a file with too many tags",
+            TEXT,
+            "{{job.id}}".repeat(20_000),
+            "this has 20000 tags, and more than 2000 are not taken",
+            MISSING,
         ),
     ]
 }
+
+/// Templates that nothing is wrong with, however unusual they are.
+pub const SOUND: &[&str] = &[
+    "{{#each stages as |stage index|}}{{index}} {{stage.name}} {{@index}} {{@first}}{{/each}}",
+    "{{#each stages}}{{this.name}} {{../job.database}} {{@root.job.city}} {{@root/now}}{{/each}}",
+    "{{#with job as |j|}}{{j.database}} {{database}} {{../status}}{{/with}}",
+    "{{#if last_good}}{{bytes last_good.size}}{{else}}none{{/if}}",
+    "{{#unless last_good}}none{{else}}{{bytes last_good.size}}{{/unless}}",
+    "{{#if (and last_good expected_at)}}{{date last_good.ended_at}}{{/if}}",
+    "{{#with last_good}}{{bytes size}}{{else}}none{{/with}}",
+    "{{#if last_good}}{{#each stages}}{{bytes @root.last_good.size}}{{/each}}{{/if}}",
+    "{{lookup job \"database\"}} {{#with (lookup stages 0)}}{{name}}{{/with}}",
+    "{{#if (or (eq status \"FAILED\") (eq status \"MISSING\"))}}x{{^}}y{{/if}}",
+    "{{#eq status \"FAILED\"}}x{{else}}y{{/eq}}",
+    "{{#if job.year includeZero=true}}x{{/if}}{{#unless unchanged}}y{{/unless}}",
+    "{{~#if unchanged~}} x {{~else if is_server_fault~}} y {{~else~}} z {{~/if~}}",
+    "{{#*inline \"m\"}}{{who}}{{/inline}}{{> m who=\"x\"}}{{> m who=job.city}}",
+    "{{#if unchanged}}{{#*inline \"m\"}}x{{/inline}}{{> m}}{{/if}}y",
+    "{{#*inline \"m\"}}{{#each @root.stages}}{{label}} {{name}}{{/each}}{{/inline}}{{> m label=\"x\"}}",
+    "{{#*inline \"card\"}}[{{title}}: {{> @partial-block}}]{{/inline}}\
+     {{#> card title=\"T\"}}{{title}} {{job.database}}{{/card}}",
+    "{{#*inline \"page\"}}[{{> nav}}]{{/inline}}{{#> page}}{{#*inline \"nav\"}}N{{/inline}}{{/page}}",
+    "{{#each stages as |stage|}}{{#*inline \"p\"}}{{stage.name}}{{/inline}}{{> p}}{{/each}}",
+    "{{{{raw}}}}{{#if}} is text {{{{/raw}}}}",
+    "{{!-- {{#if}} is a comment --}}{{! so is this }}x",
+    "{{date \"2025-06-20T08:37:35Z\"}} {{vars.motto}} {{{vars.motto}}}",
+    "{{#with vars}}{{{motto}}}{{/with}}{{#if (eq vars.motto \"x\")}}y{{/if}}",
+    "{{len stages}} {{upper (status_name status)}} {{default job.city \"nowhere\"}}",
+];

@@ -84,44 +84,13 @@ fn every_mail_travels_as_it_did() {
 /// Every reason, each with the status that it comes with.
 #[test]
 fn every_reason_is_told_in_words() {
-    use vigie_domain::{BackupEntryStatus as Status, EntryReason as Reason, StageName};
-    let text = || "what it is".to_owned();
-    let stage = StageName::Compress;
-    let reasons = [
-        (Status::Failed, Reason::StageFailed { stage }),
-        (Status::Failed, Reason::StageNotReported { stage }),
-        (
-            Status::TransferIntegrityFailed,
-            Reason::TransferReportedBroken,
-        ),
-        (
-            Status::Failed,
-            Reason::SectionUnreadable {
-                field: text(),
-                problem: text(),
-            },
-        ),
-        (Status::Missing, Reason::StagedFileNotNamed),
-        (Status::Missing, Reason::StagedFileAbsent),
-        (
-            Status::Failed,
-            Reason::StagedFileNotRegular { kind: text() },
-        ),
-        (Status::TransferIntegrityFailed, Reason::StagedFileEmpty),
-        (Status::TransferIntegrityFailed, Reason::SizeDiffers),
-        (Status::TransferIntegrityFailed, Reason::StillGrowing),
-        (Status::HashMismatch, Reason::ContentDiffers),
-        (Status::Unknown, Reason::NoHashReported),
-        (Status::Failed, Reason::CannotRead { error: text() }),
-        (Status::Failed, Reason::CannotKeep { error: text() }),
-    ];
+    let is_full = |sample: &&Sample| sample.name.rsplit_once('.').unwrap().1 == "full";
+    let samples = samples::with_each_reason();
     for locale in &Locale::BUILT_IN {
         let mut told = String::new();
-        for (status, reason) in &reasons {
-            let mut sample = samples::entry_full(*status);
-            let entry = sample.entry.as_mut().unwrap();
-            entry.reason = Some(reason.clone());
-            let text = mail(&sample, locale).text;
+        for sample in samples.iter().filter(is_full) {
+            let reason = sample.entry.as_ref().unwrap().reason.as_ref().unwrap();
+            let text = mail(sample, locale).text;
             // What follows has no word on the reason.
             let is_before_details =
                 |line: &&str| !["LAST GOOD BACKUP", "DERNIÈRE SAUVEGARDE VALIDE"].contains(line);

@@ -37,7 +37,7 @@ struct Helper {
 }
 
 pub fn run(arguments: &VariablesArguments) -> anyhow::Result<ExitCode> {
-    let vocabulary = Vocabulary::of(arguments.mail);
+    let vocabulary = Vocabulary::of(arguments.mail)?;
     let mut out = io::stdout().lock();
     match arguments.format {
         VariablesFormat::Json => {
@@ -51,7 +51,7 @@ pub fn run(arguments: &VariablesArguments) -> anyhow::Result<ExitCode> {
 }
 
 impl Vocabulary {
-    fn of(mail: Option<MailKind>) -> Self {
+    fn of(mail: Option<MailKind>) -> anyhow::Result<Self> {
         let mails = MailKind::ALL.into_iter();
         let mails = mails.filter(|known| mail.is_none_or(|mail| mail == *known));
         let helper = |(helper, example): (&HelperDocumentation, HelperExample)| Helper {
@@ -60,8 +60,8 @@ impl Vocabulary {
             meaning: helper.meaning,
             example,
         };
-        let examples = helper_examples(&Locale::EN);
-        Self {
+        let examples = helper_examples(&Locale::EN)?;
+        Ok(Self {
             mails: mails
                 .map(|mail| MailVariables {
                     mail: mail.as_str(),
@@ -70,7 +70,7 @@ impl Vocabulary {
                 .collect(),
             helpers: HELPERS.iter().zip(examples).map(helper).collect(),
             handlebars_helpers: &HANDLEBARS_HELPERS,
-        }
+        })
     }
 }
 

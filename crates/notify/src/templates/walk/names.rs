@@ -2,9 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use super::position;
-use crate::variables::VariableKind;
-use crate::vocabulary::{ArgumentKind, HANDLEBARS_HELPERS, HELPERS};
+use crate::position::position;
+use crate::variables::{Shape, VariableKind};
+use crate::vocabulary::{ArgumentKind, HELPERS, HelperDocumentation};
+
+/// The helpers of Handlebars that templates may call, with how many arguments each takes.
+const OF_HANDLEBARS: [(&str, usize, usize); 16] = [
+    ("if", 1, 1),
+    ("unless", 1, 1),
+    ("each", 1, 1),
+    ("with", 1, 1),
+    ("raw", 0, 0),
+    ("lookup", 2, 2),
+    ("eq", 2, 2),
+    ("ne", 2, 2),
+    ("gt", 2, 2),
+    ("gte", 2, 2),
+    ("lt", 2, 2),
+    ("lte", 2, 2),
+    ("and", 2, 20),
+    ("or", 2, 20),
+    ("not", 1, 1),
+    ("len", 1, 1),
+];
 
 /// The helpers that stand around something.
 const BLOCKS: [&str; 8] = ["if", "unless", "each", "with", "raw", "wrap", "step", "row"];
@@ -21,17 +41,35 @@ impl<'a> Known<'a> {
 
     pub(super) fn helpers(&self) -> impl Iterator<Item = &str> {
         let ours = HELPERS.iter().map(|helper| helper.name);
+        let of_handlebars = OF_HANDLEBARS.iter().map(|(name, ..)| *name);
         let own = self.own.iter().map(String::as_str);
-        ours.chain(HANDLEBARS_HELPERS).chain(own)
+        ours.chain(of_handlebars).chain(own)
     }
 
     pub(super) fn is_helper(&self, name: &str) -> bool {
         self.helpers().any(|helper| helper == name)
     }
 
-    #[expect(clippy::unused_self, reason = "an own helper is never a block")]
+    /// Whether it is one that an embedding program brings.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.own.contains(name)
+    }
+
     pub(super) fn is_block(&self, name: &str) -> bool {
-        BLOCKS.contains(&name)
+        BLOCKS.contains(&name) && !self.is_own(name)
+    }
+
+    /// What one of ours does.
+    pub(super) fn documented(&self, name: &str) -> Option<&'static HelperDocumentation> {
+        let mut helpers = HELPERS.iter();
+        helpers.find(|helper| helper.name == name && !self.own.contains(name))
+    }
+
+    /// How many arguments one of Handlebars takes.
+    pub(super) fn arguments(&self, name: &str) -> Option<(usize, usize)> {
+        let mut helpers = OF_HANDLEBARS.iter();
+        let found = helpers.find(|(helper, ..)| *helper == name && !self.own.contains(name));
+        found.map(|(_, least, most)| (*least, *most))
     }
 }
 
@@ -45,14 +83,16 @@ pub(super) fn kind_of_result(name: &str) -> VariableKind {
 }
 
 /// Whether a helper can write what it is given.
-pub(super) fn takes(argument: ArgumentKind, given: VariableKind) -> bool {
+pub(super) fn takes(argument: ArgumentKind, given: &Shape) -> bool {
+    // What the operator or the template itself writes is judged when it is rendered.
+    let is_own_text = given.kind == VariableKind::Text && given.meaning.is_empty();
     match argument {
-        _ if given == VariableKind::Any => true,
-        ArgumentKind::Any | ArgumentKind::Block => true,
-        ArgumentKind::Date => given == VariableKind::Date,
-        ArgumentKind::Integer => given == VariableKind::Integer,
-        ArgumentKind::Text => given == VariableKind::Text,
-        ArgumentKind::List => given == VariableKind::List,
+        _ if given.kind == VariableKind::Any => true,
+        ArgumentKind::Date => given.kind == VariableKind::Date || is_own_text,
+        ArgumentKind::Integer => given.kind == VariableKind::Integer,
+        ArgumentKind::Text => given.kind == VariableKind::Text,
+        ArgumentKind::List => given.kind == VariableKind::List,
+        _ => true,
     }
 }
 
@@ -62,7 +102,7 @@ pub(super) fn argument_in_words(argument: ArgumentKind) -> &'static str {
         ArgumentKind::Integer => "a number",
         ArgumentKind::Text => "text",
         ArgumentKind::List => "a list",
-        ArgumentKind::Any | ArgumentKind::Block => "anything",
+        _ => "anything",
     }
 }
 
@@ -78,11 +118,6 @@ pub(super) fn kind_in_words(kind: VariableKind) -> &'static str {
     }
 }
 
-/// The codes that a variable can have, from its meaning: the words in backticks.
-pub(super) fn codes(meaning: &str) -> Vec<&str> {
-    meaning.split('`').skip(1).step_by(2).collect()
-}
-
 /// Where `word` stands in a text, from the start of a tag on; the tag itself if it is not found.
 pub(super) fn place_of(text: &str, tag: (usize, usize), word: &str) -> (usize, usize) {
     let (line, column) = tag;
@@ -94,7 +129,7 @@ pub(super) fn place_of(text: &str, tag: (usize, usize), word: &str) -> (usize, u
     let rest = text.get(before..).unwrap_or_default();
     let in_line = rest.char_indices().nth(column.saturating_sub(1));
     let start = before + in_line.map_or(0, |(offset, _)| offset);
-    let is_part = |character: char| character.is_alphanumeric() || "_-./@".contains(character);
+    let is_part = |character: char| character.is_alphanumeric() || "_-./@\"'".contains(character);
     let searched = text.get(start..).unwrap_or_default();
     let found = searched.match_indices(word).find(|(offset, _)| {
         let follows = searched[offset + word.len()..].chars().next();
@@ -113,10 +148,21 @@ mod tests {
 
     #[test]
     fn a_word_is_found_whole_and_behind_the_start_of_its_tag() {
-        let text = "jobs {{#if a}}\né {{date jobs.x}} {{jobs}}";
-        assert_eq!(place_of(text, (1, 6), "jobs"), (2, 21));
+        let text = "jobs {{#if a}}\né {{date jobs.x \"jobs\"}} {{jobs}}";
+        assert_eq!(place_of(text, (1, 6), "jobs"), (2, 28));
         assert_eq!(place_of(text, (2, 3), "jobs.x"), (2, 10));
+        assert_eq!(place_of(text, (2, 3), "\"jobs\""), (2, 17));
         assert_eq!(place_of(text, (2, 3), "nothing"), (2, 3));
+    }
+
+    #[test]
+    fn the_helpers_of_handlebars_are_those_that_are_documented() {
+        let known: Vec<&str> = OF_HANDLEBARS.iter().map(|(name, ..)| *name).collect();
+        let mut documented = crate::vocabulary::HANDLEBARS_HELPERS.to_vec();
+        documented.sort_unstable();
+        let mut known = known;
+        known.sort_unstable();
+        assert_eq!(known, documented);
     }
 
     #[test]
@@ -125,10 +171,5 @@ mod tests {
             let is_block = helper.usage.contains("{{#");
             assert_eq!(BLOCKS.contains(&helper.name), is_block, "{}", helper.name);
         }
-    }
-
-    #[test]
-    fn codes_are_what_stands_in_backticks() {
-        assert_eq!(codes("`OK` or `FAILED`; null"), ["OK", "FAILED"]);
     }
 }
