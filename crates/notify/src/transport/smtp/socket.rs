@@ -9,7 +9,11 @@ use tokio::net::{TcpStream, lookup_host};
 use super::problem::Problem;
 use super::stage::Stage;
 
-/// Tries every address of the host in turn, each no longer than `wait`.
+/// How many addresses are tried: whoever answers for a name could else name so many that nothing
+/// else is done for hours.
+const MOST_ADDRESSES: usize = 8;
+
+/// Tries the addresses of the host in turn, each no longer than `wait`.
 pub(super) async fn connect(host: &str, port: u16, wait: Duration) -> Result<TcpStream, Problem> {
     let addresses = Stage::Lookup
         .within(wait, lookup_host((host, port)))
@@ -22,7 +26,7 @@ async fn first_to_answer(
     wait: Duration,
 ) -> Result<TcpStream, Problem> {
     let mut failures = Vec::new();
-    for address in addresses {
+    for address in addresses.take(MOST_ADDRESSES) {
         match Stage::Connecting.within(wait, connect_to(address)).await {
             Ok(socket) => return Ok(socket),
             Err(problem) => failures.push(format!("{address}: {}", problem.text)),
@@ -65,6 +69,18 @@ mod tests {
         let socket = socket.unwrap();
         assert_eq!(socket.peer_addr().unwrap(), answering);
         assert!(socket.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_name_with_many_addresses_holds_nobody_up() {
+        let (closed, refusing) = listener().await;
+        drop(closed);
+        let (_open, answering) = listener().await;
+        let addresses = |refusals| std::iter::repeat_n(refusing, refusals).chain([answering]);
+        let last = first_to_answer(addresses(MOST_ADDRESSES - 1), WAIT).await;
+        assert_eq!(last.unwrap().peer_addr().unwrap(), answering);
+        let beyond = first_to_answer(addresses(MOST_ADDRESSES), WAIT).await;
+        assert!(beyond.is_err());
     }
 
     #[tokio::test]
