@@ -44,8 +44,11 @@ struct Answers {
     /// The logins that it offers.
     logins: &'static str,
     auth: &'static str,
+    /// What it says to an empty line, which ends a login by a token that was not taken.
+    empty: &'static str,
     sender: &'static str,
     recipient: &'static str,
+    data: &'static str,
     content: &'static str,
 }
 
@@ -62,8 +65,10 @@ impl Default for Answers {
             thinks_for: Duration::ZERO,
             logins: "PLAIN",
             auth: "235 welcome",
+            empty: "535 the token has expired",
             sender: "250 ok",
             recipient: "250 ok",
+            data: "354 go ahead",
             content: "250 queued",
         }
     }
@@ -194,13 +199,12 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             "EHLO" => &extensions,
             "STARTTLS" => answers.starttls,
             "AUTH" => answers.auth,
-            // What ends a login by a token that was not taken.
-            "" => "535 the token has expired",
+            "" => answers.empty,
             "MAIL" => answers.sender,
             "RCPT" => answers.recipient,
             "DATA" => {
-                is_content = true;
-                "354 go ahead"
+                is_content = answers.data.starts_with("354");
+                answers.data
             }
             "QUIT" => "221 bye",
             _ => "250 ok",
@@ -326,6 +330,30 @@ async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
     assert_eq!(server.lines_with("AUTH"), []);
 }
 
+#[tokio::test]
+async fn a_trusted_certificate_for_another_host_is_refused() {
+    for security in [SmtpSecurity::Starttls, SmtpSecurity::Tls] {
+        let answers = Answers {
+            is_encrypted_at_once: security == SmtpSecurity::Tls,
+            ..Answers::default()
+        };
+        let server = Server::start(answers).await;
+        let mut settings = server.settings(security);
+        settings.host = "127.0.0.1".to_owned();
+        let error = SmtpTransport::new(settings).unwrap().send(&missing()).await;
+        let error = error.unwrap_err();
+        assert!(error.is_unreachable(), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("start TLS with") && text.contains("not valid for name"),
+            "{text}"
+        );
+        for command in ["AUTH", "MAIL"] {
+            assert_eq!(server.lines_with(command), [], "{command}");
+        }
+    }
+}
+
 /// A certificate with its key, and what takes it for a client's.
 fn client() -> (SmtpClientCertificate, Arc<dyn ClientCertVerifier>) {
     let pair = rcgen::generate_simple_self_signed(vec!["vigie".to_owned()]).unwrap();
@@ -399,6 +427,55 @@ fn a_client_certificate_of_no_use_is_told_without_its_key() {
     }
 }
 
+/// As a file that holds both is given for both.
+#[test]
+fn a_key_beside_its_certificate_is_nowhere_to_be_read() {
+    use secrecy::ExposeSecret as _;
+    let (ours, _) = client();
+    let key = ours.key.expose_secret();
+    let certificates = [&ours.certificates[..], key.as_bytes()].concat();
+    let combined = String::from_utf8(certificates.clone()).unwrap();
+    let certificate = SmtpClientCertificate {
+        certificates,
+        key: SecretString::from(combined.clone()),
+    };
+    let settings = SmtpSettings {
+        client_certificate: Some(certificate.clone()),
+        ..SmtpSettings::new("localhost", SmtpSecurity::Tls)
+    };
+    let transport = SmtpTransport::new(settings.clone()).unwrap();
+    let shown = format!("{certificate:?} {settings:?} {transport:?} {settings:#?}");
+    let numbers = |text: &str| text.replace(|letter: char| letter.is_whitespace(), "");
+    for line in combined.lines().filter(|line| !line.is_empty()) {
+        let bytes = numbers(&format!("{:?}", line.as_bytes()));
+        let bytes = bytes.trim_matches(['[', ']']);
+        assert!(!shown.contains(line), "{line}: {shown}");
+        assert!(!numbers(&shown).contains(bytes), "{line}: {shown}");
+    }
+}
+
+#[test]
+fn a_broken_pem_file_is_told_without_its_content() {
+    let line = "-----BEGIN PRIVATE KEY-----hunter2-----END PRIVATE KEY-----\n";
+    let as_client = SmtpSettings {
+        client_certificate: Some(SmtpClientCertificate {
+            certificates: line.as_bytes().to_vec(),
+            key: SecretString::from(line),
+        }),
+        ..SmtpSettings::new("localhost", SmtpSecurity::Tls)
+    };
+    let as_root = SmtpSettings {
+        extra_root_certificates: line.as_bytes().to_vec(),
+        ..SmtpSettings::new("localhost", SmtpSecurity::Tls)
+    };
+    for settings in [as_client, as_root] {
+        let error = SmtpTransport::new(settings).unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(told.contains("a section in PEM is broken"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_mute_server_holds_nobody_up() {
     let server = Server::start(Answers {
@@ -466,7 +543,7 @@ async fn an_error_names_the_stage_in_which_the_server_fell_silent() {
         ),
         ("RCPT", Tls, "300ms to RCPT TO", "later"),
         ("DATA", Tls, "300ms to DATA", "later"),
-        (".", Tls, "3s to the end of the mail", "later"),
+        (".", Tls, "600ms to the end of the mail", "later"),
     ] {
         silences.spawn(async move {
             let (text, meaning) = silence_to(command, security).await;
@@ -481,12 +558,12 @@ async fn an_error_names_the_stage_in_which_the_server_fell_silent() {
 #[tokio::test]
 async fn a_whole_mail_may_be_thought_over_for_longer_than_a_command() {
     let server = Server::start(Answers {
-        thinks_for: Duration::from_millis(900),
+        thinks_for: Duration::from_millis(1300),
         ..Answers::default()
     })
     .await;
     let mut settings = server.settings(SmtpSecurity::Starttls);
-    settings.timeout = Duration::from_millis(300);
+    settings.timeout = Duration::from_secs(1);
     let transport = SmtpTransport::new(settings).unwrap();
     transport.send(&missing()).await.unwrap();
 }
@@ -607,6 +684,46 @@ async fn an_answer_to_the_content_is_about_this_mail() {
     }
 }
 
+/// It would take the lines of the mail for commands.
+#[tokio::test]
+async fn a_server_that_asks_for_no_content_is_sent_none() {
+    for data in ["250 ok", "220 ok", "334 go on"] {
+        let server = Server::start(Answers {
+            data,
+            ..Answers::default()
+        })
+        .await;
+        let transport = SmtpTransport::new(server.settings(SmtpSecurity::Starttls)).unwrap();
+        for connections in 1..=2 {
+            let error = transport.send(&missing()).await.unwrap_err();
+            assert_eq!(meaning(&error), "later", "{error}");
+            let text = error.to_string();
+            assert!(
+                text.contains(&format!("its answer is out of place: {data}")),
+                "{text}"
+            );
+            assert_eq!(server.lines_with("AUTH").len(), connections, "{data}");
+        }
+        assert_eq!(server.lines_with("Subject:"), []);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_is_handed_over_once_the_server_says_that_it_is() {
+    let server = Server::start(Answers {
+        content: "354 go on",
+        ..Answers::default()
+    })
+    .await;
+    let transport = SmtpTransport::new(server.settings(SmtpSecurity::Starttls)).unwrap();
+    for connections in 1..=2 {
+        let error = transport.send(&missing()).await.unwrap_err();
+        assert_eq!(meaning(&error), "later", "{error}");
+        assert!(error.to_string().contains("out of place: 354"), "{error}");
+        assert_eq!(server.lines_with("AUTH").len(), connections);
+    }
+}
+
 /// Gives `token-1`, `token-2` and so on.
 #[derive(Debug, Default)]
 struct Tokens(AtomicU32);
@@ -695,6 +812,90 @@ async fn a_token_that_is_not_taken_is_told_in_the_words_of_the_server() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn only_a_welcome_is_a_login() {
+    for (auth, empty, told) in [
+        ("334 e30=", "334 e30=", "334 e30="),
+        ("334 e30=", "250 ok", "250 ok"),
+        ("250 ok", "250 ok", "250 ok"),
+    ] {
+        let server = Server::start(Answers {
+            logins: "PLAIN XOAUTH2",
+            auth,
+            empty,
+            ..Answers::default()
+        })
+        .await;
+        let mut every = vec![with_tokens(&server, Tokens::default())];
+        if auth == "250 ok" {
+            every.push(server.settings(SmtpSecurity::Starttls));
+        }
+        for settings in every {
+            let error = SmtpTransport::new(settings).unwrap().send(&missing()).await;
+            let text = error.unwrap_err().to_string();
+            assert!(text.contains("log in to"), "{text}");
+            assert!(
+                text.contains(&format!("its answer is out of place: {told}")),
+                "{text}"
+            );
+        }
+        assert_eq!(server.lines_with("MAIL"), []);
+    }
+}
+
+/// What is told of this refusal of a login.
+async fn told_of(auth: &'static str, logins: &'static str, is_token: bool) -> String {
+    let server = Server::start(Answers {
+        logins,
+        auth,
+        ..Answers::default()
+    })
+    .await;
+    let settings = if is_token {
+        with_tokens(&server, Tokens::default())
+    } else {
+        server.settings(SmtpSecurity::Starttls)
+    };
+    let error = SmtpTransport::new(settings).unwrap().send(&missing()).await;
+    let error = error.unwrap_err();
+    assert_eq!(meaning(&error), "nothing gets through", "{error}");
+    error.to_string()
+}
+
+#[tokio::test]
+async fn a_server_that_quotes_the_login_is_not_quoted() {
+    for (auth, is_token, code) in [
+        ("535 correct horse is no password", false, "535"),
+        ("535-correct\r\n535 horse", false, "535"),
+        ("535 Y29ycmVjdCBob3JzZQ== again", false, "535"),
+        (
+            "500 too long: AUTH PLAIN AHZpZ2llAGNvcnJlY3QgaG9yc2U=",
+            false,
+            "500",
+        ),
+        ("500 too long: AUTH PLAIN AHZpZ2llAGNvcn", false, "500"),
+        ("250 hello, correct horse", false, "250"),
+        ("correct horse", false, "its answer quotes the login"),
+        ("535 token-1 has expired", true, "535"),
+        (
+            "500 AUTH XOAUTH2 dXNlcj12aWdpZQFhdXRoPUJlYXJlciB0b2tlbi0xAQE=",
+            true,
+            "500",
+        ),
+    ] {
+        let logins = if is_token { "XOAUTH2" } else { "PLAIN" };
+        let text = told_of(auth, logins, is_token).await;
+        assert!(text.contains(&format!(": {code}")), "{auth}: {text}");
+        for secret in [
+            "correct", "horse", "Y29ycm", "AHZpZ2", "token-1", "dXNlcj12",
+        ] {
+            assert!(!text.contains(secret), "{auth}: {text}");
+        }
+    }
+    let text = told_of("535 bad credentials", "PLAIN", false).await;
+    assert!(text.contains("bad credentials"), "{text}");
 }
 
 #[tokio::test]

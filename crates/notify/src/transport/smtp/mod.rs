@@ -20,13 +20,13 @@ use lettre::Address;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
+use lettre::transport::smtp::response::Severity;
 use secrecy::SecretString;
 use thiserror::Error;
 use tokio::sync::Mutex;
-use tokio_rustls::TlsConnector;
 
 use self::login::Login;
-use self::opening::Opening;
+use self::opening::{Opening, Protection};
 use self::problem::{Problem, ProblemKind, words_of};
 use self::stage::Stage;
 use crate::mail::parse_address;
@@ -34,6 +34,9 @@ use crate::{Mail, Receipt, Transport, TransportError};
 
 /// How long a server that has just failed is waited for when it is told goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The code with which a server asks for the content of a mail.
+const START_CONTENT: u16 = 354;
 
 /// Where and how mails are handed over.
 #[derive(Debug, Clone)]
@@ -51,7 +54,7 @@ pub struct SmtpSettings {
     /// What protects the connection.
     pub security: SmtpSecurity,
     /// The longest wait for any one answer: to the connection to each address, the greeting, TLS, the
-    /// login, a command. The one to a whole mail may take ten times as long.
+    /// login, a command. The one to a whole mail may take twice as long.
     pub timeout: Duration,
     /// Certificates in PEM that are trusted beside those of the system; empty for none.
     pub extra_root_certificates: Vec<u8>,
@@ -71,12 +74,21 @@ pub trait SmtpTokens: fmt::Debug + Send + Sync {
 }
 
 /// A certificate of this program's own, for servers that know their clients by it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SmtpClientCertificate {
     /// The certificate in PEM, and after it those that lead from it to an authority.
     pub certificates: Vec<u8>,
     /// Its private key in PEM, without a passphrase.
     pub key: SecretString,
+}
+
+impl fmt::Debug for SmtpClientCertificate {
+    /// One file often holds both, and then the certificates are the key's bytes too.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SmtpClientCertificate")
+            .finish_non_exhaustive()
+    }
 }
 
 /// What protects the connection to an SMTP server.
@@ -163,7 +175,7 @@ impl SmtpSecurity {
 pub struct SmtpTransport {
     settings: SmtpSettings,
     login: Option<Login>,
-    tls: Option<TlsConnector>,
+    protection: Protection,
     connection: Mutex<Option<AsyncSmtpConnection>>,
 }
 
@@ -187,17 +199,18 @@ impl SmtpTransport {
             return Err(InvalidSmtpSettings::NoHost);
         }
         let login = Login::of(&settings)?;
-        let tls = match settings.security {
+        let protection = match settings.security {
             SmtpSecurity::None if settings.client_certificate.is_some() => {
                 return Err(InvalidSmtpSettings::ClientCertificateWithoutTls);
             }
-            SmtpSecurity::None => None,
-            SmtpSecurity::Starttls | SmtpSecurity::Tls => Some(tls::connector(&settings)?),
+            SmtpSecurity::None => Protection::None,
+            SmtpSecurity::Starttls => Protection::Starttls(tls::connector(&settings)?),
+            SmtpSecurity::Tls => Protection::Tls(tls::connector(&settings)?),
         };
         Ok(Self {
             settings,
             login,
-            tls,
+            protection,
             connection: Mutex::new(None),
         })
     }
@@ -219,7 +232,7 @@ impl SmtpTransport {
         }
         let opening = Opening {
             settings: &self.settings,
-            tls: self.tls.as_ref(),
+            protection: &self.protection,
             login: self.login.as_ref(),
         };
         let mut connection = opening.open().await?;
@@ -280,13 +293,21 @@ impl SmtpTransport {
             .within(self.settings.timeout, connection.command(recipient))
             .await
             .map_err(not_taken)?;
-        Stage::Data
+        let go_on = Stage::Data
             .within(self.settings.timeout, connection.command(Data))
             .await
             .map_err(not_taken)?;
+        // lettre takes each 2xx and 3xx for a yes. A server that waits for no content would take the
+        // lines of the mail for commands.
+        if !go_on.has_code(START_CONTENT) {
+            return Err(not_taken(Problem::unexpected(&go_on)));
+        }
         let taking = connection.message(&parcel.bytes);
         let answer = Stage::WholeMail.within(self.settings.timeout, taking);
         let answer = answer.await.map_err(not_taken)?;
+        if answer.code().severity != Severity::PositiveCompletion {
+            return Err(not_taken(Problem::unexpected(&answer)));
+        }
         Ok(Receipt {
             by: self.settings.server(),
             answer: words_of(&answer),

@@ -10,14 +10,20 @@ use super::login::Login;
 use super::problem::Problem;
 use super::stage::Stage;
 use super::stream::Stream;
-use super::{SmtpSecurity, SmtpSettings, socket};
+use super::{SmtpSettings, socket};
 use crate::TransportError;
+
+/// What protects a session, with all that it takes: none can be asked for and then be missing.
+pub(super) enum Protection {
+    Starttls(TlsConnector),
+    Tls(TlsConnector),
+    None,
+}
 
 /// What opens sessions.
 pub(super) struct Opening<'a> {
     pub(super) settings: &'a SmtpSettings,
-    /// How TLS is started; given unless the security is none.
-    pub(super) tls: Option<&'a TlsConnector>,
+    pub(super) protection: &'a Protection,
     pub(super) login: Option<&'a Login>,
 }
 
@@ -25,18 +31,18 @@ impl Opening<'_> {
     /// A session that has greeted and logged in.
     pub(super) async fn open(&self) -> Result<AsyncSmtpConnection, TransportError> {
         let mut stream = self.connect().await?;
-        stream = match (self.settings.security, self.tls) {
-            (SmtpSecurity::Tls, Some(tls)) => {
+        stream = match self.protection {
+            Protection::Tls(tls) => {
                 let mut encrypted = self.encrypt(stream, tls).await?;
                 self.wait_for_greeting(&mut encrypted).await?;
                 encrypted
             }
-            (SmtpSecurity::Starttls, Some(tls)) => {
+            Protection::Starttls(tls) => {
                 self.wait_for_greeting(&mut stream).await?;
                 self.ask_for_tls(&mut stream).await?;
                 self.encrypt(stream, tls).await?
             }
-            _ => {
+            Protection::None => {
                 self.wait_for_greeting(&mut stream).await?;
                 stream
             }

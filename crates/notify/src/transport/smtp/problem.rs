@@ -45,6 +45,11 @@ impl Problem {
         }
     }
 
+    /// That the server agreed, but to something else than it was asked for.
+    pub(super) fn unexpected(reply: &Response) -> Self {
+        Self::passing(&format!("its answer is out of place: {}", words_of(reply)))
+    }
+
     /// A problem that may have passed by the next try.
     pub(super) fn passing(text: &str) -> Self {
         Self {

@@ -57,7 +57,8 @@ fn identity(client: &SmtpClientCertificate) -> Result<Identity, InvalidSmtpSetti
 /// The certificates of a PEM text, at least one.
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|error| error.to_string())?;
+    // The reader's own words could quote a key that stands in the same file.
+    let certificates = certificates.map_err(|_| "a section in PEM is broken".to_owned())?;
     if certificates.is_empty() {
         return Err("there is no certificate in PEM".to_owned());
     }
