@@ -142,7 +142,12 @@ mod tests {
     #[test]
     fn no_debug_and_no_problem_shows_a_password() {
         let login = "[smtp]\nhost = 'h'\nusername = 'u'\npassword = 'hunter2'\n";
-        assert!(!format!("{:?}", config(login)).contains("hunter2"));
+        let command =
+            "[smtp]\nhost = 'h'\nusername = 'u'\noauth_token_command = ['t', 'hunter2']\n";
+        for text in [login, command] {
+            let shown = format!("{:?} {0:#?}", config(text));
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
         let wrong = [
             format!("{login}security = 'none'\nprot = 2\n"),
             "[smtp]\npasswrod = 'hunter2'\n".to_owned(),

@@ -1,5 +1,6 @@
 //! `smtp.oauth_token_file` and `smtp.oauth_token_command`: where the token of a login comes from.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::problem::Complaint;
@@ -13,17 +14,30 @@ const COMMAND: &str = "smtp.oauth_token_command";
 pub const KEYS: [&str; 2] = [FILE, COMMAND];
 
 /// Where the OAuth 2.0 token of a login comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum TokenSource {
     /// It is what this file holds.
     File(PathBuf),
     /// It is what this program prints.
     Command {
-        /// The program, by its path or as it is found in `PATH`.
-        program: String,
+        /// The program, by its whole path or as it is found in `PATH`.
+        program: PathBuf,
         /// What it is called with.
         arguments: Vec<String>,
     },
+}
+
+impl fmt::Debug for TokenSource {
+    /// Without the arguments: one of them may well be a secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => formatter.debug_tuple("File").field(path).finish(),
+            Self::Command { program, .. } => formatter
+                .debug_struct("Command")
+                .field("program", program)
+                .finish_non_exhaustive(),
+        }
+    }
 }
 
 impl TokenSource {
@@ -40,7 +54,7 @@ impl TokenSource {
 pub fn read(raw: &RawSmtp, reading: &mut Reading) -> Option<TokenSource> {
     let file = reading.path(FILE, raw.oauth_token_file.as_deref());
     let command = raw.oauth_token_command.as_deref();
-    let command = command.and_then(|words| reading.accept(COMMAND, command_of(words)));
+    let command = command.and_then(|words| command_of(words, reading));
     if raw.oauth_token_file.is_some() && raw.oauth_token_command.is_some() {
         let what = format!("is given together with {FILE}");
         reading.complain(COMMAND, Complaint::new(what, "keep one of them"));
@@ -48,17 +62,29 @@ pub fn read(raw: &RawSmtp, reading: &mut Reading) -> Option<TokenSource> {
     command.or_else(|| file.map(TokenSource::File))
 }
 
-fn command_of(words: &[String]) -> Result<TokenSource, Complaint> {
+fn command_of(words: &[String], reading: &mut Reading) -> Option<TokenSource> {
+    let (program, arguments) = reading.accept(COMMAND, words_of(words))?;
+    // The folder that Vigie happens to run in is no part of a config.
+    let program = if program.contains(std::path::is_separator) {
+        reading.path(COMMAND, Some(program))?
+    } else {
+        PathBuf::from(program)
+    };
+    Some(TokenSource::Command {
+        program,
+        arguments: arguments.to_vec(),
+    })
+}
+
+/// The program and its arguments.
+fn words_of(words: &[String]) -> Result<(&str, &[String]), Complaint> {
     let remedy = "write the program and each of its arguments, such as [\"mail-token\", \"vigie\"]";
     match words {
         [program, arguments @ ..] if !program.trim().is_empty() => {
             if words.iter().any(|word| word.contains('\0')) {
                 return Err(Complaint::new("holds a null character", "leave it out"));
             }
-            Ok(TokenSource::Command {
-                program: program.clone(),
-                arguments: arguments.to_vec(),
-            })
+            Ok((program, arguments))
         }
         _ => Err(Complaint::new("names no program", remedy)),
     }
@@ -81,13 +107,32 @@ mod tests {
         let file = TokenSource::File(Path::new("/srv/vigie/token").to_owned());
         assert_eq!(token("oauth_token_file = 'token'"), file);
         let command = TokenSource::Command {
-            program: "mail-token".to_owned(),
+            program: "mail-token".into(),
             arguments: vec!["a b".to_owned()],
         };
         assert_eq!(
             token("oauth_token_command = ['mail-token', 'a b']"),
             command
         );
+    }
+
+    #[test]
+    fn a_program_with_a_path_is_looked_for_beside_the_config() {
+        for (written, meant) in [
+            ("./mail-token", "/srv/vigie/mail-token"),
+            ("bin/mail-token", "/srv/vigie/bin/mail-token"),
+            ("/opt/mail-token", "/opt/mail-token"),
+            ("mail-token", "mail-token"),
+        ] {
+            let source = TokenSource::Command {
+                program: meant.into(),
+                arguments: Vec::new(),
+            };
+            assert_eq!(
+                token(&format!("oauth_token_command = ['{written}']")),
+                source
+            );
+        }
     }
 
     #[test]
