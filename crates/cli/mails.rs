@@ -6,11 +6,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use tracing::{error, warn};
 use vigie_notify::{
-    Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpSecurity,
-    SmtpSettings, SmtpTransport, TemplateFiles, Templates, TemplatesBuilder, Transport,
+    Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpClientCertificate,
+    SmtpSecurity, SmtpSettings, SmtpTransport, TemplateFiles, Templates, TemplatesBuilder,
+    Transport,
 };
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
+use crate::tokens::Tokens;
 
 /// What writes the mails.
 pub fn composer(config: &Config) -> anyhow::Result<Composer> {
@@ -129,9 +131,29 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
         settings.username = Some(login.username.clone());
         settings.password = Some(login.password.read()?);
     }
+    if let Some(token) = &smtp.token {
+        settings.username = Some(token.username.clone());
+        let tokens = Tokens::new(token.source.clone(), smtp.timeout);
+        settings.tokens = Some(Arc::new(tokens));
+    }
     if let Some(path) = &smtp.ca_file {
         settings.extra_root_certificates = fs::read(path)
             .with_context(|| format!("could not read smtp.ca_file {}", path.display()))?;
     }
+    if let Some(client) = &smtp.client_certificate {
+        settings.client_certificate = Some(client_certificate(client)?);
+    }
     Ok(settings)
+}
+
+fn client_certificate(files: &config::ClientCertificate) -> anyhow::Result<SmtpClientCertificate> {
+    let key = fs::read_to_string(&files.key)
+        .with_context(|| format!("could not read smtp.client_key {}", files.key.display()))?;
+    let path = &files.certificate;
+    let certificates = fs::read(path)
+        .with_context(|| format!("could not read smtp.client_certificate {}", path.display()))?;
+    Ok(SmtpClientCertificate {
+        certificates,
+        key: key.into(),
+    })
 }

@@ -12,6 +12,7 @@ mod mails;
 mod printable;
 mod progress;
 mod reload;
+mod tokens;
 mod vigie;
 
 use std::io;

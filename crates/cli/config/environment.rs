@@ -1,5 +1,5 @@
 //! The environment variables that override the file, under the names that the program before Vigie
-//! gave them. The one place that knows these names; it never asks the process for them itself.
+//! gave them, and those that systemd sets. The one place that knows these names; it never asks the process for them itself.
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,11 @@ impl Environment {
     /// The value of a variable; an empty one counts as not set.
     pub fn variable(&self, name: &str) -> Option<String> {
         (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    /// Where systemd puts the credentials of a service; `None` when it has handed over none.
+    pub fn credentials_folder(&self) -> Option<PathBuf> {
+        self.variable("CREDENTIALS_DIRECTORY").map(PathBuf::from)
     }
 
     /// What relative paths in variables and arguments start from.
@@ -74,8 +79,11 @@ fn override_texts(environment: &Environment, raw: &mut RawConfig, reading: &mut 
         }
     }
     if reading.places.variable_of("smtp.password").is_some() {
-        // The variable overrides the password, wherever the file has it from.
+        // The variable overrides the password, wherever the file has it from, and a token.
         smtp.password_file = None;
+        smtp.password_credential = None;
+        smtp.oauth_token_file = None;
+        smtp.oauth_token_command = None;
     }
 }
 

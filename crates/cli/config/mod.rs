@@ -32,6 +32,7 @@ mod schedule;
 mod smtp;
 mod templates;
 mod time_zone;
+mod token;
 
 #[cfg(test)]
 mod tests;
@@ -50,7 +51,8 @@ pub use mail::{MailConfig, MailTransport};
 pub use path_check::check_paths;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use recipient::RecipientConfig;
-pub use smtp::{SmtpConfig, SmtpSecurity};
+pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
+pub use token::TokenSource;
 
 use places::Places;
 use raw::{RawConfig, RawScan};
@@ -138,10 +140,15 @@ impl Config {
         known_key::remove_unknown(&mut table, &mut reading);
         let mut raw = document::take_values(table, &mut reading);
         environment::override_file(environment, &mut raw, &mut reading);
-        Self::from_raw(raw, absolute_path.clone(), reading)
+        Self::from_raw(raw, absolute_path.clone(), environment, reading)
     }
 
-    fn from_raw(raw: RawConfig, path: PathBuf, mut reading: Reading) -> Result<Self, ConfigErrors> {
+    fn from_raw(
+        raw: RawConfig,
+        path: PathBuf,
+        environment: &Environment,
+        mut reading: Reading,
+    ) -> Result<Self, ConfigErrors> {
         let deposit = deposit::read(&raw.deposit, &mut reading);
         let database = database::read(&raw.database, &mut reading);
         let scan = read_scan(&raw.scan, &mut reading);
@@ -158,6 +165,7 @@ impl Config {
         let smtp = smtp::read(
             raw.smtp,
             mail.transport == MailTransport::Smtp,
+            environment,
             &mut reading,
         );
         match schedule {

@@ -14,6 +14,13 @@ pub enum PasswordSource {
     Given(SecretString),
     /// It is what this file holds.
     File(PathBuf),
+    /// It is what systemd hands to the service under this name.
+    Credential {
+        /// The name that `LoadCredential=` gives it.
+        name: String,
+        /// Where systemd puts credentials; `None` when systemd has handed over none.
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Why there is no password in a file.
@@ -30,6 +37,9 @@ pub enum PasswordError {
     /// The file holds nothing but line ends.
     #[error("the password file {} is empty", .0.display())]
     Empty(PathBuf),
+    /// There is no folder of credentials.
+    #[error("the credential {0:?} can't be read: CREDENTIALS_DIRECTORY is not set")]
+    NoCredentials(String),
 }
 
 impl PasswordSource {
@@ -42,15 +52,19 @@ impl PasswordSource {
     pub fn read(&self) -> Result<SecretString, PasswordError> {
         let path = match self {
             Self::Given(password) => return Ok(password.clone()),
-            Self::File(path) => path,
+            Self::File(path) => path.clone(),
+            Self::Credential { name, folder } => folder
+                .as_ref()
+                .ok_or_else(|| PasswordError::NoCredentials(name.clone()))?
+                .join(name),
         };
-        let text = fs::read_to_string(path).map_err(|error| PasswordError::Unreadable {
+        let text = fs::read_to_string(&path).map_err(|error| PasswordError::Unreadable {
             path: path.clone(),
             error,
         })?;
         let password = text.trim_end_matches(['\r', '\n']);
         if password.is_empty() {
-            return Err(PasswordError::Empty(path.clone()));
+            return Err(PasswordError::Empty(path));
         }
         Ok(SecretString::from(password))
     }
@@ -60,6 +74,17 @@ impl PasswordSource {
         match self {
             Self::Given(_) => "smtp.password",
             Self::File(_) => "smtp.password_file",
+            Self::Credential { .. } => "smtp.password_credential",
+        }
+    }
+
+    /// What to do when it can't be read.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Credential { name, .. } => format!(
+                "let systemd hand it over: LoadCredential={name}:/path/to/file in the service's unit"
+            ),
+            _ => "write the password into that file, readable by the one who runs Vigie".to_owned(),
         }
     }
 }
@@ -69,7 +94,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::config::tests::{config, read};
+    use crate::config::tests::{config, config_with, read};
 
     #[test]
     fn a_password_file_gives_its_content_without_the_line_end() {
@@ -97,9 +122,32 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_is_what_systemd_puts_into_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let login = "[smtp]\nhost = 'h'\nusername = 'u'\npassword_credential = 'smtp'\n";
+        let source = |variables: &[(&str, &str)]| {
+            let config = config_with(login, variables);
+            config.smtp.unwrap().login.unwrap().password
+        };
+        let handed_over = [("CREDENTIALS_DIRECTORY", folder.path().to_str().unwrap())];
+        fs::write(folder.path().join("smtp"), "hunter2\n").unwrap();
+        let password = source(&handed_over).read().unwrap();
+        assert_eq!(password.expose_secret(), "hunter2");
+        assert_eq!(
+            source(&[]).read().unwrap_err().to_string(),
+            "the credential \"smtp\" can't be read: CREDENTIALS_DIRECTORY is not set"
+        );
+    }
+
+    #[test]
     fn no_debug_and_no_problem_shows_a_password() {
         let login = "[smtp]\nhost = 'h'\nusername = 'u'\npassword = 'hunter2'\n";
-        assert!(!format!("{:?}", config(login)).contains("hunter2"));
+        let command =
+            "[smtp]\nhost = 'h'\nusername = 'u'\noauth_token_command = ['t', 'hunter2']\n";
+        for text in [login, command] {
+            let shown = format!("{:?} {0:#?}", config(text));
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
         let wrong = [
             format!("{login}security = 'none'\nprot = 2\n"),
             "[smtp]\npasswrod = 'hunter2'\n".to_owned(),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::problem::{Complaint, Problem};
-use super::{Config, MailTransport};
+use super::{Config, MailTransport, TokenSource};
 
 /// Every path that would be in the way of a scan or a mail.
 pub fn check_paths(config: &Config) -> Vec<Problem> {
@@ -29,15 +29,20 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
     if let Some(smtp) = &config.smtp {
         if let Some(login) = &smtp.login {
             let complaint = login.password.read().err().map(|error| {
-                Complaint::new(
-                    format!("is of no use: {error}"),
-                    "write the password into that file, readable by the one who runs Vigie",
-                )
+                Complaint::new(format!("is of no use: {error}"), login.password.remedy())
             });
             check(login.password.key(), complaint);
         }
+        if let Some(TokenSource::File(file)) = smtp.token.as_ref().map(|token| &token.source) {
+            check("smtp.oauth_token_file", of_token(file));
+        }
         if let Some(file) = &smtp.ca_file {
-            check("smtp.ca_file", of_certificates(file));
+            check("smtp.ca_file", of_pem(file, "CERTIFICATE"));
+        }
+        if let Some(client) = &smtp.client_certificate {
+            let certificate = of_pem(&client.certificate, "CERTIFICATE");
+            check("smtp.client_certificate", certificate);
+            check(client.key_is_named_by(), of_pem(&client.key, "PRIVATE KEY"));
         }
     }
     problems
@@ -124,24 +129,36 @@ fn of_file_in_place_of_folder(folder: &Path) -> Option<Complaint> {
     })
 }
 
-fn of_certificates(file: &Path) -> Option<Complaint> {
+/// A command is not run: what it does beside printing is not known.
+fn of_token(file: &Path) -> Option<Complaint> {
+    let error = fs::read(file).err()?;
+    Some(Complaint::new(
+        format!("names {}, which can't be read: {error}", file.display()),
+        "let what gets the tokens write them there, readable by the one who runs Vigie",
+    ))
+}
+
+/// `what` is what has to be in the file; a key may be called `RSA PRIVATE KEY` and the like there.
+fn of_pem(file: &Path, what: &str) -> Option<Complaint> {
     let shown = file.display();
     match fs::read(file) {
         Err(error) => Some(Complaint::new(
             format!("names {shown}, which can't be read: {error}"),
             "name a PEM file that the one who runs Vigie can read",
         )),
-        Ok(content) if !holds_certificate(&content) => Some(Complaint::new(
-            format!("names {shown}, which holds no certificate"),
-            "name a PEM file with -----BEGIN CERTIFICATE----- in it",
+        Ok(content) if !holds_pem(&content, what) => Some(Complaint::new(
+            format!("names {shown}, which holds no {}", what.to_lowercase()),
+            format!("name a PEM file with -----BEGIN {what}----- in it"),
         )),
         Ok(_) => None,
     }
 }
 
-fn holds_certificate(content: &[u8]) -> bool {
-    let mark = b"-----BEGIN CERTIFICATE-----";
-    content.windows(mark.len()).any(|window| window == mark)
+fn holds_pem(content: &[u8], what: &str) -> bool {
+    let end = format!("{what}-----");
+    String::from_utf8_lossy(content)
+        .lines()
+        .any(|line| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&end))
 }
 
 /// Where an absolute path leads after all links, even when its last parts do not exist yet.
@@ -361,5 +378,23 @@ directory = 'file'
         );
         fs::write(folder.path().join("file"), "-----BEGIN CERTIFICATE-----\n").unwrap();
         assert_eq!(of_server("file"), [""; 0]);
+    }
+
+    #[test]
+    fn a_client_certificate_needs_a_key_beside_it() {
+        let folder = folder_with_deposit();
+        let text = "deposit.root = 'deposit'\n[smtp]\nhost = 'h'\nclient_certificate = 'file'";
+        let certificate = "-----BEGIN CERTIFICATE-----\n";
+        fs::write(folder.path().join("file"), certificate).unwrap();
+        assert_eq!(
+            problems(folder.path(), text),
+            [
+                "vigie.toml:4: smtp.client_certificate names ./file, which holds no private key; \
+                 name a PEM file with -----BEGIN PRIVATE KEY----- in it"
+            ]
+        );
+        let both = format!("{certificate}-----BEGIN EC PRIVATE KEY-----\n");
+        fs::write(folder.path().join("file"), both).unwrap();
+        assert_eq!(problems(folder.path(), text), [""; 0]);
     }
 }

@@ -76,9 +76,14 @@ pub struct RawSmtp {
     pub username: Option<String>,
     pub password: Option<String>,
     pub password_file: Option<String>,
+    pub password_credential: Option<String>,
+    pub oauth_token_file: Option<String>,
+    pub oauth_token_command: Option<Vec<String>>,
     pub security: Option<String>,
     pub timeout: Option<String>,
     pub ca_file: Option<String>,
+    pub client_certificate: Option<String>,
+    pub client_key: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -6,13 +6,21 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::environment::Environment;
 use super::password::PasswordSource;
 use super::problem::Complaint;
 use super::raw::RawSmtp;
 use super::reading::{self, Reading};
+use super::token::{self, TokenSource};
 use super::{choice, duration};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// What tells where the password comes from, the best last.
+const PASSWORD_KEYS: [&str; 3] = [
+    "smtp.password",
+    "smtp.password_file",
+    "smtp.password_credential",
+];
 const SECURITIES: [(&str, SmtpSecurity); 3] = [
     ("starttls", SmtpSecurity::StartTls),
     ("tls", SmtpSecurity::Tls),
@@ -47,14 +55,38 @@ pub struct SmtpConfig {
     pub host: String,
     /// The port that the server listens on.
     pub port: u16,
-    /// How to log in; `None` when the server asks for nothing.
+    /// How to log in with a password; `None` when the server asks for nothing, or for a token.
     pub login: Option<SmtpLogin>,
+    /// How to log in with a token instead.
+    pub token: Option<SmtpToken>,
     /// How the connection is encrypted.
     pub security: SmtpSecurity,
-    /// How long an answer is waited for.
+    /// How long an answer is waited for; the one to a whole mail for longer.
     pub timeout: Duration,
     /// A PEM file of certificate authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// What Vigie proves itself with to the server, besides the login or instead of it.
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// The files of a certificate of Vigie's own.
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// A PEM file of the certificate and those that lead from it to an authority.
+    pub certificate: PathBuf,
+    /// A PEM file of its private key; it may be the same.
+    pub key: PathBuf,
+}
+
+impl ClientCertificate {
+    /// The key of the config that names the private key's file.
+    pub fn key_is_named_by(&self) -> &'static str {
+        if self.key == self.certificate {
+            "smtp.client_certificate"
+        } else {
+            "smtp.client_key"
+        }
+    }
 }
 
 /// How to log in at the mail server.
@@ -66,8 +98,22 @@ pub struct SmtpLogin {
     pub password: PasswordSource,
 }
 
+/// How to log in at the mail server with an OAuth 2.0 token.
+#[derive(Debug, Clone)]
+pub struct SmtpToken {
+    /// The name to log in with.
+    pub username: String,
+    /// Where the token comes from.
+    pub source: TokenSource,
+}
+
 /// The mail server; `None` when no host is given, which is a problem when mails go there.
-pub fn read(raw: RawSmtp, is_required: bool, reading: &mut Reading) -> Option<SmtpConfig> {
+pub fn read(
+    raw: RawSmtp,
+    is_required: bool,
+    environment: &Environment,
+    reading: &mut Reading,
+) -> Option<SmtpConfig> {
     if is_required && raw.host.is_none() && !reading.has_problem_with("smtp.host") {
         let what = "is not set, and mail.transport is \"smtp\"";
         let remedy = "name the mail server, or set mail.transport to \"file\"";
@@ -85,39 +131,76 @@ pub fn read(raw: RawSmtp, is_required: bool, reading: &mut Reading) -> Option<Sm
         .and_then(|port| reading.accept("smtp.port", port_of(port)));
     let timeout = reading.parse("smtp.timeout", raw.timeout.as_deref(), duration::positive);
     let ca_file = reading.path("smtp.ca_file", raw.ca_file.as_deref());
+    let client_certificate = client_certificate(&raw, reading);
+    let token = token_login(&raw, reading);
     let smtp = SmtpConfig {
-        login: login(raw, reading),
+        login: login(raw, environment, reading),
+        token,
         host: host?,
         port: port.unwrap_or_else(|| security.default_port()),
         security,
         timeout: timeout.unwrap_or(TIMEOUT),
         ca_file,
+        client_certificate,
     };
     complain_of_password_in_the_clear(&smtp, reading);
+    complain_of_certificate_without_tls(&smtp, reading);
     Some(smtp)
 }
 
 fn complain_of_password_in_the_clear(smtp: &SmtpConfig, reading: &mut Reading) {
-    let is_in_the_clear = smtp.login.is_some() && smtp.security == SmtpSecurity::None;
-    if is_in_the_clear && !is_loopback(&smtp.host) {
+    let secret = match (&smtp.login, &smtp.token) {
+        (Some(_), _) => "password",
+        (_, Some(_)) => "token",
+        _ => return,
+    };
+    if smtp.security == SmtpSecurity::None && !is_loopback(&smtp.host) {
         let host = &smtp.host;
-        let what = format!("is \"none\", which would send the password in the clear to {host}");
-        let remedy = "write \"starttls\" or \"tls\", or leave the username and the password out";
+        let what = format!("is \"none\", which would send the {secret} in the clear to {host}");
+        let remedy =
+            format!("write \"starttls\" or \"tls\", or leave the username and the {secret} out");
         reading.complain("smtp.security", Complaint::new(what, remedy));
     }
 }
 
-fn login(raw: RawSmtp, reading: &mut Reading) -> Option<SmtpLogin> {
-    let password = password(raw.password, raw.password_file.as_deref(), reading);
+fn complain_of_certificate_without_tls(smtp: &SmtpConfig, reading: &mut Reading) {
+    if smtp.client_certificate.is_some() && smtp.security == SmtpSecurity::None {
+        let what = "is given, and smtp.security is \"none\": it is only shown in TLS";
+        let remedy = "write \"starttls\" or \"tls\" there, or leave the certificate out";
+        reading.complain("smtp.client_certificate", Complaint::new(what, remedy));
+    }
+}
+
+/// Without a key of its own, the certificate's file holds both, as Postfix has it.
+fn client_certificate(raw: &RawSmtp, reading: &mut Reading) -> Option<ClientCertificate> {
+    let certificate = raw.client_certificate.as_deref();
+    let certificate = reading.path("smtp.client_certificate", certificate);
+    let key = reading.path("smtp.client_key", raw.client_key.as_deref());
+    if key.is_some() && raw.client_certificate.is_none() {
+        let what = "is given without a certificate";
+        let remedy = "add client_certificate, or leave the key out";
+        reading.complain("smtp.client_key", Complaint::new(what, remedy));
+    }
+    let certificate = certificate?;
+    Some(ClientCertificate {
+        key: key.unwrap_or_else(|| certificate.clone()),
+        certificate,
+    })
+}
+
+fn login(raw: RawSmtp, environment: &Environment, reading: &mut Reading) -> Option<SmtpLogin> {
     let username = reading.parse("smtp.username", raw.username.as_deref(), reading::text);
-    match (raw.username.is_some(), password) {
+    let is_named = raw.username.is_some();
+    let has_token = raw.oauth_token_file.is_some() || raw.oauth_token_command.is_some();
+    match (is_named, password(raw, environment, reading)) {
         (true, Some(password)) => Some(SmtpLogin {
             username: username?,
             password,
         }),
         (true, None) => {
-            let keys = ["smtp.password", "smtp.password_file"];
-            if !keys.iter().any(|key| reading.has_problem_with(key)) {
+            let mut secrets = PASSWORD_KEYS.into_iter().chain(token::KEYS);
+            let is_wrong = secrets.any(|key| reading.has_problem_with(key));
+            if !has_token && !is_wrong {
                 let what = "is given without a password";
                 let remedy = "add password_file, or leave the username out";
                 reading.complain("smtp.username", Complaint::new(what, remedy));
@@ -136,27 +219,84 @@ fn login(raw: RawSmtp, reading: &mut Reading) -> Option<SmtpLogin> {
     }
 }
 
+/// The login by a token; what is wrong with the username itself is told with the other login.
+fn token_login(raw: &RawSmtp, reading: &mut Reading) -> Option<SmtpToken> {
+    let source = token::read(raw, reading)?;
+    let passwords = [&raw.password, &raw.password_file, &raw.password_credential];
+    let mut given = PASSWORD_KEYS.iter().zip(passwords);
+    if let Some((key, _)) = given.find(|(_, password)| password.is_some()) {
+        let what = format!("is given together with {key}");
+        reading.complain(source.key(), Complaint::new(what, "keep one of them"));
+    }
+    if raw.username.is_none() && !reading.has_problem_with("smtp.username") {
+        let remedy = "add username, or leave the token out";
+        reading.complain(
+            source.key(),
+            Complaint::new("is given without a username", remedy),
+        );
+    }
+    let username = raw.username.clone()?;
+    Some(SmtpToken { username, source })
+}
+
 fn password(
-    given: Option<String>,
-    file: Option<&str>,
+    raw: RawSmtp,
+    environment: &Environment,
     reading: &mut Reading,
 ) -> Option<PasswordSource> {
-    if given.is_some() && file.is_some() {
-        let what = "is given together with smtp.password";
-        let complaint = Complaint::new(what, "keep one of them, rather the file");
-        reading.complain("smtp.password_file", complaint);
+    let [itself, file, credential] = PASSWORD_KEYS;
+    let given = [
+        (raw.password.is_some(), itself, "the password"),
+        (raw.password_file.is_some(), file, "the file"),
+        (
+            raw.password_credential.is_some(),
+            credential,
+            "the credential",
+        ),
+    ];
+    let mut given = given.into_iter().filter(|(is_given, ..)| *is_given);
+    let (_, first, _) = given.next()?;
+    for (_, key, rather) in given {
+        let what = format!("is given together with {first}");
+        let remedy = format!("keep one of them, rather {rather}");
+        reading.complain(key, Complaint::new(what, remedy));
     }
-    match given {
-        Some(password) if password.is_empty() => {
-            let complaint = Complaint::new("is empty", "give it a value, or leave the key out");
-            reading.complain("smtp.password", complaint);
-            None
-        }
-        Some(password) => Some(PasswordSource::Given(SecretString::from(password))),
-        None => reading
-            .path("smtp.password_file", file)
-            .map(PasswordSource::File),
+    if let Some(password) = raw.password {
+        let password = reading.accept(itself, not_empty(password))?;
+        return Some(PasswordSource::Given(password));
     }
+    if let Some(path) = raw.password_file {
+        return reading.path(file, Some(&path)).map(PasswordSource::File);
+    }
+    let name = reading.parse(
+        credential,
+        raw.password_credential.as_deref(),
+        credential_name,
+    )?;
+    let folder = environment.credentials_folder();
+    Some(PasswordSource::Credential { name, folder })
+}
+
+fn not_empty(password: String) -> Result<SecretString, Complaint> {
+    if password.is_empty() {
+        return Err(Complaint::new(
+            "is empty",
+            "give it a value, or leave the key out",
+        ));
+    }
+    Ok(SecretString::from(password))
+}
+
+/// It becomes the name of a file in systemd's folder, and must not lead out of it.
+fn credential_name(text: &str) -> Result<String, Complaint> {
+    let name = reading::text(text)?;
+    if name.contains('/') || name == "." || name == ".." {
+        return Err(Complaint::new(
+            format!("is {name:?}, which is no name of a credential"),
+            "write the name that LoadCredential= gives it, without a folder",
+        ));
+    }
+    Ok(name)
 }
 
 /// The host is not told when it is wrong: written as a URL, it could hold a password.
@@ -265,6 +405,43 @@ ca_file = '/etc/mail-ca.pem'
         ));
         assert_eq!(smtp.timeout, Duration::from_secs(5));
         assert_eq!(smtp.ca_file.as_deref(), Some(Path::new("/etc/mail-ca.pem")));
+        assert!(smtp.client_certificate.is_none());
+    }
+
+    #[test]
+    fn a_client_certificate_has_its_key_in_the_same_file_or_in_another() {
+        let files = |keys: &str| {
+            let files = smtp(keys).client_certificate.unwrap();
+            [files.certificate, files.key].map(|path| path.display().to_string())
+        };
+        assert_eq!(
+            files("client_certificate = 'a.pem'"),
+            ["/srv/vigie/a.pem"; 2]
+        );
+        assert_eq!(
+            files("client_certificate = 'a.pem'\nclient_key = '/b.pem'"),
+            ["/srv/vigie/a.pem", "/b.pem"]
+        );
+    }
+
+    #[test]
+    fn a_client_certificate_that_nobody_would_see_is_told() {
+        assert_eq!(
+            problems("smtp.client_key = 'a.pem'"),
+            [
+                "vigie.toml:2: smtp.client_key is given without a certificate; add \
+                 client_certificate, or leave the key out"
+            ]
+        );
+        let text = "[smtp]\nhost = 'h'\nsecurity = 'none'\nclient_certificate = 'a.pem'";
+        assert_eq!(
+            problems(text),
+            [
+                "vigie.toml:5: smtp.client_certificate is given, and smtp.security is \"none\": it \
+                 is only shown in TLS; write \"starttls\" or \"tls\" there, or leave the \
+                 certificate out"
+            ]
+        );
     }
 
     #[test]
@@ -362,6 +539,29 @@ password_file = 'smtp-password'
                  of them, rather the file"
             ]
         );
+        let text = "[smtp]\nusername = 'u'\npassword_file = 'secret'\npassword_credential = 'smtp'";
+        assert_eq!(
+            problems(text),
+            [
+                "vigie.toml:5: smtp.password_credential is given together with \
+                 smtp.password_file; keep one of them, rather the credential"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_credential_does_not_lead_out_of_its_folder() {
+        for name in ["../shadow", "/etc/shadow", ".."] {
+            assert_eq!(
+                problems(&format!(
+                    "[smtp]\nusername = 'u'\npassword_credential = '{name}'"
+                )),
+                [format!(
+                    "vigie.toml:4: smtp.password_credential is {name:?}, which is no name of a \
+                     credential; write the name that LoadCredential= gives it, without a folder"
+                )]
+            );
+        }
     }
 
     #[test]

@@ -215,10 +215,20 @@ mod template {
         assert_eq!(reading.problems, []);
     }
 
-    /// Of two keys that exclude each other only one can be tried at a time.
+    /// Of keys that exclude each other only one can be tried at a time.
     #[test]
     fn each_of_its_commented_lines_can_be_used() {
-        for excluded in [["cron", "password"], ["every", "password_file"]] {
+        let secrets = [
+            "password",
+            "password_file",
+            "password_credential",
+            "oauth_token_file",
+            "oauth_token_command",
+        ];
+        for (index, secret) in secrets.iter().enumerate() {
+            let other_schedule = ["cron", "every"][index % 2];
+            let mut excluded = vec![other_schedule];
+            excluded.extend(secrets.iter().filter(|other| *other != secret));
             let is_kept = |line: &&str| {
                 let (key, _) = line.split_once(" = ").unwrap_or_default();
                 let needs_cron = ["timezone", "early"].contains(&key) && excluded[0] == "cron";
@@ -242,7 +252,12 @@ mod template {
             "username",
             "password",
             "password_file",
+            "password_credential",
+            "oauth_token_file",
+            "oauth_token_command",
             "ca_file",
+            "client_certificate",
+            "client_key",
             // That of [mail] has no mark to take away.
             "directory",
             "dashboard_url",

@@ -76,7 +76,10 @@ pub use templates::{
 #[cfg(feature = "file")]
 pub use transport::FileTransport;
 #[cfg(feature = "smtp")]
-pub use transport::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTransport};
+pub use transport::{
+    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
+    SmtpTransport,
+};
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
 pub use variables::{Variable, VariableKind, variables};
 pub use vocabulary::{

@@ -17,7 +17,10 @@ use crate::{Mail, MailError};
 pub use file::FileTransport;
 pub use memory::MemoryTransport;
 #[cfg(feature = "smtp")]
-pub use smtp::{InvalidSmtpSettings, SmtpSecurity, SmtpSettings, SmtpTransport};
+pub use smtp::{
+    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
+    SmtpTransport,
+};
 
 /// Takes mails to where they are read.
 #[cfg_attr(test, mockall::automock)]
