@@ -441,6 +441,7 @@ fn a_key_beside_its_certificate_is_nowhere_to_be_read() {
     };
     let settings = SmtpSettings {
         client_certificate: Some(certificate.clone()),
+        extra_root_certificates: combined.clone().into_bytes(),
         ..SmtpSettings::new("localhost", SmtpSecurity::Tls)
     };
     let transport = SmtpTransport::new(settings.clone()).unwrap();

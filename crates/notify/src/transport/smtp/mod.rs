@@ -39,7 +39,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const START_CONTENT: u16 = 354;
 
 /// Where and how mails are handed over.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SmtpSettings {
     /// The server's name; with TLS, the one in its certificate.
     pub host: String,
@@ -60,6 +60,25 @@ pub struct SmtpSettings {
     pub extra_root_certificates: Vec<u8>,
     /// What this program proves itself with when the server asks during TLS; `None` for nothing.
     pub client_certificate: Option<SmtpClientCertificate>,
+}
+
+impl fmt::Debug for SmtpSettings {
+    /// The file of certificates may hold a key as well, so that only its size is told.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.extra_root_certificates.len();
+        formatter
+            .debug_struct("SmtpSettings")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("username", &self.username)
+            .field("password", &self.password)
+            .field("tokens", &self.tokens)
+            .field("security", &self.security)
+            .field("timeout", &self.timeout)
+            .field("extra_root_certificates", &format_args!("{bytes} bytes"))
+            .field("client_certificate", &self.client_certificate)
+            .finish()
+    }
 }
 
 /// Gives the OAuth 2.0 tokens that logins are made with.
