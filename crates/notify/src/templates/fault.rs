@@ -26,7 +26,8 @@ pub struct TemplateFault {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
-    /// The mails that need the file are written with the built-in templates.
+    /// The mails that need the file are written with the built-in templates. A file that no mail needs
+    /// has no effect.
     Error,
     /// Mails are written with it; somebody should look at it.
     Warning,

@@ -3,22 +3,21 @@
 //!
 //! What it finds sound has an end: how deep it goes and how much there is to do is bounded.
 
+mod call;
 mod markup;
 mod names;
+mod partial;
 mod scope;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use handlebars::Template;
-use handlebars::template::{
-    BlockParam, DecoratorTemplate, HelperTemplate, Parameter, TemplateElement,
-};
+use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
 
 use super::fault::{Severity, TemplateFault};
 use super::path::{MailKind, Part, part_name};
 use super::set::TemplateSet;
-use crate::nearest::nearest;
 use crate::variables::{self, Shape, VariableKind};
 use names::{Known, kind_in_words};
 use scope::{Frame, NotFound, Scope, Value};
@@ -67,6 +66,7 @@ pub(super) fn walk(
     for part in Part::ALL {
         walk.part = part;
         walk.tags = 0;
+        walk.html.clear();
         walk.file(&part_name(mail, part), &Scope::new(variables));
     }
     Walked {
@@ -268,212 +268,6 @@ impl<'a> Walk<'a> {
         self.call(name, expression, place, scope)
     }
 
-    /// What a helper gives; what is wrong with its call is noted.
-    fn call(
-        &mut self,
-        name: &str,
-        call: &'a HelperTemplate,
-        place: Place<'a>,
-        scope: &Scope,
-    ) -> Value {
-        let mut given = Vec::new();
-        for param in &call.params {
-            given.push(self.value(param, place, scope));
-        }
-        for param in call.hash.values() {
-            self.value(param, place, scope);
-        }
-        if self.known.is_own(name) {
-            return Value::any();
-        }
-        if let Some(helper) = self.known.documented(name) {
-            let is_right = (helper.arguments.0..=helper.arguments.1).contains(&given.len());
-            if !is_right {
-                let problem = format!("`{name}` is called so: {}", helper.usage);
-                self.complain(place, name, &problem);
-                return Value::any();
-            }
-            self.named_arguments(name, call, helper.named, place);
-            return self.checked(name, call, &given, place);
-        }
-        let Some((least, most)) = self.known.arguments(name) else {
-            self.unknown_helper(name, place, scope);
-            return Value::any();
-        };
-        if !(least..=most).contains(&given.len()) {
-            let count = if least == most {
-                format!("{least}")
-            } else {
-                format!("{least} or more")
-            };
-            let problem = format!(
-                "`{name}` takes {count} arguments, and this gives {}",
-                given.len()
-            );
-            self.complain(place, name, &problem);
-            return Value::any();
-        }
-        let named: &[&str] = match name {
-            "if" | "unless" => &["includeZero"],
-            _ => &[],
-        };
-        self.named_arguments(name, call, named, place);
-        self.compared(name, call, &given, place, scope)
-    }
-
-    fn unknown_helper(&mut self, name: &str, place: Place<'a>, scope: &Scope) {
-        let list = scope.find(name).ok();
-        if list.is_some_and(|value| value.shape.kind == VariableKind::List) {
-            let problem = format!("`{name}` is a list; write `{{{{#each {name}}}}}…{{{{/each}}}}`");
-            return self.complain(place, name, &problem);
-        }
-        let meant = nearest(name, self.known.helpers()).map(str::to_owned);
-        self.complain(place, name, &unknown("helper", name, meant.as_deref()));
-    }
-
-    fn named_arguments(
-        &mut self,
-        name: &str,
-        call: &HelperTemplate,
-        known: &[&str],
-        place: Place<'a>,
-    ) {
-        for named in call.hash.keys() {
-            if !known.contains(&named.as_str()) {
-                let meant = nearest(named, known.iter().copied());
-                let problem = format!("`{name}` takes no argument `{named}`");
-                self.complain(place, named, &with_meant(problem, meant));
-            }
-        }
-    }
-
-    /// One of our helpers, called with so many arguments as it takes.
-    fn checked(
-        &mut self,
-        name: &str,
-        call: &'a HelperTemplate,
-        given: &[Value],
-        place: Place<'a>,
-    ) -> Value {
-        let text = Value::of_kind(VariableKind::Text);
-        let (Some(first), Some(helper)) = (given.first(), self.known.documented(name)) else {
-            return text;
-        };
-        let argument = word_of(&call.params[0]);
-        if !names::takes(helper.takes, &first.shape) {
-            let problem = format!(
-                "`{name}` takes {}, and `{argument}` is {}",
-                names::argument_in_words(helper.takes),
-                kind_in_words(first.shape.kind)
-            );
-            self.complain(place, &argument, &problem);
-        }
-        match name {
-            "table" => self.columns(call, first, place),
-            "status_name" if !first.shape.meaning.is_empty() && first.shape.codes.is_empty() => {
-                let problem = format!("`status_name` takes a status, and `{argument}` is none");
-                self.complain(place, &argument, &problem);
-            }
-            _ => {}
-        }
-        if name == "default" {
-            first.clone()
-        } else {
-            text
-        }
-    }
-
-    /// The fields of a table are names of what each element of its list has.
-    fn columns(&mut self, call: &HelperTemplate, list: &Value, place: Place<'a>) {
-        let Some(element) = list.shape.part("[]") else {
-            return;
-        };
-        for field in call.params.iter().skip(1).step_by(2) {
-            if let Parameter::Literal(literal) = field
-                && let Some(field_name) = literal.as_str()
-                && element.part(field_name).is_none()
-            {
-                let meant = nearest(field_name, variables::names(element));
-                let problem = unknown("field", field_name, meant);
-                self.complain(place, &word_of(field), &problem);
-            }
-        }
-    }
-
-    /// One of Handlebars' own helpers: what can never be true is no comparison.
-    fn compared(
-        &mut self,
-        name: &str,
-        call: &'a HelperTemplate,
-        given: &[Value],
-        place: Place<'a>,
-        scope: &Scope,
-    ) -> Value {
-        match name {
-            "eq" | "ne" => {
-                for (value, other) in [(&given[0], &call.params[1]), (&given[1], &call.params[0])] {
-                    self.equal(value, other, place);
-                }
-            }
-            "and" | "or" => {
-                let literals = call.params.iter().filter(|param| is_text(param));
-                for literal in literals {
-                    let word = word_of(literal);
-                    let problem = format!("{word} alone is always true; compare it with `eq`");
-                    self.complain(place, &word, &problem);
-                }
-            }
-            "lookup" => return self.looked_up(call, &given[0], place, scope),
-            _ => {}
-        }
-        Value::of_kind(names::kind_of_result(name))
-    }
-
-    /// A comparison of a variable with a text or number that it never is.
-    fn equal(&mut self, value: &Value, other: &Parameter, place: Place<'a>) {
-        let Parameter::Literal(literal) = other else {
-            return;
-        };
-        let word = word_of(other);
-        let codes = value.shape.codes.iter().map(String::as_str);
-        match (literal.as_str(), value.shape.kind) {
-            (Some(text), VariableKind::Text)
-                if !value.shape.codes.is_empty() && !codes.clone().any(|code| code == text) =>
-            {
-                let problem = match nearest(text, codes.clone()) {
-                    Some(meant) => format!("this is never {word}; did you mean \"{meant}\"?"),
-                    None => format!("this is never {word}; it can be {}", list_of(codes)),
-                };
-                self.complain(place, &word, &problem);
-            }
-            (Some(_), VariableKind::Integer) => {
-                let problem = format!("a number is never {word}; leave the quotes out");
-                self.complain(place, &word, &problem);
-            }
-            _ => {}
-        }
-    }
-
-    /// `(lookup object "name")` with a name that is written out.
-    fn looked_up(
-        &mut self,
-        call: &HelperTemplate,
-        object: &Value,
-        place: Place<'a>,
-        scope: &Scope,
-    ) -> Value {
-        let Parameter::Literal(literal) = &call.params[1] else {
-            return Value::any();
-        };
-        match literal.as_str() {
-            Some(key) if object.shape.kind == VariableKind::Object => {
-                let word = word_of(&call.params[1]);
-                self.found(scope.below(object, key), key, &word, place, scope)
-            }
-            _ => Value::any(),
-        }
-    }
-
     fn block(&mut self, block: &'a HelperTemplate, place: Place<'a>, scope: &Scope) {
         if self.goes_too_deep(place) {
             return;
@@ -558,93 +352,6 @@ impl<'a> Walk<'a> {
             );
             self.complain(place, &word, &problem);
         }
-    }
-
-    fn decorator(&mut self, decorator: &'a DecoratorTemplate, place: Place<'a>) {
-        let name = decorator.name.as_name().unwrap_or_default();
-        let defined = match decorator.params.first() {
-            Some(Parameter::Literal(name)) => name.as_str(),
-            _ => None,
-        };
-        match (name, defined, &decorator.template) {
-            ("inline", Some(name), Some(tree)) => self.inline.push(Inline { name, tree, place }),
-            _ => self.complain(place, name, &format!("there is no decorator `{name}`")),
-        }
-    }
-
-    fn partial(&mut self, partial: &'a DecoratorTemplate, place: Place<'a>, scope: &Scope) {
-        let Some(name) = partial.name.as_name() else {
-            return self.complain(place, "(", "a partial must be included by its name");
-        };
-        if name == "@partial-block" {
-            return self.partial_block(partial, place, scope);
-        }
-        if self.within.iter().any(|(within, _)| within == name) {
-            let problem = format!("the partial `{name}` includes itself");
-            return self.complain(place, name, &problem);
-        }
-        if self.goes_too_deep(place) {
-            return;
-        }
-        self.depth += 1;
-        let inner = self.scope_of_partial(partial, place, scope);
-        let defined = self.inline.len();
-        if let Some(block) = &partial.template {
-            self.tree(block, place, &inner);
-        }
-        self.within
-            .push((name.to_owned(), partial.template.is_some()));
-        self.included(name, place, &inner);
-        self.within.pop();
-        self.inline.truncate(defined);
-        self.depth -= 1;
-    }
-
-    fn included(&mut self, name: &str, place: Place<'a>, inner: &Scope) {
-        let inline = self.inline.iter().rev().find(|inline| inline.name == name);
-        if let Some(inline) = inline.copied() {
-            self.tree(inline.tree, inline.place, inner);
-        } else if self.set.partials().any(|known| known == name) {
-            self.file(name, inner);
-        } else if let Some(fault) = self.set.fault_of(name) {
-            self.faults.insert(fault.clone());
-        } else {
-            let meant = nearest(name, self.set.partials());
-            self.complain(place, name, &unknown("partial", name, meant));
-        }
-    }
-
-    fn partial_block(&mut self, partial: &'a DecoratorTemplate, place: Place<'a>, scope: &Scope) {
-        if let Some(instead) = &partial.template {
-            return self.tree(instead, place, scope);
-        }
-        let has_block = self.within.last().is_some_and(|(_, has_block)| *has_block);
-        if !has_block {
-            let problem = "this file is included without anything to stand here: write `{{#> \
-                           name}}…{{/name}}`";
-            self.complain(place, "@partial-block", problem);
-        }
-    }
-
-    /// What a partial sees: its argument or what is around it, and what it is given by name.
-    fn scope_of_partial(
-        &mut self,
-        partial: &'a DecoratorTemplate,
-        place: Place<'a>,
-        scope: &Scope,
-    ) -> Scope {
-        let mut seen = match partial.params.first() {
-            Some(argument) => self.value(argument, place, scope),
-            None => scope.this(),
-        };
-        let mut given = Vec::new();
-        for (name, value) in &partial.hash {
-            let value = self.value(value, place, scope);
-            let with = seen.shape.with(name, value.shape.as_ref().clone());
-            seen.shape = Rc::new(with);
-            given.push((name.clone(), value));
-        }
-        scope.of_partial(seen, given)
     }
 
     fn value(&mut self, parameter: &'a Parameter, place: Place<'a>, scope: &Scope) -> Value {
@@ -761,14 +468,6 @@ fn word_of(parameter: &Parameter) -> String {
         Parameter::Literal(literal) => literal.to_string(),
         other => other.as_name().unwrap_or("this").to_owned(),
     }
-}
-
-fn is_text(parameter: &Parameter) -> bool {
-    matches!(parameter, Parameter::Literal(literal) if literal.is_string())
-}
-
-fn list_of<'a>(codes: impl Iterator<Item = &'a str>) -> String {
-    codes.collect::<Vec<_>>().join(", ")
 }
 
 fn unknown(what: &str, name: &str, meant: Option<&str>) -> String {

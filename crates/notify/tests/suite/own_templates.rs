@@ -174,6 +174,38 @@ fn a_folder_in_it_that_can_not_be_read_is_told_in_the_mails() {
 }
 
 #[test]
+fn what_is_no_template_in_it_is_told_and_stands_in_no_way() {
+    let folder = folder_with(|path| fs::write(path, "OURS {{job.database}}").unwrap());
+    fs::create_dir_all(folder.path().join("en/assets/img/icons")).unwrap();
+    fs::write(folder.path().join("LICENSE"), "x").unwrap();
+    let templates = Templates::builder().directory(folder.path()).build();
+    let told: Vec<&str> = templates
+        .faults()
+        .iter()
+        .map(|fault| &*fault.path)
+        .collect();
+    assert_eq!(told, ["LICENSE", "en/assets/img/icons"]);
+    let mails = mails_that_left(&templates);
+    assert_eq!(written_with_built_in(&mails), []);
+    assert_eq!(mails[0].subject, "OURS XAFRIC_2025");
+}
+
+#[test]
+fn what_looks_like_markup_in_the_text_part_is_none() {
+    let templates = built(own(&[
+        (
+            "en/missing/body.txt.hbs",
+            "Is the <style of it < 5? {{job.database}}",
+        ),
+        (
+            "en/missing/body.html.hbs",
+            "{{job.database}} is missing <b>now</b>",
+        ),
+    ]));
+    assert_eq!(templates.faults(), []);
+}
+
+#[test]
 fn text_of_several_lines_should_be_quoted() {
     let templates = built(own(&[(ENTRY, "x\n{{agent_error}}\n")]));
     assert!(templates.are_sound());
@@ -264,10 +296,11 @@ fn a_folder_without_permission_costs_no_alert() {
     let locked = folder.path().join("en");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     let templates = Templates::builder().directory(folder.path()).build();
-    mails_that_left(&templates);
+    let mails = mails_that_left(&templates);
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
     // Root reads everything.
     if !templates.are_sound() {
+        assert_eq!(written_with_built_in(&mails), BOTH);
         assert!(
             templates.faults()[0]
                 .to_string()
