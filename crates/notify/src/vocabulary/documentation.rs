@@ -156,10 +156,11 @@ pub const HELPERS: &[HelperDocumentation] = &[
         name: "quote",
         usage: "{{quote text}}",
         meaning: "Text from outside. In the text part each line is marked, so that none can pass \
-                  for a line of the mail; in HTML its lines are kept apart.",
+                  for a line of the mail, by `  | ` or by what is given as `lead=\"| \"`; in HTML \
+                  its lines are kept apart.",
         takes: ArgumentKind::Text,
         arguments: (1, 1),
-        named: &[],
+        named: &["lead"],
         example: "{{quote logs_summary}}",
     },
     HelperDocumentation {

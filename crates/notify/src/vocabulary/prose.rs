@@ -14,8 +14,12 @@ use super::{Format, present};
 /// The longest line of prose in the text part.
 pub(super) const LINE: usize = 76;
 
-/// How much of a quoted line fits behind its mark.
-const QUOTED_LINE: usize = 72;
+/// The longest line of a quote with its mark: no line of a mail should have more (RFC 5322, section
+/// 2.1.1), and one of prose fits behind a mark of two.
+const QUOTED_LINE: usize = 78;
+
+/// What marks the lines of a quote.
+const QUOTE_MARK: &str = "  | ";
 
 /// How wide the labels of rows are in the text part, with the gap behind them.
 const LABEL: usize = 16;
@@ -79,10 +83,18 @@ impl HelperDef for QuoteHelper {
         out: &mut dyn Output,
     ) -> HelperResult {
         let text = present(helper, "quote")?.as_str().unwrap_or_default();
+        let lead = helper
+            .hash_get("lead")
+            .and_then(|lead| lead.value().as_str())
+            .unwrap_or(QUOTE_MARK);
+        if lead.trim().is_empty() || lead.width() >= QUOTED_LINE / 2 {
+            let problem = "`quote` takes a lead that marks each line, such as \"| \"";
+            return Err(RenderErrorReason::Other(problem.to_owned()).into());
+        }
         match self.0 {
             // Not every program for mail keeps line ends, even where it is told to.
             Format::Html => out.write(&html_escape(text).replace('\n', "<br>"))?,
-            Format::Text => out.write(&quote(text))?,
+            Format::Text => out.write(&quote(lead, text))?,
         }
         Ok(())
     }
@@ -231,13 +243,14 @@ fn wrap(lead: &str, prose: &str) -> String {
 }
 
 /// Each line behind a mark, those that are too long broken.
-fn quote(text: &str) -> String {
+fn quote(lead: &str, text: &str) -> String {
+    let width = QUOTED_LINE - lead.width();
     let mut quoted = Vec::new();
     for line in text.lines() {
         let mut rest = line;
         loop {
-            let (head, tail) = broken(rest);
-            quoted.push(format!("  | {head}"));
+            let (head, tail) = broken(rest, width);
+            quoted.push(format!("{lead}{head}"));
             if tail.is_empty() {
                 break;
             }
@@ -248,11 +261,11 @@ fn quote(text: &str) -> String {
 }
 
 /// The line up to the last space that fits, or up to what fits of a word that is longer.
-fn broken(line: &str) -> (&str, &str) {
+fn broken(line: &str, width: usize) -> (&str, &str) {
     let mut columns = 0;
     let too_far = line.char_indices().find(|(_, character)| {
         columns += character.width().unwrap_or_default();
-        columns > QUOTED_LINE
+        columns > width
     });
     let Some((end, _)) = too_far else {
         return (line, "");
@@ -343,7 +356,7 @@ mod tests {
         let wrapped = render(Format::Text, "{{#wrap}}{{words}}{{/wrap}}", &context);
         let quoted = render(Format::Text, "{{quote log}}", &context);
         for line in wrapped.lines().chain(quoted.lines()) {
-            assert!(line.width() <= LINE, "{line}");
+            assert!(line.width() <= QUOTED_LINE, "{line}");
         }
         assert_eq!(quoted.lines().count(), 2);
     }
@@ -356,11 +369,26 @@ mod tests {
         assert_eq!(quoted.lines().count(), 5);
     }
 
+    #[test]
+    fn prose_is_quoted_whole_behind_a_narrow_lead_and_no_line_goes_without_one() {
+        let context = json!({"text": format!("{}\n\nend", "x".repeat(LINE))});
+        let quoted = render(Format::Text, "{{quote text lead=\"| \"}}", &context);
+        let lines: Vec<&str> = quoted.lines().collect();
+        assert_eq!(lines.len(), 3, "{quoted}");
+        assert!(lines.iter().all(|line| line.starts_with("| ")), "{quoted}");
+        let mut registry = Handlebars::new();
+        register(&mut registry, Format::Text);
+        for lead in ["", "  "] {
+            let template = format!("{{{{quote text lead=\"{lead}\"}}}}");
+            assert!(registry.render_template(&template, &context).is_err());
+        }
+    }
+
     proptest! {
         #[test]
         fn quoting_loses_nothing_and_no_line_is_too_long(text in "[ a-zé]{0,300}") {
-            let quoted = quote(&text);
-            prop_assert!(quoted.lines().all(|line| line.chars().count() <= QUOTED_LINE + 4));
+            let quoted = quote(QUOTE_MARK, &text);
+            prop_assert!(quoted.lines().all(|line| line.chars().count() <= QUOTED_LINE));
             let letters = |text: &str| text.replace([' ', '|', '\n'], "");
             prop_assert_eq!(letters(&quoted), letters(&text));
         }
