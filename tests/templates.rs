@@ -107,7 +107,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let team = Team::new();
     let checked = team.succeed(&["check"]);
     assert!(
-        checked.contains("own: 2 mails with 14 samples in 2 languages (en, fr): nothing is wrong"),
+        checked.contains("own: 3 mails with 16 samples in 2 languages (en, fr): nothing is wrong"),
         "{checked}"
     );
     assert_eq!(
@@ -118,7 +118,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let site = Site::new();
     succeeded(of_site(&site, &["snapshot", "snapshots"]));
     let names = site.files_in("snapshots");
-    assert_eq!(names.len(), 28);
+    assert_eq!(names.len(), 32);
     for name in names {
         let relative = format!("snapshots/{name}");
         let built_in = fs::read_to_string(site.path(&relative)).unwrap();
@@ -224,7 +224,7 @@ fn a_changed_word_is_a_change_of_that_mails_snapshots() {
     team.write(SUBJECT, "[MISSING] {{job.database}}\n");
     team.succeed(&["snapshot", "snapshots"]);
     let same = team.succeed(&["snapshot", "--check", "snapshots"]);
-    assert!(same.contains("28 snapshots in snapshots: every mail is as it was"));
+    assert!(same.contains("32 snapshots in snapshots: every mail is as it was"));
     team.write(SUBJECT, "[MISSING] {{job.database}}: nothing heard\n");
     let (diff, error) = failed(team.command(&["snapshot", "--check", "snapshots"]));
     let differing: Vec<&str> = diff
@@ -307,8 +307,8 @@ fn a_misspelt_variable_is_told_with_its_place_and_what_was_meant() {
     assert_eq!(
         json,
         json!({
-            "directory": "own", "errors": 1, "warnings": 0, "mails": 2,
-            "locales": ["en", "fr"], "samples": 14,
+            "directory": "own", "errors": 1, "warnings": 0, "mails": 3,
+            "locales": ["en", "fr"], "samples": 16,
             "faults": [{
                 "path": "en/missing/subject.txt.hbs", "line": 1, "column": 13,
                 "severity": "error", "problem": problem,
@@ -354,9 +354,9 @@ fn a_template_whose_default_has_changed_is_a_warning_until_it_is_updated() {
 fn a_preview_has_an_index_and_the_parts_of_each_mail() {
     let team = Team::new();
     let told = team.succeed(&["preview"]);
-    assert!(told.contains("Wrote 28 mails to vigie-preview; open vigie-preview/index.html"));
+    assert!(told.contains("Wrote 32 mails to vigie-preview; open vigie-preview/index.html"));
     let index = team.read("vigie-preview/index.html");
-    assert_eq!(index.matches("<iframe").count(), 2 * 28);
+    assert_eq!(index.matches("<iframe").count(), 2 * 32);
     assert!(!index.contains("class=\"faults\"") && !index.contains("http"));
     let text = team.read("vigie-preview/missing.full.fr.txt");
     assert!(text.contains("Aucun rapport"), "{text}");
@@ -381,7 +381,7 @@ fn a_preview_refuses_what_it_does_not_know_and_a_folder_that_is_not_its_own() {
     let sample = error(&["preview", "--sample", "missing.fll"]);
     assert!(sample.contains("entry.hash_mismatch.full"), "{sample}");
     let both = error(&["preview", "entry", "--sample", "missing.full"]);
-    assert!(both.contains("the other mail"), "{both}");
+    assert!(both.contains("of another mail"), "{both}");
     let locale = error(&["preview", "--locale", "de"]);
     assert!(locale.contains("only in en, fr"), "{locale}");
     let out = error(&["preview", "--out", "own"]);
@@ -523,4 +523,31 @@ fn the_page_about_templates_says_what_the_program_says() {
     let json: Value = serde_json::from_str(&vocabulary(&["--format", "json"])).unwrap();
     assert_eq!(json["mails"][1]["mail"], "entry");
     assert_eq!(json["helpers"][0]["name"], "date");
+}
+
+#[test]
+fn the_mail_about_refused_mails_can_be_edited_and_tried_like_all_others() {
+    let site = Site::with("[templates]\ndirectory = \"own\"\n");
+    succeeded(of_site(&site, &["eject", "undelivered", "--locale", "en"]));
+    let subject = site.path("own/en/undelivered/subject.txt.hbs");
+    assert!(!site.path("own/en/partials/missing-steps.hbs").exists());
+    fs::write(&subject, "OURS {{count}} {{address}}\n").unwrap();
+    succeeded(of_site(&site, &["check"]));
+    succeeded(of_site(&site, &["preview", "undelivered"]));
+    let previewed = fs::read_to_string(site.path("vigie-preview/undelivered.full.en.subject.txt"));
+    assert_eq!(previewed.unwrap(), "OURS 3 ops@example.com\n");
+
+    let to_me = ["mail", "test", "--to", "me@example.com"];
+    let output = site.run(&[&to_me[..], &["--mail", "undelivered"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let mail = site.only_mail();
+    assert_eq!(mail.subject, "[TEST] OURS 3 ops@example.com");
+    assert!(mail.text.contains("This is a test."), "{}", mail.text);
+    assert!(mail.text.contains("vigie outbox retry ID"), "{}", mail.text);
+
+    fs::write(&subject, "{{job.database}}\n").unwrap();
+    let (told, _) = failed(of_site(&site, &["check"]));
+    let fault =
+        "own/en/undelivered/subject.txt.hbs:1:3: error: the undelivered mail has no variable";
+    assert!(told.contains(fault), "{told}");
 }

@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use vigie_domain::BackupEntryStatus;
-use vigie_notify::samples::{self, Sample};
+use vigie_notify::samples::{self, JobSample, Sample};
 use vigie_notify::{Composer, ComposerSettings, Locale, Recipient, Templates};
 
 /// How many times both are measured, in turns, so that a busy moment hits both.
@@ -34,7 +34,7 @@ fn main() {
     println!("\ncompiling the built-in templates: {micros} µs");
 }
 
-fn measure(sample: &Sample) {
+fn measure(sample: &JobSample) {
     let composer = Composer::new(ComposerSettings::default()).unwrap();
     let reader = Recipient {
         address: "admin@example.com".to_owned(),
@@ -45,7 +45,7 @@ fn measure(sample: &Sample) {
     let variables = composer
         .variables(&sample.job, entry, sample.now, &reader)
         .unwrap();
-    let mail = sample.mail();
+    let mail = Sample::from(sample.clone()).mail();
     let bare = || {
         let length = composer
             .templates()

@@ -9,14 +9,15 @@ use serde_json::Value;
 use thiserror::Error;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
 
+use crate::about::About;
 use crate::context::{self, Reader};
 use crate::mail::{digest, parse_address, word};
 use crate::samples::Sample;
 use crate::templates::Parts;
 use crate::wording::Wording;
-use crate::{InvalidAddress, Locale, Mail, MailKind, Templates};
+use crate::{InvalidAddress, Locale, Mail, Templates, UndeliveredMail};
 
-/// How much of a database's name stands in a message id.
+/// How much of what a mail is about stands in its message id.
 const READABLE: usize = 40;
 
 /// How mails are written.
@@ -74,7 +75,7 @@ pub enum ComposerError {
     Recipient(#[source] InvalidAddress),
 }
 
-/// Writes mails about jobs. Cheap to clone.
+/// Writes mails. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Composer {
     from: Mailbox,
@@ -166,7 +167,7 @@ impl Composer {
                  address; set `recipients` of the job or `admin_email_recipient`"
             );
         }
-        let about = About { job, entry, now };
+        let about = About::Job { job, entry };
         // Those who read alike get the same words.
         let mut written: Vec<(&Language, Parts)> = Vec::new();
         let mut mails = Vec::new();
@@ -174,15 +175,62 @@ impl Composer {
             let language = self.language_of(recipient);
             let known = written.iter().find(|(known, _)| *known == language);
             let parts = known.map_or_else(
-                || self.parts(&about, language, Note::None),
+                || self.parts(about, now, language, Note::None),
                 |(_, parts)| parts.clone(),
             );
             if known.is_none() {
                 written.push((language, parts.clone()));
             }
-            mails.push(self.mail(&about, recipient, parts));
+            mails.push(self.mail(about, now, recipient, parts));
         }
         mails
+    }
+
+    /// The mail that tells a reader of the mails that an address did not get: who has no alert, what it
+    /// would have said, why it was refused and what to do. It is urgent when one of them was.
+    ///
+    /// All of `mails` go into one mail, be they many: it lists the urgent and the newest ones, and tells
+    /// what the first of them say. The same mails at the same instant give the same Message-ID.
+    ///
+    /// ```
+    /// use vigie_notify::{Composer, ComposerSettings, samples};
+    ///
+    /// let composer = Composer::new(ComposerSettings::default())?;
+    /// let refused = samples::undelivered_full();
+    /// let reader = "admin@example.com";
+    /// let mail = composer.compose_undelivered(reader, &refused.address, &refused.mails, refused.now)?;
+    /// assert_eq!(mail.subject, "[UNDELIVERED] 3 mails to ops@example.com were refused");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the reader's address is none. That of the mails may be anything: it is only told.
+    pub fn compose_undelivered(
+        &self,
+        reader: &str,
+        address: &str,
+        mails: &[UndeliveredMail],
+        now: Timestamp,
+    ) -> Result<Mail, InvalidAddress> {
+        let reader = Recipient {
+            address: reader.to_owned(),
+            locale: None,
+            time_zone: None,
+        };
+        self.one(
+            About::Undelivered { address, mails },
+            now,
+            &reader,
+            Note::None,
+        )
+    }
+
+    /// The addresses of the administrators, each once.
+    pub fn administrators(&self) -> impl Iterator<Item = String> {
+        each_once(&self.administrators)
+            .into_iter()
+            .map(|mailbox| mailbox.to_string())
     }
 
     /// The mail about a job that an address would get, whatever the job's status, in the language of
@@ -198,7 +246,21 @@ impl Composer {
         now: Timestamp,
         reader: &Recipient,
     ) -> Result<Mail, InvalidAddress> {
-        self.one(&About { job, entry, now }, reader, Note::None)
+        self.one(About::Job { job, entry }, now, reader, Note::None)
+    }
+
+    /// The mail about a sample that an address would get, in the language of `reader` where it names
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// When the reader's address is none.
+    pub fn preview_sample(
+        &self,
+        sample: &Sample,
+        reader: &Recipient,
+    ) -> Result<Mail, InvalidAddress> {
+        self.one(sample.about(), sample.now(), reader, Note::None)
     }
 
     /// A mail about something made up that says so, dated `now`, to try the way to an address.
@@ -212,15 +274,11 @@ impl Composer {
         now: Timestamp,
         reader: &Recipient,
     ) -> Result<Mail, InvalidAddress> {
-        let about = About {
-            job: &sample.job,
-            entry: sample.entry.as_ref(),
-            now: sample.now,
-        };
-        let mut mail = self.one(&about, reader, Note::Test)?;
+        let about = sample.about();
+        let mut mail = self.one(about, sample.now(), reader, Note::Test)?;
         // The sample's instant is long ago, where mail programs would sort it.
         mail.date = now;
-        mail.message_id = self.message_id(&About { now, ..about }, &parse_address(&mail.to)?);
+        mail.message_id = self.message_id(about, now, &parse_address(&mail.to)?);
         mail.subject = format!("[TEST] {}", mail.subject);
         mail.urgent = false;
         Ok(mail)
@@ -238,38 +296,39 @@ impl Composer {
         now: Timestamp,
         reader: &Recipient,
     ) -> Result<Value, InvalidAddress> {
-        let about = About { job, entry, now };
+        let about = About::Job { job, entry };
         let language = self.language_for(&parse_address(&reader.address)?, reader);
         let wording = self.templates.wording(&language.locale);
-        Ok(self.context(&about, &language, Note::None, &wording, None))
+        Ok(self.context(about, now, &language, Note::None, &wording, None))
     }
 
     fn one(
         &self,
-        about: &About<'_>,
+        about: About<'_>,
+        now: Timestamp,
         reader: &Recipient,
         note: Note,
     ) -> Result<Mail, InvalidAddress> {
         let recipient = parse_address(&reader.address)?;
         let language = self.language_for(&recipient, reader);
-        let parts = self.parts(about, &language, note);
-        Ok(self.mail(about, &recipient, parts))
+        let parts = self.parts(about, now, &language, note);
+        Ok(self.mail(about, now, &recipient, parts))
     }
 
-    fn mail(&self, about: &About<'_>, recipient: &Mailbox, parts: Parts) -> Mail {
+    fn mail(&self, about: About<'_>, now: Timestamp, recipient: &Mailbox, parts: Parts) -> Mail {
         Mail {
-            message_id: self.message_id(about, recipient),
-            date: about.now,
+            message_id: self.message_id(about, now, recipient),
+            date: now,
             from: self.from.to_string(),
             to: recipient.to_string(),
             subject: parts.subject,
             text: parts.text,
             html: parts.html,
-            urgent: about.mail() == MailKind::Missing,
+            urgent: about.is_urgent(),
         }
     }
 
-    fn parts(&self, about: &About<'_>, language: &Language, note: Note) -> Parts {
+    fn parts(&self, about: About<'_>, now: Timestamp, language: &Language, note: Note) -> Parts {
         let locale = &language.locale;
         self.templates
             .write(locale, about.mail(), &|locale, wording, problem| {
@@ -277,13 +336,14 @@ impl Composer {
                     locale: locale.clone(),
                     time_zone: language.time_zone.clone(),
                 };
-                self.context(about, &language, note, wording, problem)
+                self.context(about, now, &language, note, wording, problem)
             })
     }
 
     fn context(
         &self,
-        about: &About<'_>,
+        about: About<'_>,
+        now: Timestamp,
         language: &Language,
         note: Note,
         wording: &Arc<Wording>,
@@ -299,7 +359,7 @@ impl Composer {
             surroundings.notes.push(wording.test().to_owned());
         }
         surroundings.notes.extend(problem);
-        context::value(about.job, about.entry, about.now, &reader, &surroundings)
+        context::value(about, now, &reader, &surroundings)
     }
 
     /// How somebody reads who may want something else than is known of them.
@@ -334,61 +394,63 @@ impl Composer {
                 ),
             }
         }
-        let chosen = if own.is_empty() {
-            self.administrators.clone()
+        each_once(if own.is_empty() {
+            &self.administrators
         } else {
-            own
-        };
-        let mut recipients: Vec<Mailbox> = Vec::new();
-        for mailbox in chosen {
-            if !recipients.iter().any(|known| is_same(known, &mailbox)) {
-                recipients.push(mailbox);
-            }
-        }
-        recipients
+            &own
+        })
     }
 
     /// The same for the same facts at the same instant, and told apart from all others.
-    fn message_id(&self, about: &About<'_>, recipient: &Mailbox) -> String {
-        let About { job, entry, now } = about;
-        let status = entry.map_or("MISSING", |entry| entry.status.as_str());
-        let recorded_at = entry.map(|entry| entry.recorded_at.to_string());
-        let digest = digest(&[
-            job.id.to_string().as_bytes(),
-            job.agent.as_str().as_bytes(),
-            job.database.as_bytes(),
-            job.current_status.as_str().as_bytes(),
-            status.as_bytes(),
-            entry.map_or("", |entry| &entry.report).as_bytes(),
-            recorded_at.unwrap_or_default().as_bytes(),
-            now.to_string().as_bytes(),
-            AsRef::<str>::as_ref(&recipient.email).as_bytes(),
-        ]);
-        let readable: String = job.database.chars().take(READABLE).map(word).collect();
+    fn message_id(&self, about: About<'_>, now: Timestamp, recipient: &Mailbox) -> String {
+        let (code, name, mut facts) = match about {
+            About::Job { job, entry } => facts_of_job(job, entry),
+            About::Undelivered { address, mails } => facts_of_undelivered(address, mails),
+        };
+        facts.push(now.to_string());
+        facts.push(AsRef::<str>::as_ref(&recipient.email).to_owned());
+        let facts: Vec<&[u8]> = facts.iter().map(String::as_bytes).collect();
+        let digest = digest(&facts);
+        let readable: String = name.chars().take(READABLE).map(word).collect();
         let domain = self.from.email.domain();
         let domain = if domain.is_ascii() {
             domain
         } else {
             "localhost"
         };
-        format!("<{status}-{readable}-{}@{domain}>", &digest[..32])
+        format!("<{code}-{readable}-{}@{domain}>", &digest[..32])
     }
 }
 
-/// What a mail is about.
-struct About<'a> {
+/// A code and a name for people, and what tells a mail about a job from all others.
+fn facts_of_job<'a>(
     job: &'a ExpectedBackupJob,
     entry: Option<&'a BackupEntry>,
-    now: Timestamp,
+) -> (&'static str, &'a str, Vec<String>) {
+    let status = entry.map_or("MISSING", |entry| entry.status.as_str());
+    let facts = vec![
+        job.id.to_string(),
+        job.agent.as_str().to_owned(),
+        job.database.clone(),
+        job.current_status.as_str().to_owned(),
+        status.to_owned(),
+        entry.map_or(String::new(), |entry| entry.report.clone()),
+        entry.map_or(String::new(), |entry| entry.recorded_at.to_string()),
+    ];
+    (status, &job.database, facts)
 }
 
-impl About<'_> {
-    const fn mail(&self) -> MailKind {
-        match self.entry {
-            None => MailKind::Missing,
-            Some(_) => MailKind::Entry,
-        }
-    }
+/// The same for a mail about mails that were refused, whatever their order.
+fn facts_of_undelivered<'a>(
+    address: &'a str,
+    mails: &[UndeliveredMail],
+) -> (&'static str, &'a str, Vec<String>) {
+    let code = "UNDELIVERED";
+    let mut deliveries: Vec<_> = mails.iter().map(|refused| refused.delivery).collect();
+    deliveries.sort_unstable();
+    let mut facts = vec![code.to_owned(), address.to_owned()];
+    facts.extend(deliveries.iter().map(ToString::to_string));
+    (code, address, facts)
 }
 
 /// What has to be said of a mail itself.
@@ -396,6 +458,17 @@ impl About<'_> {
 enum Note {
     None,
     Test,
+}
+
+/// The first of those that have the same address.
+fn each_once(mailboxes: &[Mailbox]) -> Vec<Mailbox> {
+    let mut once: Vec<Mailbox> = Vec::new();
+    for mailbox in mailboxes {
+        if !once.iter().any(|known| is_same(known, mailbox)) {
+            once.push(mailbox.clone());
+        }
+    }
+    once
 }
 
 fn is_same(one: &Mailbox, other: &Mailbox) -> bool {
@@ -473,7 +546,7 @@ mod tests {
     #[test]
     fn a_message_id_is_the_same_for_the_same_facts_only() {
         let composer = composer(&["a@example.com", "b@example.com"]);
-        let ids = |sample: &samples::Sample| -> Vec<String> {
+        let ids = |sample: &samples::JobSample| -> Vec<String> {
             let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
             mails.into_iter().map(|mail| mail.message_id).collect()
         };
@@ -536,6 +609,82 @@ mod tests {
         assert!(one.text.contains("Aucun rapport") && one.text.contains("UTC"));
     }
 
+    fn refused(composer: &Composer, reader: &str, mails: &[UndeliveredMail]) -> Mail {
+        let sample = samples::undelivered_full();
+        composer
+            .compose_undelivered(reader, &sample.address, mails, sample.now)
+            .unwrap()
+    }
+
+    #[test]
+    fn the_mail_on_refused_mails_is_as_urgent_as_they_are_and_reads_as_its_reader_does() {
+        let composer = Composer::new(ComposerSettings {
+            preferences: vec![Recipient {
+                address: "fr@example.com".to_owned(),
+                locale: Some(Locale::FR),
+                time_zone: Some(TimeZone::get("Africa/Douala").unwrap()),
+            }],
+            ..ComposerSettings::default()
+        })
+        .unwrap();
+        let mails = samples::undelivered_full().mails;
+        let all = refused(&composer, "Chef <FR@example.com>", &mails);
+        assert!(all.urgent);
+        assert_eq!(all.to, "Chef <FR@example.com>");
+        assert!(
+            all.text.contains("QUE FAIRE") && all.text.contains("WAT"),
+            "{}",
+            all.text
+        );
+        let not_urgent = refused(&composer, "en@example.com", &mails[..2]);
+        assert!(!not_urgent.urgent);
+        assert!(
+            not_urgent.text.contains("WHAT TO DO"),
+            "{}",
+            not_urgent.text
+        );
+        let (address, now) = ("ops@example.com", all.date);
+        assert!(
+            composer
+                .compose_undelivered("nobody", address, &mails, now)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_mail_on_no_mails_is_still_one_that_can_be_sent() {
+        let mail = refused(&composer(&[]), "a@example.com", &[]);
+        assert_eq!(
+            mail.subject,
+            "[UNDELIVERED] 0 mails to ops@example.com were refused"
+        );
+        assert!(mail.to_mime().is_ok());
+    }
+
+    #[test]
+    fn the_mail_on_refused_mails_has_an_id_of_its_own_whatever_their_order() {
+        let composer = composer(&[]);
+        let id =
+            |reader: &str, mails: &[UndeliveredMail]| refused(&composer, reader, mails).message_id;
+        let mut mails = samples::undelivered_full().mails;
+        let first = id("a@example.com", &mails);
+        assert!(
+            first.starts_with("<UNDELIVERED-ops_example_com-"),
+            "{first}"
+        );
+        mails.reverse();
+        assert_eq!(first, id("a@example.com", &mails));
+        assert_ne!(first, id("b@example.com", &mails));
+        assert_ne!(first, id("a@example.com", &mails[1..]));
+    }
+
+    #[test]
+    fn the_administrators_are_known_each_once() {
+        let composer = composer(&["Ops <ops@example.com>", "OPS@example.com", "b@example.com"]);
+        let administrators: Vec<String> = composer.administrators().collect();
+        assert_eq!(administrators, ["Ops <ops@example.com>", "b@example.com"]);
+    }
+
     #[test]
     fn a_test_mail_says_so() {
         let composer = composer(&[]);
@@ -546,7 +695,7 @@ mod tests {
         };
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
         let mail = composer
-            .test(&samples::missing_full(), now, &reader)
+            .test(&samples::missing_full().into(), now, &reader)
             .unwrap();
         assert!(mail.subject.starts_with("[TEST] "), "{}", mail.subject);
         assert!(mail.subject.contains("XAFRIC_2025"), "{}", mail.subject);

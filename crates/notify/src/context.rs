@@ -4,6 +4,8 @@
 //! What is not known is null and never left out, so that a template that misspells a variable fails
 //! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
 
+mod undelivered;
+
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -11,11 +13,13 @@ use jiff::{Timestamp, Zoned};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+pub use undelivered::{UndeliveredContext, UndeliveredMailContext};
 use vigie_domain::{
     BackupEntry, BackupEntryStatus, EntryReason, ExpectedBackupJob, JobStatus, LastGoodBackup,
     Schedule, StageName,
 };
 
+use crate::about::About;
 use crate::untrusted::{one_line, paragraph};
 use crate::wording::Wording;
 use crate::{Link, Locale};
@@ -57,7 +61,11 @@ pub(crate) struct Reader {
 
 impl Reader {
     fn name(&self, text: &str) -> String {
-        one_line(text, NAME, |left_out| self.wording.left_out(left_out))
+        self.line(text, NAME)
+    }
+
+    fn line(&self, text: &str, limit: usize) -> String {
+        one_line(text, limit, |left_out| self.wording.left_out(left_out))
     }
 
     fn message(&self, text: &str) -> String {
@@ -73,7 +81,7 @@ impl Reader {
     }
 }
 
-/// What mails have beside the facts of a job.
+/// What mails have beside the facts that they are about.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Surroundings {
     pub(crate) dashboard: Option<Link>,
@@ -97,9 +105,9 @@ impl Surroundings {
 /// The variables of the **missing** mail: no report was received.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MissingContext {
-    /// What every mail has.
+    /// What every mail about a job has.
     #[serde(flatten)]
-    pub common: CommonContext,
+    pub of_job: JobMailContext,
     /// When this one was expected; null for a job at rest, or when its schedule has ended.
     pub expected_at: Option<Zoned>,
     /// The instant at which it was given up; null when `expected_at` is.
@@ -111,9 +119,9 @@ pub struct MissingContext {
 /// The variables of the **entry** mail: a report spoke of a backup, and the job is not OK.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EntryContext {
-    /// What every mail has.
+    /// What every mail about a job has.
     #[serde(flatten)]
-    pub common: CommonContext,
+    pub of_job: JobMailContext,
     /// When the next one is expected; null for a job at rest, or when its schedule has ended.
     pub expected_at: Option<Zoned>,
     /// What became of the backup: `SUCCESS`, `FAILED`, `MISSING`, `HASH_MISMATCH`,
@@ -169,6 +177,21 @@ pub struct CommonContext {
     pub locale: String,
     /// The time zone of the one who reads it, as its IANA name.
     pub time_zone: String,
+    /// What the mail is about, in one name: the job's database, or the address that mails did not
+    /// reach.
+    pub about: String,
+    /// The values of `[templates.vars]` in the config, by their names.
+    pub vars: Map<String, Value>,
+    /// What has to be said of the mail itself, a sentence each; mostly nothing.
+    pub notes: Vec<String>,
+}
+
+/// The variables that every mail about a job has.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct JobMailContext {
+    /// What every mail has.
+    #[serde(flatten)]
+    pub common: CommonContext,
     /// The job that the mail is about.
     pub job: JobContext,
     /// When a backup is expected.
@@ -177,10 +200,6 @@ pub struct CommonContext {
     pub last_good: Option<LastGoodContext>,
     /// Links to pages about the job.
     pub links: LinksContext,
-    /// The values of `[templates.vars]` in the config, by their names.
-    pub vars: Map<String, Value>,
-    /// What has to be said of the mail itself, a sentence each; mostly nothing.
-    pub notes: Vec<String>,
 }
 
 /// Links to pages about a job.
@@ -299,18 +318,24 @@ pub struct StageContext {
     pub message: Option<String>,
 }
 
-/// The variables of the mail that is written about a job.
+/// The variables of the mail that is written about something.
 pub(crate) fn value(
-    job: &ExpectedBackupJob,
-    entry: Option<&BackupEntry>,
+    about: About<'_>,
     now: Timestamp,
     reader: &Reader,
     surroundings: &Surroundings,
 ) -> Value {
-    let context = match entry {
-        None => serde_json::to_value(MissingContext::new(job, now, reader, surroundings)),
-        Some(entry) => {
-            serde_json::to_value(EntryContext::new(job, entry, now, reader, surroundings))
+    let context = match about {
+        About::Job { job, entry: None } => {
+            serde_json::to_value(MissingContext::new(job, now, reader, surroundings))
+        }
+        About::Job {
+            job,
+            entry: Some(entry),
+        } => serde_json::to_value(EntryContext::new(job, entry, now, reader, surroundings)),
+        About::Undelivered { address, mails } => {
+            let context = UndeliveredContext::new(address, mails, now, reader, surroundings);
+            serde_json::to_value(context)
         }
     };
     // Structs of plain fields with names always become an object.
@@ -326,7 +351,7 @@ impl MissingContext {
     ) -> Self {
         let expected_at = job.expected_at();
         Self {
-            common: CommonContext::new(job, now, reader, surroundings),
+            of_job: JobMailContext::new(job, now, reader, surroundings),
             expected_at: expected_at.map(|at| reader.at(at)),
             deadline_at: job.deadline_at().map(|at| reader.at(at)),
             overdue_seconds: expected_at.and_then(|at| seconds_between(at, now)),
@@ -346,7 +371,7 @@ impl EntryContext {
         let message = |text: &Option<String>| text.as_deref().map(|text| reader.message(text));
         let ended_at = entry.operation_ended_at;
         Self {
-            common: CommonContext::new(job, now, reader, surroundings),
+            of_job: JobMailContext::new(job, now, reader, surroundings),
             expected_at: job.expected_at().map(|at| reader.at(at)),
             status: entry.status.as_str(),
             reason: ReasonContext::new(entry.reason.as_ref(), reader),
@@ -376,6 +401,20 @@ impl EntryContext {
 }
 
 impl CommonContext {
+    fn new(about: String, now: Timestamp, reader: &Reader, surroundings: &Surroundings) -> Self {
+        let zone = reader.time_zone.iana_name();
+        Self {
+            now: reader.at(now),
+            locale: reader.locale.to_string(),
+            time_zone: zone.map_or_else(|| reader.at(now).offset().to_string(), str::to_owned),
+            about,
+            vars: surroundings.vars.clone(),
+            notes: surroundings.notes.clone(),
+        }
+    }
+}
+
+impl JobMailContext {
     fn new(
         job: &ExpectedBackupJob,
         now: Timestamp,
@@ -383,11 +422,9 @@ impl CommonContext {
         surroundings: &Surroundings,
     ) -> Self {
         let link = |link: &Option<Link>| link.as_ref().map(|link| link.fill(job));
-        let zone = reader.time_zone.iana_name();
+        let about = reader.name(&job.database);
         Self {
-            now: reader.at(now),
-            locale: reader.locale.to_string(),
-            time_zone: zone.map_or_else(|| reader.at(now).offset().to_string(), str::to_owned),
+            common: CommonContext::new(about, now, reader, surroundings),
             job: JobContext::new(job, now, reader),
             schedule: ScheduleContext::new(&job.schedule, reader),
             last_good: last_good(job, now, reader),
@@ -395,8 +432,6 @@ impl CommonContext {
                 dashboard: link(&surroundings.dashboard),
                 runbook: link(&surroundings.runbook),
             },
-            vars: surroundings.vars.clone(),
-            notes: surroundings.notes.clone(),
         }
     }
 }
@@ -569,21 +604,31 @@ mod tests {
             wording: Arc::new(Wording::read(&[english]).unwrap()),
         };
         let around = Surroundings::default();
-        let keys = |sample: &samples::Sample| {
-            let entry = sample.entry.as_ref();
-            let json = value(&sample.job, entry, sample.now, &reader, &around);
+        let keys = |sample: samples::Sample| {
+            let json = value(sample.about(), sample.now(), &reader, &around);
             let mut keys: Vec<String> = json.as_object().unwrap().keys().cloned().collect();
-            keys.extend(json["job"].as_object().unwrap().keys().cloned());
+            for part in [&json["job"], &json["mails"][0]] {
+                keys.extend(
+                    part.as_object()
+                        .into_iter()
+                        .flatten()
+                        .map(|(key, _)| key.clone()),
+                );
+            }
             keys
         };
         assert_eq!(
-            keys(&samples::missing_full()),
-            keys(&samples::missing_minimal())
+            keys(samples::missing_full().into()),
+            keys(samples::missing_minimal().into())
         );
         let status = vigie_domain::BackupEntryStatus::Failed;
         assert_eq!(
-            keys(&samples::entry_full(status)),
-            keys(&samples::entry_minimal(status))
+            keys(samples::entry_full(status).into()),
+            keys(samples::entry_minimal(status).into())
+        );
+        assert_eq!(
+            keys(samples::undelivered_full().into()),
+            keys(samples::undelivered_minimal().into())
         );
     }
 }

@@ -38,6 +38,7 @@
 #[doc = include_str!("../README.md")]
 struct ReadmeExample;
 
+mod about;
 mod clock;
 mod compose;
 mod context;
@@ -57,11 +58,13 @@ mod variables;
 mod vocabulary;
 mod wording;
 
+pub use about::UndeliveredMail;
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
-    CommonContext, EntryContext, JobContext, LastGoodContext, LinksContext, MissingContext,
-    ReasonContext, ScheduleContext, StageContext,
+    CommonContext, EntryContext, JobContext, JobMailContext, LastGoodContext, LinksContext,
+    MissingContext, ReasonContext, ScheduleContext, StageContext, UndeliveredContext,
+    UndeliveredMailContext,
 };
 pub use dispatch::{Dispatched, Dispatcher};
 pub use links::{InvalidLink, Link};

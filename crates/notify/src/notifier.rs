@@ -78,7 +78,7 @@ mod tests {
     use vigie_domain::{BackupEntryStatus, JobStatus};
 
     use super::*;
-    use crate::samples::{self, Sample};
+    use crate::samples::{self, JobSample};
     use crate::transport::MockTransport;
     use crate::{ComposerSettings, Mail, Receipt, TransportError};
 
@@ -99,7 +99,7 @@ mod tests {
     }
 
     /// The one mail that is sent about a sample.
-    async fn mail_about(sample: &Sample) -> Mail {
+    async fn mail_about(sample: &JobSample) -> Mail {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let mut transport = MockTransport::new();
         let kept = sent.clone();
@@ -335,7 +335,7 @@ mod tests {
         }
     }
 
-    async fn assert_quiet(sample: Sample) {
+    async fn assert_quiet(sample: JobSample) {
         let mut transport = MockTransport::new();
         transport.expect_send().never();
         let notifier = notifier(&[ADMIN], transport, sample.now);

@@ -1,6 +1,8 @@
-//! Jobs and entries to look at mails with: for each mail and each status one with all that can be
-//! known and one with as little as there can be. Every instant is fixed, so that the same sample
-//! always gives the same mail.
+//! Jobs, entries and refused mails to look at mails with: for each mail and each status one with all
+//! that can be known and one with as little as there can be. Every instant is fixed, so that the same
+//! sample always gives the same mail.
+
+mod undelivered;
 
 use std::time::Duration;
 
@@ -10,7 +12,10 @@ use vigie_domain::{
     LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
 };
 
+pub use undelivered::{UndeliveredSample, undelivered_full, undelivered_minimal};
+
 use crate::MailKind;
+use crate::about::About;
 
 const HOUR: Duration = Duration::from_hours(1);
 const MADE: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -20,7 +25,17 @@ const SIZE: u64 = 1_288_490_188;
 
 /// What a mail is written about.
 #[derive(Debug, Clone)]
-pub struct Sample {
+#[non_exhaustive]
+pub enum Sample {
+    /// A job: the missing mail and the entry mail.
+    Job(Box<JobSample>),
+    /// Mails that were refused: the undelivered mail.
+    Undelivered(UndeliveredSample),
+}
+
+/// A job that a mail is written about.
+#[derive(Debug, Clone)]
+pub struct JobSample {
     /// What it is a sample of, such as `missing.full` or `entry.hash_mismatch.minimal`.
     pub name: String,
     /// The job.
@@ -32,34 +47,75 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// What it is a sample of, such as `missing.full` or `entry.hash_mismatch.minimal`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Job(sample) => &sample.name,
+            Self::Undelivered(sample) => &sample.name,
+        }
+    }
+
+    /// The instant as of which the mail is written.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        match self {
+            Self::Job(sample) => sample.now,
+            Self::Undelivered(sample) => sample.now,
+        }
+    }
+
     /// The mail that is written about it.
     #[must_use]
-    pub const fn mail(&self) -> MailKind {
-        match self.entry {
-            None => MailKind::Missing,
-            Some(_) => MailKind::Entry,
+    pub fn mail(&self) -> MailKind {
+        self.about().mail()
+    }
+
+    pub(crate) fn about(&self) -> About<'_> {
+        match self {
+            Self::Job(sample) => About::Job {
+                job: &sample.job,
+                entry: sample.entry.as_ref(),
+            },
+            Self::Undelivered(UndeliveredSample { address, mails, .. }) => {
+                About::Undelivered { address, mails }
+            }
         }
+    }
+}
+
+impl From<JobSample> for Sample {
+    fn from(sample: JobSample) -> Self {
+        Self::Job(Box::new(sample))
+    }
+}
+
+impl From<UndeliveredSample> for Sample {
+    fn from(sample: UndeliveredSample) -> Self {
+        Self::Undelivered(sample)
     }
 }
 
 /// Every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut samples = vec![missing_full(), missing_minimal()];
+    let mut samples = vec![missing_full().into(), missing_minimal().into()];
     for status in BackupEntryStatus::ALL {
-        samples.push(entry_full(status));
-        samples.push(entry_minimal(status));
+        samples.push(entry_full(status).into());
+        samples.push(entry_minimal(status).into());
     }
+    samples.push(undelivered_full().into());
+    samples.push(undelivered_minimal().into());
     samples
 }
 
 /// A job whose report has not come, after two years of good backups.
 #[must_use]
-pub fn missing_full() -> Sample {
+pub fn missing_full() -> JobSample {
     let mut job = full_job();
     job.current_status = JobStatus::Missing;
     job.incident_since = Some(at("2025-06-20T02:00:05Z"));
-    Sample {
+    JobSample {
         name: "missing.full".to_owned(),
         job,
         entry: None,
@@ -69,10 +125,10 @@ pub fn missing_full() -> Sample {
 
 /// A job of which nothing has ever been heard.
 #[must_use]
-pub fn missing_minimal() -> Sample {
+pub fn missing_minimal() -> JobSample {
     let mut job = minimal_job();
     job.current_status = JobStatus::Missing;
-    Sample {
+    JobSample {
         name: "missing.minimal".to_owned(),
         job,
         entry: None,
@@ -82,7 +138,7 @@ pub fn missing_minimal() -> Sample {
 
 /// A backup of this status with all that a report can say and a server can measure.
 #[must_use]
-pub fn entry_full(status: BackupEntryStatus) -> Sample {
+pub fn entry_full(status: BackupEntryStatus) -> JobSample {
     let mut job = full_job();
     job.covered_until = at("2025-06-20T00:00:00Z");
     job.current_status = job_status(status);
@@ -90,7 +146,7 @@ pub fn entry_full(status: BackupEntryStatus) -> Sample {
     job.incident_since = Some(at("2025-06-20T00:45:00Z"));
     let mut entry = full_entry(&job, status);
     tell(&mut entry);
-    Sample {
+    JobSample {
         name: format!("entry.{}.full", status.as_str().to_lowercase()),
         job,
         entry: Some(entry),
@@ -100,7 +156,7 @@ pub fn entry_full(status: BackupEntryStatus) -> Sample {
 
 /// A backup of this status of which next to nothing is known.
 #[must_use]
-pub fn entry_minimal(status: BackupEntryStatus) -> Sample {
+pub fn entry_minimal(status: BackupEntryStatus) -> JobSample {
     let mut job = minimal_job();
     job.current_status = job_status(status);
     let entry = BackupEntry {
@@ -123,7 +179,7 @@ pub fn entry_minimal(status: BackupEntryStatus) -> Sample {
         unchanged: false,
         validated_path: None,
     };
-    Sample {
+    JobSample {
         name: format!("entry.{}.minimal", status.as_str().to_lowercase()),
         job,
         entry: Some(entry),
@@ -134,7 +190,7 @@ pub fn entry_minimal(status: BackupEntryStatus) -> Sample {
 /// Every reason with the status that it comes with, each for a backup of which all is known and for one
 /// of which next to nothing is.
 #[must_use]
-pub fn with_each_reason() -> Vec<Sample> {
+pub fn with_each_reason() -> Vec<JobSample> {
     use BackupEntryStatus as Status;
     let stage = StageName::Compress;
     let text = || "what it is".to_owned();

@@ -10,11 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 use vigie_domain::BackupEntryStatus;
 
-use crate::context::{Reader, Surroundings};
-use crate::samples::{self, Sample};
+use crate::context::{self, Reader, Surroundings};
+use crate::samples::{self, JobSample, Sample};
 use crate::templates::MailKind;
 use crate::wording::Wording;
-use crate::{EntryContext, Locale, MissingContext};
+use crate::{EntryContext, Locale, MissingContext, UndeliveredContext};
+
+/// The longest text that is given as an example.
+const EXAMPLE: usize = 120;
 
 /// What marks a text of several lines in the schema of a context.
 pub(crate) const SEVERAL_LINES: &str = "severalLines";
@@ -67,7 +70,7 @@ pub struct Variable {
     pub nullable: bool,
     /// What it means.
     pub meaning: String,
-    /// Its value in a sample of the mail.
+    /// Its value in a sample of the mail, or the start of it.
     pub example: Value,
 }
 
@@ -110,6 +113,7 @@ impl Shape {
         match mail {
             MailKind::Missing => Self::of_struct::<MissingContext>(),
             MailKind::Entry => Self::of_struct::<EntryContext>(),
+            MailKind::Undelivered => Self::of_struct::<UndeliveredContext>(),
         }
     }
 
@@ -255,7 +259,7 @@ fn collect(shape: &Shape, prefix: &str, examples: &[Value], variables: &mut Vec<
             meaning: part.meaning.clone(),
             example: match part.kind {
                 VariableKind::Object | VariableKind::List => Value::Null,
-                _ => example.or(values.first()).cloned().unwrap_or_default(),
+                _ => example.or(values.first()).map(short).unwrap_or_default(),
             },
         });
         let below = if part.kind == VariableKind::List {
@@ -267,19 +271,33 @@ fn collect(shape: &Shape, prefix: &str, examples: &[Value], variables: &mut Vec<
     }
 }
 
+/// A value as an example, which need not be read to its end.
+fn short(value: &Value) -> Value {
+    match value
+        .as_str()
+        .and_then(|text| text.char_indices().nth(EXAMPLE).map(|cut| &text[..cut.0]))
+    {
+        Some(start) => format!("{start}…").into(),
+        None => value.clone(),
+    }
+}
+
 fn is_telling(value: &Value) -> bool {
     !value.is_null() && value != "" && value != &Value::Bool(false)
 }
 
 /// What a mail's variables hold in its samples.
 fn examples(mail: MailKind) -> Vec<Value> {
-    let samples = match mail {
-        MailKind::Missing => vec![samples::missing_full()],
-        MailKind::Entry => BackupEntryStatus::ALL
-            .into_iter()
-            .rev()
-            .map(samples::entry_full)
-            .collect(),
+    let samples: Vec<Sample> = match mail {
+        MailKind::Missing => with_other_schedule(vec![samples::missing_full()]),
+        MailKind::Entry => {
+            let statuses = BackupEntryStatus::ALL.into_iter().rev();
+            with_other_schedule(statuses.map(samples::entry_full).collect())
+        }
+        MailKind::Undelivered => vec![
+            samples::undelivered_full().into(),
+            samples::undelivered_minimal().into(),
+        ],
     };
     let reader = Reader {
         locale: Locale::EN,
@@ -287,25 +305,16 @@ fn examples(mail: MailKind) -> Vec<Value> {
         wording: Arc::new(Wording::default()),
     };
     let around = Surroundings::example();
-    let mut examples: Vec<Value> = samples
-        .iter()
-        .map(|sample| context_of(sample, &reader, &around))
-        .collect();
-    // What no full sample has, a schedule by interval has.
-    let mut other = samples[0].clone();
-    other.job.schedule = samples::missing_minimal().job.schedule;
-    examples.push(context_of(&other, &reader, &around));
-    examples
+    let value = |sample: &Sample| context::value(sample.about(), sample.now(), &reader, &around);
+    samples.iter().map(value).collect()
 }
 
-fn context_of(sample: &Sample, reader: &Reader, around: &Surroundings) -> Value {
-    crate::context::value(
-        &sample.job,
-        sample.entry.as_ref(),
-        sample.now,
-        reader,
-        around,
-    )
+/// What no full sample has, a schedule by interval has.
+fn with_other_schedule(mut samples: Vec<JobSample>) -> Vec<Sample> {
+    let mut other = samples[0].clone();
+    other.job.schedule = samples::missing_minimal().job.schedule;
+    samples.push(other);
+    samples.into_iter().map(Sample::from).collect()
 }
 
 /// The parts of an object by name, as the nearest-name search needs them.

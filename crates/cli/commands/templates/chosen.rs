@@ -123,7 +123,7 @@ impl Chosen {
         };
         // What is wrong with the templates is told once, not with each mail.
         let mail = with_default(NoSubscriber::default(), || {
-            composer.preview(&sample.job, sample.entry.as_ref(), sample.now, &reader)
+            composer.preview_sample(sample, &reader)
         });
         Ok(mail?)
     }

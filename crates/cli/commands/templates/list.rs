@@ -13,7 +13,7 @@ use crate::arguments::{Format, ListArguments};
 use crate::printable::printable;
 
 /// The width of a column of names: that of the longest built-in one and some room.
-const NAMES: usize = 24;
+const NAMES: usize = 28;
 
 /// A template as `--format json` shows it. The keys are stable.
 #[derive(Debug, Serialize)]

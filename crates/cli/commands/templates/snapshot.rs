@@ -71,14 +71,14 @@ fn snapshots(chosen: &Chosen) -> anyhow::Result<Snapshots> {
     for sample in samples::all() {
         for locale in chosen.locales(None)? {
             let mail = chosen.mail(&sample, &locale, &time_zone(&sample)?)?;
-            snapshots.insert(format!("{}.{locale}.txt", sample.name), readable(&mail));
+            snapshots.insert(format!("{}.{locale}.txt", sample.name()), readable(&mail));
         }
     }
     Ok(snapshots)
 }
 
 fn time_zone(sample: &Sample) -> anyhow::Result<TimeZone> {
-    match sample.name.rsplit_once('.') {
+    match sample.name().rsplit_once('.') {
         Some((_, "full")) => {
             TimeZone::get(FULL).with_context(|| format!("could not read the time zone {FULL}"))
         }

@@ -60,7 +60,7 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
         }
     }
     let mut samples = samples::all();
-    samples.extend(samples::with_each_reason());
+    samples.extend(samples::with_each_reason().into_iter().map(Sample::from));
     let mut reached = BTreeSet::new();
     for (locale, set) in checked.sets {
         findings.faults.extend(set.faults().cloned());
@@ -148,14 +148,13 @@ fn render(
     };
     let mut told = BTreeSet::new();
     for sample in samples.iter().filter(|sample| sample.mail() == mail) {
-        let entry = sample.entry.as_ref();
         let around = checked.surroundings;
-        let value = context::value(&sample.job, entry, sample.now, &reader, around);
+        let value = context::value(sample.about(), sample.now(), &reader, around);
         let Some(mut fault) = fault_of_sample(set, mail, &Context::from(value)) else {
             continue;
         };
         if told.insert(fault.clone()) {
-            fault.problem = format!("{} (in the sample {})", fault.problem, sample.name);
+            fault.problem = format!("{} (in the sample {})", fault.problem, sample.name());
             findings.note(locale, mail, fault);
         }
     }

@@ -429,11 +429,12 @@ fn nearest_entry<'a>(
 
 /// The last resort: what is known, as it is.
 fn without_template(mail: MailKind, context: &Value) -> Parts {
-    let status = context["job"]["status"].as_str().unwrap_or(mail.as_str());
-    let database = context["job"]["database"].as_str().unwrap_or_default();
+    let status = context["job"]["status"].as_str();
+    let status = status.map_or_else(|| mail.as_str().to_uppercase(), str::to_owned);
+    let about = context["about"].as_str().unwrap_or_default();
     let text = serde_json::to_string_pretty(context).unwrap_or_default();
     Parts {
-        subject: format!("[{status}] {database}"),
+        subject: format!("[{status}] {about}"),
         html: format!(
             "<!DOCTYPE html>\n<html>\n<body><pre>{}</pre></body>\n</html>\n",
             handlebars::html_escape(&text)
@@ -488,10 +489,14 @@ mod tests {
 
     #[test]
     fn even_without_templates_a_mail_says_what_is_known() {
-        let context = serde_json::json!({"job": {"database": "A<b", "status": "MISSING"}});
-        let parts = without_template(MailKind::Missing, &context);
-        assert_eq!(parts.subject, "[MISSING] A<b");
+        let context = serde_json::json!({"about": "A<b", "job": {"status": "FAILED"}});
+        let parts = without_template(MailKind::Entry, &context);
+        assert_eq!(parts.subject, "[FAILED] A<b");
         assert!(parts.html.contains("A&lt;b"));
         assert!(parts.text.contains("\"A<b\""));
+
+        let context = serde_json::json!({"about": "ops@example.com"});
+        let parts = without_template(MailKind::Undelivered, &context);
+        assert_eq!(parts.subject, "[UNDELIVERED] ops@example.com");
     }
 }

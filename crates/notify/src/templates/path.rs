@@ -17,16 +17,18 @@ pub enum MailKind {
     Missing,
     /// A report spoke of a backup, and the job is not OK.
     Entry,
+    /// A mail server refused mails for good, and somebody did not get them.
+    Undelivered,
 }
 
 /// A text that names no mail.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no mail; there are \"missing\" and \"entry\"")]
+#[error("{0:?} is no mail; there are \"missing\", \"entry\" and \"undelivered\"")]
 pub struct InvalidMailKind(pub String);
 
 impl MailKind {
     /// Every mail, in the order in which they are documented.
-    pub const ALL: [Self; 2] = [Self::Missing, Self::Entry];
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Entry, Self::Undelivered];
 
     /// The name of the folder that holds its templates.
     #[must_use]
@@ -34,6 +36,7 @@ impl MailKind {
         match self {
             Self::Missing => "missing",
             Self::Entry => "entry",
+            Self::Undelivered => "undelivered",
         }
     }
 }

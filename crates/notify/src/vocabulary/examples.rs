@@ -56,7 +56,7 @@ pub struct HelperExampleError {
 ///
 /// When an example can't be rendered, which is a bug of this crate.
 pub fn helper_examples(locale: &Locale) -> Result<Vec<HelperExample>, HelperExampleError> {
-    let sample = samples::entry_full(BackupEntryStatus::HashMismatch);
+    let sample = samples::entry_full(BackupEntryStatus::HashMismatch).into();
     let wording = Arc::new(wording_of(locale));
     let write = |helper: &HelperDocumentation, format| {
         let reader = Reader {
@@ -98,9 +98,8 @@ fn written(
         registry.register_escape_fn(no_escape);
     }
     register(&mut registry, &reader.wording, format);
-    let entry = sample.entry.as_ref();
     let around = Surroundings::example();
-    let value = context::value(&sample.job, entry, sample.now, reader, &around);
+    let value = context::value(sample.about(), sample.now(), reader, &around);
     registry
         .render_template(helper.example, &value)
         .map_err(|error| HelperExampleError {

@@ -10,8 +10,9 @@ pub const FOOT: &str = "en/partials/foot.hbs";
 
 pub const MISSING: &[MailKind] = &[MailKind::Missing];
 pub const ENTRY_MAIL: &[MailKind] = &[MailKind::Entry];
-pub const BOTH: &[MailKind] = &[MailKind::Missing, MailKind::Entry];
-pub const NEITHER: &[MailKind] = &[];
+pub const UNDELIVERED: &[MailKind] = &[MailKind::Undelivered];
+pub const ALL: &[MailKind] = &MailKind::ALL;
+pub const NONE: &[MailKind] = &[];
 
 /// A template that is broken.
 pub struct Case {
@@ -122,7 +123,7 @@ const MISSPELT: &[Row] = &[
         "Call {{job.agnet}}",
         "en/partials/foot.hbs:1:8: there is no variable `job.agnet` here; did you mean \
              `job.agent`?",
-        BOTH,
+        ALL,
     ),
     (
         "a misspelt variable above a list",
@@ -220,14 +221,14 @@ const MISSPELT: &[Row] = &[
         "mine",
         "en/missing/subjct.txt.hbs: no mail uses this file; did you mean \
              en/missing/subject.txt.hbs?",
-        NEITHER,
+        NONE,
     ),
     (
         "a folder that is no language",
         "templates/en/missing/subject.txt.hbs",
         "mine",
         "\"templates\" is no language",
-        NEITHER,
+        NONE,
     ),
 ];
 
@@ -477,39 +478,60 @@ const MALFORMED: &[Row] = &[
         MISSING,
     ),
     (
+        "a variable that not every mail has, in a partial of all mails",
+        FOOT,
+        "Call {{job.agent}}",
+        "en/partials/foot.hbs:1:8: there is no variable `job.agent` here",
+        UNDELIVERED,
+    ),
+    (
+        "a variable of another mail",
+        "en/undelivered/subject.txt.hbs",
+        "{{job.database}}",
+        "en/undelivered/subject.txt.hbs:1:3: the undelivered mail has no variable `job.database`",
+        UNDELIVERED,
+    ),
+    (
+        "a part of each refused mail that may not be told",
+        "en/undelivered/body.txt.hbs",
+        "{{#each mails}}{{quote txt}}{{/each}}",
+        "en/undelivered/body.txt.hbs:1:24: there is no variable `txt` here; did you mean `text`?",
+        UNDELIVERED,
+    ),
+    (
         "a partial that includes itself",
         FOOT,
         "x {{> foot}}",
         "en/partials/foot.hbs:1:7: the partial `foot` includes itself",
-        BOTH,
+        ALL,
     ),
     (
         "words that are no TOML",
         "en/wording.toml",
         "[note\n",
         "en/wording.toml:1:6: this is no valid TOML",
-        BOTH,
+        ALL,
     ),
     (
         "words that mean nothing",
         "en/wording.toml",
         "[note]\nbuild_in = \"x\"\n",
         "en/wording.toml:2:1: there is no key `build_in`; did you mean `built_in`?",
-        BOTH,
+        ALL,
     ),
     (
         "a date without its day",
         "en/wording.toml",
         "[date]\nformat = \"{month} {year}, {time}\"\n",
         "en/wording.toml:2:1: `format` must hold {day}",
-        BOTH,
+        ALL,
     ),
     (
         "words that lose what they are about",
         "en/wording.toml",
         "[duration]\npast = \"long ago\"\n",
         "en/wording.toml:2:1: `past` must hold {duration}",
-        BOTH,
+        ALL,
     ),
 ];
 
@@ -574,7 +596,7 @@ fn too_large() -> Vec<Case> {
             FOOT,
             "{{> a}}",
             "en/partials/b.hbs:1:5: the partial `a` includes itself",
-            BOTH,
+            ALL,
         )
         .with("en/partials/a.hbs", "{{> b}}")
         .with("en/partials/b.hbs", "{{> a}}"),
@@ -583,7 +605,7 @@ fn too_large() -> Vec<Case> {
             FOOT,
             "{{> p0}}",
             "this mail writes too much, over and over",
-            BOTH,
+            ALL,
         )
         .with("en/partials/p0.hbs", "{{> p1}}".repeat(10))
         .with("en/partials/p1.hbs", "{{> p2}}".repeat(10))
@@ -626,7 +648,7 @@ fn too_large() -> Vec<Case> {
             FOOT,
             nested("{{#if job}}", "{{> p}}", "{{/if}}", 60),
             "blocks and partials stand too deep within each other",
-            BOTH,
+            ALL,
         )
         .with(
             "en/partials/p.hbs",

@@ -2,9 +2,12 @@
 //! these files.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
-use vigie_notify::samples::{self, Sample};
-use vigie_notify::{Composer, ComposerSettings, Locale, Mail, Recipient, Templates, TimeZone};
+use vigie_notify::samples::{self, JobSample, Sample};
+use vigie_notify::{
+    Composer, ComposerSettings, DeliveryId, Locale, Mail, Recipient, Templates, TimeZone,
+};
 
 /// The composer of one language, which takes some time to make.
 fn composer(locale: &Locale, time_zone: &'static str) -> Composer {
@@ -27,19 +30,37 @@ fn composer(locale: &Locale, time_zone: &'static str) -> Composer {
     made.last().unwrap().2.clone()
 }
 
+/// The mail that an administrator gets about a sample.
 pub fn mail(sample: &Sample, locale: &Locale) -> Mail {
-    let time_zone = match sample.name.rsplit_once('.') {
+    let time_zone = match sample.name().rsplit_once('.') {
         Some((_, "full")) => "Africa/Douala",
         _ => "UTC",
     };
     let composer = composer(locale, time_zone);
-    let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
-    mails.into_iter().next().unwrap()
+    mail_of(&composer, sample)
+}
+
+/// The same with a composer that knows the administrator.
+pub fn mail_of(composer: &Composer, sample: &Sample) -> Mail {
+    match sample {
+        Sample::Job(sample) => {
+            let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
+            mails.into_iter().next().unwrap()
+        }
+        Sample::Undelivered(refused) => {
+            let reader = composer.administrators().next().unwrap();
+            let (address, mails) = (&refused.address, &refused.mails);
+            composer
+                .compose_undelivered(&reader, address, mails, refused.now)
+                .unwrap()
+        }
+        _ => unreachable!("there is no other sample"),
+    }
 }
 
 /// A name that puts the language after the mail: `entry.failed.fr.full`.
 fn name(sample: &Sample, locale: &Locale) -> String {
-    let (mail, extent) = sample.name.rsplit_once('.').unwrap();
+    let (mail, extent) = sample.name().rsplit_once('.').unwrap();
     format!("{mail}.{locale}.{extent}")
 }
 
@@ -51,29 +72,77 @@ fn assert_snapshot(name: String, content: &str) {
     settings.bind(|| insta::assert_snapshot!(name, content));
 }
 
+fn whole(mail: &Mail) -> String {
+    let urgent = if mail.urgent { "yes" } else { "no" };
+    format!(
+        "From: {}\nTo: {}\nDate: {}\nMessage-ID: {}\nUrgent: {urgent}\nSubject: {}\n\n\
+         ===== text =====\n\n{}\n===== html =====\n\n{}",
+        mail.from, mail.to, mail.date, mail.message_id, mail.subject, mail.text, mail.html
+    )
+}
+
 #[test]
 fn every_mail_is_as_it_was() {
     for sample in samples::all() {
         for locale in &Locale::BUILT_IN {
-            let mail = mail(&sample, locale);
-            let urgent = if mail.urgent { "yes" } else { "no" };
-            let whole = format!(
-                "From: {}\nTo: {}\nDate: {}\nMessage-ID: {}\nUrgent: {urgent}\nSubject: {}\n\n\
-                 ===== text =====\n\n{}\n===== html =====\n\n{}",
-                mail.from, mail.to, mail.date, mail.message_id, mail.subject, mail.text, mail.html
-            );
-            assert_snapshot(name(&sample, locale), &whole);
+            assert_snapshot(name(&sample, locale), &whole(&mail(&sample, locale)));
         }
     }
 }
 
 #[test]
+fn of_many_refused_mails_the_urgent_and_the_newest_are_listed_and_all_are_counted() {
+    let mut sample = samples::undelivered_minimal();
+    let urgent = sample.mails.remove(0);
+    for number in 2..=45_i64 {
+        let mut refused = urgent.clone();
+        refused.delivery = DeliveryId(number);
+        refused.mail.urgent = false;
+        refused.mail.subject = format!("[FAILED] SITE_{number}: not completed (SDMC_DOUALA_AKWA)");
+        let earlier = Duration::from_hours(45_u64.saturating_sub(number.unsigned_abs()));
+        refused.mail.date -= earlier;
+        refused.refused_at -= earlier;
+        sample.mails.push(refused);
+    }
+    sample.mails.insert(20, urgent);
+    "undelivered.many.minimal".clone_into(&mut sample.name);
+    let sample = sample.into();
+    for locale in &Locale::BUILT_IN {
+        let mail = mail(&sample, locale);
+        assert!(mail.urgent);
+        assert_snapshot(name(&sample, locale), &whole(&mail));
+    }
+}
+
+/// What the samples say that a mail would have said is what such mails say.
+#[test]
+fn the_refused_mails_of_the_samples_are_real() {
+    let failed = samples::entry_full(vigie_domain::BackupEntryStatus::Failed);
+    let mismatch = samples::entry_full(vigie_domain::BackupEntryStatus::HashMismatch);
+    let refused = samples::undelivered_full().mails;
+    let samples = [failed, mismatch, samples::missing_full()];
+    for (sample, refused) in samples.into_iter().zip(refused) {
+        let real = mail(&sample.into(), &Locale::EN);
+        let text = refused.mail.text.replace("XAFRIC_2024", "XAFRIC_2025");
+        assert_eq!(text, real.text);
+        let subject = refused.mail.subject.replace("XAFRIC_2024", "XAFRIC_2025");
+        assert_eq!(subject, real.subject);
+        assert_eq!(
+            (refused.mail.date, refused.mail.urgent),
+            (real.date, real.urgent)
+        );
+    }
+}
+
+#[test]
 fn every_mail_travels_as_it_did() {
-    let failed = vigie_domain::BackupEntryStatus::HashMismatch;
-    for (sample, locale) in [
-        (samples::missing_full(), &Locale::EN),
-        (samples::entry_full(failed), &Locale::FR),
-    ] {
+    let mismatch = vigie_domain::BackupEntryStatus::HashMismatch;
+    let samples: [(Sample, _); 3] = [
+        (samples::missing_full().into(), &Locale::EN),
+        (samples::entry_full(mismatch).into(), &Locale::FR),
+        (samples::undelivered_minimal().into(), &Locale::EN),
+    ];
+    for (sample, locale) in samples {
         let mime = mail(&sample, locale).to_mime().unwrap();
         let mime = String::from_utf8(mime).unwrap();
         let name = format!("mime.{}", name(&sample, locale));
@@ -84,13 +153,13 @@ fn every_mail_travels_as_it_did() {
 /// Every reason, each with the status that it comes with.
 #[test]
 fn every_reason_is_told_in_words() {
-    let is_full = |sample: &&Sample| sample.name.rsplit_once('.').unwrap().1 == "full";
+    let is_full = |sample: &&JobSample| sample.name.rsplit_once('.').unwrap().1 == "full";
     let samples = samples::with_each_reason();
     for locale in &Locale::BUILT_IN {
         let mut told = String::new();
         for sample in samples.iter().filter(is_full) {
             let reason = sample.entry.as_ref().unwrap().reason.as_ref().unwrap();
-            let text = mail(sample, locale).text;
+            let text = mail(&sample.clone().into(), locale).text;
             // What follows has no word on the reason.
             let is_before_details =
                 |line: &&str| !["LAST GOOD BACKUP", "DERNIÈRE SAUVEGARDE VALIDE"].contains(line);
@@ -110,10 +179,11 @@ fn the_text_part_fits_a_terminal() {
     for sample in samples::all() {
         for locale in &Locale::BUILT_IN {
             for line in mail(&sample, locale).text.lines() {
+                // RFC 5322, section 2.1.1.
                 assert!(
-                    line.chars().count() < 78,
+                    line.chars().count() <= 78,
                     "{} {locale}: {line}",
-                    sample.name
+                    sample.name()
                 );
             }
         }
@@ -141,14 +211,14 @@ fn the_html_part_stands_alone_and_stays_small() {
             assert!(
                 html.len() < 100_000,
                 "{} is {} bytes",
-                sample.name,
+                sample.name(),
                 html.len()
             );
             assert!(html.contains(&format!("<html lang=\"{locale}\">")));
             for remote in [
                 "http:", "https:", "src=", "url(", "@import", "<script", "<link",
             ] {
-                assert!(!html.contains(remote), "{} loads {remote}", sample.name);
+                assert!(!html.contains(remote), "{} loads {remote}", sample.name());
             }
             for tag in [
                 "table", "tr", "th", "td", "div", "p", "ol", "li", "strong", "span", "b", "h1",
@@ -157,7 +227,7 @@ fn the_html_part_stands_alone_and_stays_small() {
                 let opened = html.matches(&format!("<{tag}>")).count()
                     + html.matches(&format!("<{tag} ")).count();
                 let closed = html.matches(&format!("</{tag}>")).count();
-                assert_eq!(opened, closed, "<{tag}> in {} {locale}", sample.name);
+                assert_eq!(opened, closed, "<{tag}> in {} {locale}", sample.name());
             }
         }
     }
@@ -193,11 +263,14 @@ fn the_code_of_the_state_leads_the_subject_and_the_text() {
     for sample in samples::all() {
         for locale in &Locale::BUILT_IN {
             let mail = mail(&sample, locale);
-            let code = sample
-                .entry
-                .as_ref()
-                .map_or("MISSING", |entry| entry.status.as_str());
-            let start = format!("[{code}] {}", sample.job.database);
+            let (code, start) = match &sample {
+                Sample::Job(sample) => {
+                    let entry = sample.entry.as_ref();
+                    let code = entry.map_or("MISSING", |entry| entry.status.as_str());
+                    (code, format!("[{code}] {}", sample.job.database))
+                }
+                _ => ("UNDELIVERED", "[UNDELIVERED] ".to_owned()),
+            };
             assert!(mail.subject.starts_with(&start), "{}", mail.subject);
             assert!(mail.text.starts_with(code), "{}", mail.text);
             assert!(mail.html.contains(&format!(">{code}<")), "{}", mail.html);
@@ -226,7 +299,7 @@ fn notes_come_first_and_links_are_buttons() {
     });
     let composer = composer.unwrap();
     let failed = samples::entry_full(vigie_domain::BackupEntryStatus::Failed);
-    for sample in [samples::missing_full(), failed] {
+    for sample in [samples::missing_full(), failed].map(Sample::from) {
         for locale in Locale::BUILT_IN {
             let note = if locale == Locale::EN {
                 "This is a test."
@@ -238,7 +311,7 @@ fn notes_come_first_and_links_are_buttons() {
                 locale: Some(locale),
                 time_zone: None,
             };
-            let mail = composer.test(&sample, sample.now, &reader).unwrap();
+            let mail = composer.test(&sample, sample.now(), &reader).unwrap();
             let links = ["https://wiki.example.com/", "https://dash.example.com/41"];
             assert_in_order(&mail.text, &[note, "XAFRIC_2025", links[0], links[1]]);
             let links = links.map(|link| format!("<a href=\"{link}"));

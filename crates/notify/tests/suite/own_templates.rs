@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use vigie_domain::BackupEntryStatus;
-use vigie_notify::samples::{self, Sample};
+use vigie_notify::samples::{self, JobSample};
 use vigie_notify::{
     Composer, ComposerSettings, Locale, Mail, MailKind, Recipient, Severity, TemplateFiles,
     Templates,
 };
 
-use crate::broken_templates::{BOTH, ENTRY, MISSING, SOUND, SUBJECT, TEXT, cases};
+use crate::broken_templates::{ALL, ENTRY, MISSING, SOUND, SUBJECT, TEXT, cases};
+use crate::mails::mail_of;
 
 fn own(files: &[(&str, &str)]) -> TemplateFiles {
     let none = TemplateFiles::none();
@@ -24,23 +25,33 @@ fn built(files: TemplateFiles) -> Templates {
     Templates::builder().files(files).build()
 }
 
-/// The mail that an administrator gets about a sample.
-fn mail(templates: &Templates, sample: &Sample) -> Mail {
-    let composer = Composer::new(ComposerSettings {
+fn composer(templates: &Templates, locale: &Locale) -> Composer {
+    Composer::new(ComposerSettings {
         admin_email_recipient: vec!["admin@example.com".to_owned()],
+        locale: locale.clone(),
         templates: templates.clone(),
         ..ComposerSettings::default()
-    });
-    let composer = composer.unwrap();
+    })
+    .unwrap()
+}
+
+/// The mail that an administrator gets about a sample.
+fn mail(templates: &Templates, sample: &JobSample) -> Mail {
+    let composer = composer(templates, &Locale::EN);
     let mut mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
     assert_eq!(mails.len(), 1, "an alert is lost");
     mails.remove(0)
 }
 
-/// Both mails leave, say what they are about, and can be sent.
+/// Every mail leaves, says what it is about, and can be sent.
 fn mails_that_left(templates: &Templates) -> Vec<Mail> {
     let failed = samples::entry_full(BackupEntryStatus::Failed);
-    let mails = [samples::missing_full(), failed].map(|sample| mail(templates, &sample));
+    let composer = composer(templates, &Locale::EN);
+    let mails = [
+        mail(templates, &samples::missing_full()),
+        mail(templates, &failed),
+        mail_of(&composer, &samples::undelivered_minimal().into()),
+    ];
     for mail in &mails {
         assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'));
         assert!(mail.text.len() > 10 && mail.html.len() > 10);
@@ -49,7 +60,7 @@ fn mails_that_left(templates: &Templates) -> Vec<Mail> {
     mails.into()
 }
 
-/// Which of the two mails says that it could not be written with its own templates.
+/// Which of the mails says that it could not be written with its own templates.
 fn written_with_built_in(mails: &[Mail]) -> Vec<MailKind> {
     let says_so = |mail: &Mail| mail.text.contains("Your own template for this mail");
     mails
@@ -76,17 +87,10 @@ fn files_saved_on_windows_write_the_same_mails() {
     for locale in Locale::BUILT_IN {
         for sample in samples::all() {
             let [built_in, saved] = both.each_ref().map(|templates| {
-                let composer = Composer::new(ComposerSettings {
-                    admin_email_recipient: vec!["admin@example.com".to_owned()],
-                    locale: locale.clone(),
-                    templates: templates.clone(),
-                    ..ComposerSettings::default()
-                });
-                let composer = composer.unwrap();
-                let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
-                mails[0].to_mime().unwrap()
+                let composer = composer(templates, &locale);
+                mail_of(&composer, &sample).to_mime().unwrap()
             });
-            assert!(built_in == saved, "{} in {locale}", sample.name);
+            assert!(built_in == saved, "{} in {locale}", sample.name());
         }
     }
 }
@@ -153,7 +157,7 @@ fn helpers_of_a_program_never_stand_in_the_way_of_the_built_in_templates() {
             .problem
             .contains("`date`: is out of order")
     );
-    assert_eq!(written_with_built_in(&mails_that_left(&templates)), BOTH);
+    assert_eq!(written_with_built_in(&mails_that_left(&templates)), ALL);
 
     let panics = |_: &[serde_json::Value]| -> Result<String, String> { panic!("on purpose") };
     let files = own(&[(SUBJECT, "{{mine}}")]);
@@ -170,7 +174,7 @@ fn a_folder_in_it_that_can_not_be_read_is_told_in_the_mails() {
     fs::write(folder.path().join(SUBJECT), "mine").unwrap();
     std::os::unix::fs::symlink("nowhere", folder.path().join("en/partials")).unwrap();
     let templates = Templates::builder().directory(folder.path()).build();
-    assert_eq!(written_with_built_in(&mails_that_left(&templates)), BOTH);
+    assert_eq!(written_with_built_in(&mails_that_left(&templates)), ALL);
 }
 
 #[test]
@@ -286,7 +290,7 @@ fn a_file_that_can_not_be_read_costs_no_alert() {
         .directory(Path::new("/nowhere"))
         .build();
     let mails = mails_that_left(&templates);
-    assert_eq!(written_with_built_in(&mails), BOTH);
+    assert_eq!(written_with_built_in(&mails), ALL);
 }
 
 #[test]
@@ -300,7 +304,7 @@ fn a_folder_without_permission_costs_no_alert() {
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
     // Root reads everything.
     if !templates.are_sound() {
-        assert_eq!(written_with_built_in(&mails), BOTH);
+        assert_eq!(written_with_built_in(&mails), ALL);
         assert!(
             templates.faults()[0]
                 .to_string()
@@ -374,6 +378,40 @@ fn no_value_breaks_out_of_a_careless_template() {
         for bad in ['\u{202E}', '\u{200B}', '\u{2066}', '\0', '\u{1B}', '\u{7F}'] {
             assert!(!mail.text.contains(bad) && !mail.html.contains(bad));
         }
+    }
+}
+
+#[test]
+fn no_answer_of_a_mail_server_breaks_out_of_a_careless_template() {
+    let value = "{{#each mails}}{{subject}} {{answer}} {{text}}{{/each}} {{address}} {{about}}";
+    let html = format!("<p title=\"{{{{address}}}}\">{value}</p>");
+    let templates = built(own(&[
+        ("en/undelivered/subject.txt.hbs", value),
+        ("en/undelivered/body.txt.hbs", value),
+        ("en/undelivered/body.html.hbs", &html),
+    ]));
+    assert!(templates.are_sound(), "{:?}", templates.faults());
+    let composer = composer(&templates, &Locale::EN);
+    for hostile in [
+        "550 no\r\nBcc: evil@example.com\r\n\r\nbody",
+        "\"><script>alert(1)</script>",
+        "{{address}} {{{x}}} {{#each",
+        "safe\u{202E}exe\0\u{1B}[2J",
+    ] {
+        let mut sample = samples::undelivered_minimal();
+        hostile.clone_into(&mut sample.address);
+        let refused = &mut sample.mails[0];
+        hostile.clone_into(&mut refused.answer);
+        hostile.clone_into(&mut refused.mail.subject);
+        hostile.clone_into(&mut refused.mail.text);
+        let mail = mail_of(&composer, &sample.into());
+        assert!(!mail.text.contains("Your own template"), "{hostile}");
+        assert!(!mail.subject.contains(char::is_control), "{}", mail.subject);
+        assert_eq!(mail.html.matches('<').count(), 2, "{}", mail.html);
+        for bad in ['\r', '\u{202E}', '\0', '\u{1B}'] {
+            assert!(!mail.text.contains(bad) && !mail.html.contains(bad));
+        }
+        mail.to_mime().unwrap();
     }
 }
 

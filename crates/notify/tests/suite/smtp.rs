@@ -226,7 +226,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn missing() -> Mail {
-    mail(&samples::missing_full(), &Locale::FR)
+    mail(&samples::missing_full().into(), &Locale::FR)
 }
 
 async fn send_to(answers: Answers) -> Result<(), TransportError> {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use vigie_domain::JobStatus;
-use vigie_notify::samples::{self, Sample};
+use vigie_notify::samples::{self, JobSample, Sample};
 use vigie_notify::{Clock, Locale, Mail, SystemClock, TimeZone};
 
 use self::page::page;
@@ -78,20 +78,20 @@ fn show(index: &Path) {
 fn wanted_samples(arguments: &PreviewArguments) -> anyhow::Result<Vec<Sample>> {
     let mut samples = samples::all();
     if let Some(name) = &arguments.sample {
-        if !samples.iter().any(|sample| sample.name == *name) {
-            let names: Vec<String> = samples.into_iter().map(|sample| sample.name).collect();
+        if !samples.iter().any(|sample| sample.name() == name) {
+            let names: Vec<&str> = samples.iter().map(Sample::name).collect();
             bail!(
                 "there is no sample {name:?}; there are:\n  {}",
                 names.join("\n  ")
             );
         }
-        samples.retain(|sample| sample.name == *name);
+        samples.retain(|sample| sample.name() == name);
     }
     if let Some(mail) = arguments.mail {
         samples.retain(|sample| sample.mail() == mail);
     }
     if samples.is_empty() {
-        bail!("the sample is one of the other mail; leave out MAIL or --sample");
+        bail!("the sample is one of another mail; leave out MAIL or --sample");
     }
     Ok(samples)
 }
@@ -122,12 +122,13 @@ async fn job(config: Option<&Path>, chosen: &Chosen, id: i64) -> anyhow::Result<
         eprintln!("note: this job is OK, and so this mail would not be sent");
     }
     let is_silent = found.job.silent_since.is_some();
-    Ok(Sample {
+    let sample = JobSample {
         name: format!("job-{id}"),
         job: found.job,
         entry: found.latest_entry.filter(|_| !is_silent),
         now: SystemClock.now(),
-    })
+    };
+    Ok(sample.into())
 }
 
 fn written(
@@ -140,7 +141,7 @@ fn written(
     for sample in samples {
         for locale in locales {
             previewed.push(Previewed {
-                name: format!("{}.{locale}", sample.name),
+                name: format!("{}.{locale}", sample.name()),
                 mail: chosen.mail(sample, locale, time_zone)?,
             });
         }

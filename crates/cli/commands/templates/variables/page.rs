@@ -1,5 +1,6 @@
 //! The page about templates, in Markdown: the words of its introduction, and tables of what there is.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use vigie_notify::{HELPERS, Templates, Variable};
@@ -21,33 +22,39 @@ pub(super) fn print(out: &mut dyn Write, vocabulary: &Vocabulary) -> io::Result<
         "What is not known is null, never left out. Behind `[]` stands what each element of a list \
          has."
     )?;
-    let common: Vec<&Variable> = match &vocabulary.mails[..] {
-        [first, rest @ ..] if !rest.is_empty() => {
-            let variables = first.variables.iter();
-            variables
-                .filter(|variable| is_in_all(variable, rest))
-                .collect()
-        }
-        _ => Vec::new(),
-    };
-    if !common.is_empty() {
-        print_table(out, "Every mail", &common)?;
-    }
-    for MailVariables { mail, variables } in &vocabulary.mails {
-        let variables = variables.iter();
-        let own: Vec<&Variable> = variables
-            .filter(|variable| !common.iter().any(|known| is_same(known, variable)))
-            .collect();
-        print_table(out, &format!("The {mail} mail"), &own)?;
+    for (heading, variables) in tables(&vocabulary.mails) {
+        print_table(out, &heading, &variables)?;
     }
     print_helpers(out, vocabulary)
 }
 
-fn is_in_all(variable: &Variable, mails: &[MailVariables]) -> bool {
-    mails.iter().all(|mail| {
-        let mut variables = mail.variables.iter();
-        variables.any(|other| is_same(variable, other))
-    })
+/// The variables, each in the table of the mails that have it; those of most mails come first.
+fn tables(mails: &[MailVariables]) -> Vec<(String, Vec<&Variable>)> {
+    let mut tables: Vec<(Vec<&str>, Vec<&Variable>)> = Vec::new();
+    for MailVariables { variables, .. } in mails {
+        for variable in variables {
+            let having: Vec<&str> = mails
+                .iter()
+                .filter(|mail| mail.variables.iter().any(|other| is_same(variable, other)))
+                .map(|mail| mail.mail)
+                .collect();
+            match tables.iter_mut().find(|(mails, _)| *mails == having) {
+                None => tables.push((having, vec![variable])),
+                Some((_, known)) if known.iter().any(|known| is_same(known, variable)) => {}
+                Some((_, known)) => known.push(variable),
+            }
+        }
+    }
+    tables.sort_by_key(|(having, _)| Reverse(having.len()));
+    let heading = |having: &[&str]| match having {
+        [mail] => format!("The {mail} mail"),
+        having if having.len() == mails.len() => "Every mail".to_owned(),
+        having => format!("The mails {}", having.join(" and ")),
+    };
+    let headed = tables.into_iter();
+    headed
+        .map(|(having, variables)| (heading(&having), variables))
+        .collect()
 }
 
 /// Whether both are told in the same words; their examples may differ.
