@@ -12,7 +12,7 @@ use super::files::TemplateFiles;
 use super::path::{FileRole, MailKind, Part, parse, part_name};
 use super::path_of;
 use super::set::TemplateSet;
-use super::walk::walk;
+use super::walk::{Walked, walk};
 use crate::Locale;
 use crate::context::{self, Reader, Surroundings};
 use crate::samples::{self, Sample};
@@ -64,13 +64,16 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
     let mut reached = BTreeSet::new();
     for (locale, set) in checked.sets {
         findings.faults.extend(set.faults().cloned());
-        for mail in MailKind::ALL {
+        let walks = MailKind::ALL.map(|mail| {
             let shape = Rc::new(shape_of(mail, &checked.surroundings.vars));
-            let walked = walk(set, mail, &shape, &checked.own_helpers);
+            (mail, walk(set, mail, &shape, &checked.own_helpers))
+        });
+        for (mail, walked) in &walks {
+            let mail = *mail;
             let is_own = is_own(checked, (locale, set), &walked.reached);
-            reached.extend(walked.reached);
-            for fault in walked.faults {
-                findings.note(locale, mail, fault);
+            reached.extend(walked.reached.iter().cloned());
+            for fault in &walked.faults {
+                findings.note(locale, mail, of_mail(set, fault, mail, &walks));
             }
             for fault in unreadable(checked.files, locale) {
                 findings.note(locale, mail, fault.clone());
@@ -90,6 +93,27 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
         findings.faults.extend(unused(checked.files, &reached));
     }
     findings
+}
+
+/// The fault of a file that another mail includes without any says in which mail it is one.
+fn of_mail(
+    set: &TemplateSet,
+    fault: &TemplateFault,
+    mail: MailKind,
+    walks: &[(MailKind, Walked)],
+) -> TemplateFault {
+    let is_in_place = |other: &&TemplateFault| {
+        (&other.path, other.line, other.column) == (&fault.path, fault.line, fault.column)
+    };
+    let is_sound_elsewhere = walks.iter().any(|(_, other)| {
+        let mut sources = other.reached.iter().filter_map(|name| set.source(name));
+        sources.any(|(path, _)| path == fault.path) && !other.faults.iter().any(|f| is_in_place(&f))
+    });
+    let mut fault = fault.clone();
+    if is_sound_elsewhere {
+        fault.problem = format!("{} (in the {mail} mail)", fault.problem);
+    }
+    fault
 }
 
 /// Whether anything of somebody's own goes into what is made of these templates. The rest is ours, and

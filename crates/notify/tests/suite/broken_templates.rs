@@ -481,7 +481,7 @@ const MALFORMED: &[Row] = &[
         "a variable that not every mail has, in a partial of all mails",
         FOOT,
         "Call {{job.agent}}",
-        "en/partials/foot.hbs:1:8: there is no variable `job.agent` here",
+        "en/partials/foot.hbs:1:8: there is no variable `job.agent` here (in the undelivered mail)",
         UNDELIVERED,
     ),
     (
