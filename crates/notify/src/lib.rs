@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! The features `smtp` and `file`, both on by default, bring the transports of these names. Without
-//! them the crate needs no runtime, no network and no TLS.
+//! The features `smtp`, `sendmail` and `file`, all on by default, bring the transports of these names.
+//! Without them the crate needs no runtime, no network and no TLS.
 
 #[cfg(all(doctest, feature = "smtp"))]
 #[doc = include_str!("../README.md")]
@@ -75,6 +75,8 @@ pub use templates::{
 };
 #[cfg(feature = "file")]
 pub use transport::FileTransport;
+#[cfg(feature = "sendmail")]
+pub use transport::{SendmailSettings, SendmailTransport};
 #[cfg(feature = "smtp")]
 pub use transport::{
     InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,

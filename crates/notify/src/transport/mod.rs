@@ -3,6 +3,8 @@
 #[cfg(feature = "file")]
 mod file;
 mod memory;
+#[cfg(feature = "sendmail")]
+mod sendmail;
 #[cfg(feature = "smtp")]
 mod smtp;
 
@@ -16,6 +18,8 @@ use crate::{Mail, MailError};
 #[cfg(feature = "file")]
 pub use file::FileTransport;
 pub use memory::MemoryTransport;
+#[cfg(feature = "sendmail")]
+pub use sendmail::{SendmailSettings, SendmailTransport};
 #[cfg(feature = "smtp")]
 pub use smtp::{
     InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
@@ -51,9 +55,9 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 /// Who took a mail, and what was said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
-    /// Who is responsible for the mail now: a server with its port, or a folder.
+    /// Who is responsible for the mail now: a server with its port, a command, or a folder.
     pub by: String,
-    /// Its words, in one line: `250 2.0.0 Ok: queued as 4XyZ`, or the name of the file.
+    /// Its words, in one line: `250 2.0.0 Ok: queued as 4XyZ`, `accepted`, or the name of the file.
     pub answer: String,
 }
 
@@ -68,6 +72,17 @@ pub enum TransportError {
         action: String,
         /// The server, with its port.
         server: String,
+        /// What went wrong.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// The command that should take mails can't be run, or takes none from us: no other mail will get
+    /// through either.
+    #[error("the command {command} takes no mails: {problem}; the mail waits, {advice}")]
+    Unusable {
+        /// The command.
+        command: String,
         /// What went wrong.
         problem: String,
         /// What to do about it.
@@ -117,7 +132,7 @@ impl TransportError {
     /// Whether no other mail will get through either.
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Unusable { .. })
     }
 
     /// The error of a mail that has no bytes: nobody can ever send it.
