@@ -34,6 +34,9 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     transport(&config)?;
     let way = match (config.mail.transport, &config.smtp) {
         (MailTransport::Smtp, Some(smtp)) => format!("by SMTP to {}:{}", smtp.host, smtp.port),
+        (MailTransport::Sendmail, _) => {
+            format!("to the command {}", config.sendmail.program.display())
+        }
         _ => format!("to the folder {}", config.mail.directory.display()),
     };
     writeln!(

@@ -349,12 +349,12 @@ mod tests {
             (
                 "colour = 3",
                 "colour is no known key; known here: [database], [deposit], [[jobs]], [mail], \
-                 [[recipients]], [scan], [schedule], [smtp], [templates]",
+                 [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [database], [deposit], [[jobs]], \
-                 [mail], [[recipients]], [scan], [schedule], [smtp], [templates]",
+                 [mail], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
             ),
         ];
         for (line, problem) in cases {

@@ -8,6 +8,7 @@
 mod address;
 mod byte_size;
 mod choice;
+mod command;
 mod database;
 mod deposit;
 mod document;
@@ -29,6 +30,7 @@ mod raw;
 mod reading;
 mod recipient;
 mod schedule;
+mod sendmail;
 mod smtp;
 mod templates;
 mod time_zone;
@@ -51,6 +53,7 @@ pub use mail::{MailConfig, MailTransport};
 pub use path_check::check_paths;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use recipient::RecipientConfig;
+pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
 pub use token::TokenSource;
 
@@ -82,6 +85,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
     pub smtp: Option<SmtpConfig>,
+    /// The command that takes mails, when `mail.transport` says that one does.
+    pub sendmail: SendmailConfig,
     /// What an ops team gives to the mails: templates, links, and words of its own.
     pub templates: TemplatesConfig,
     /// The backups that are expected by name.
@@ -168,6 +173,7 @@ impl Config {
             environment,
             &mut reading,
         );
+        let sendmail = sendmail::read(raw.sendmail, environment, &mut reading);
         match schedule {
             Some(schedule) if reading.problems.is_empty() => Ok(Self {
                 path,
@@ -177,6 +183,7 @@ impl Config {
                 schedule,
                 mail,
                 smtp,
+                sendmail,
                 templates,
                 jobs,
                 places: reading.places,

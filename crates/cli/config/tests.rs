@@ -289,11 +289,13 @@ mod template {
             schedule,
             mail,
             smtp,
+            sendmail,
             templates,
             ..
         } = config;
         format!(
-            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {mail:#?} {smtp:#?} {templates:#?}"
+            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {mail:#?} {smtp:#?} \
+             {sendmail:#?} {templates:#?}"
         )
     }
 }

@@ -75,14 +75,14 @@ pub use templates::{
 };
 #[cfg(feature = "file")]
 pub use transport::FileTransport;
-#[cfg(feature = "sendmail")]
-pub use transport::{SendmailSettings, SendmailTransport};
 #[cfg(feature = "smtp")]
 pub use transport::{
     InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
     SmtpTransport,
 };
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
+#[cfg(feature = "sendmail")]
+pub use transport::{SendmailSettings, SendmailTransport};
 pub use variables::{Variable, VariableKind, variables};
 pub use vocabulary::{
     ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation, HelperExample,

@@ -62,7 +62,8 @@ fn outlook(error: &TransportError) -> (bool, bool) {
 
 #[tokio::test]
 async fn a_command_gets_the_envelope_as_arguments_and_the_mail_as_its_input() {
-    let script = Script::new("printf '%s\\n' \"$@\" > \"$FOLDER/arguments\"; cat > \"$FOLDER/mail\"");
+    let script =
+        Script::new("printf '%s\\n' \"$@\" > \"$FOLDER/arguments\"; cat > \"$FOLDER/mail\"");
     let mut mail = a_mail();
     mail.from = "Vigie <vigie@example.com>".to_owned();
     mail.to = "-Ops- <-f@example.com>".to_owned();
@@ -145,7 +146,10 @@ async fn a_command_that_hangs_is_ended_and_no_other_mail_held_up() {
     let error = script.send(&large_mail()).await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!(outlook(&error), (false, false));
-    assert!(error.to_string().contains("did not end within 1s"), "{error}");
+    assert!(
+        error.to_string().contains("did not end within 1s"),
+        "{error}"
+    );
     let id: u32 = script.read("id").trim().parse().unwrap();
     // A moment later it is gone, or waits for its end to be read.
     let state = || fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
@@ -163,7 +167,10 @@ async fn a_command_that_never_stops_talking_is_ended_and_little_of_it_kept() {
     let mut script = Script::new("while :; do echo no no no; done");
     script.settings.timeout = Duration::from_secs(1);
     let error = script.send(&a_mail()).await.unwrap_err();
-    assert!(error.to_string().contains("did not end within 1s"), "{error}");
+    assert!(
+        error.to_string().contains("did not end within 1s"),
+        "{error}"
+    );
 
     let script = Script::new("head -c 10000000 /dev/zero | tr '\\0' x >&2; exit 75");
     let error = script.send(&a_mail()).await.unwrap_err();
@@ -183,7 +190,10 @@ async fn what_a_command_leaves_running_is_not_waited_for() {
 #[tokio::test]
 async fn a_command_gets_no_environment_but_its_own() {
     let mut script = Script::new("cat > /dev/null; /usr/bin/env");
-    script.settings.environment.push(("HOME".into(), "/home/vigie".into()));
+    script
+        .settings
+        .environment
+        .push(("HOME".into(), "/home/vigie".into()));
     let answer = script.send(&a_mail()).await.unwrap().answer;
     assert!(answer.contains("HOME=/home/vigie"), "{answer}");
     assert!(answer.contains("LC_ALL=C.UTF-8"), "{answer}");

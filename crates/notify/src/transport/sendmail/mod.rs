@@ -89,7 +89,12 @@ impl SendmailTransport {
             .args(&settings.arguments)
             .args(["-i", "-f", &letter.sender, "--", &letter.recipient])
             .env_clear()
-            .envs(settings.environment.iter().map(|(name, value)| (name, value)))
+            .envs(
+                settings
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             // What it says ends up in a log, and is to be the same on every machine.
             .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::piped())
@@ -225,6 +230,9 @@ mod tests {
             ..SendmailSettings::default()
         };
         let shown = format!("{:?}", SendmailTransport::new(settings));
-        assert!(shown.contains("HOME") && !shown.contains("hunter2"), "{shown}");
+        assert!(
+            shown.contains("HOME") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 }
