@@ -77,8 +77,8 @@ pub use templates::{
 pub use transport::FileTransport;
 #[cfg(feature = "smtp")]
 pub use transport::{
-    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
-    SmtpTransport,
+    DkimError, DkimRecord, DkimSettings, DkimSigner, InvalidDkimSettings, InvalidSmtpSettings,
+    SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens, SmtpTransport, dkim_speaks_for,
 };
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
 #[cfg(feature = "sendmail")]

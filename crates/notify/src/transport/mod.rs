@@ -1,5 +1,7 @@
 //! How a mail leaves: the port, and what can go wrong. Knows no job and no template.
 
+#[cfg(feature = "smtp")]
+mod dkim;
 #[cfg(feature = "file")]
 mod file;
 mod memory;
@@ -15,6 +17,10 @@ use thiserror::Error;
 
 use crate::{Mail, MailError};
 
+#[cfg(feature = "smtp")]
+pub use dkim::{
+    DkimError, DkimRecord, DkimSettings, DkimSigner, InvalidDkimSettings, dkim_speaks_for,
+};
 #[cfg(feature = "file")]
 pub use file::FileTransport;
 pub use memory::MemoryTransport;
@@ -139,6 +145,16 @@ impl TransportError {
     #[must_use]
     pub fn malformed(mail: &Mail, error: &MailError) -> Self {
         Self::Refused {
+            by: "this program".to_owned(),
+            recipient: mail.to.clone(),
+            problem: error.to_string(),
+        }
+    }
+
+    /// The error of a mail that could not be signed, which says nothing of the mail.
+    #[cfg(feature = "smtp")]
+    pub(crate) fn unsigned(mail: &Mail, error: &DkimError) -> Self {
+        Self::Temporary {
             by: "this program".to_owned(),
             recipient: mail.to.clone(),
             problem: error.to_string(),

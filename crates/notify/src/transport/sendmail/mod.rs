@@ -65,7 +65,7 @@ impl fmt::Debug for SendmailSettings {
 /// Runs a command for each mail and writes the mail to its standard input.
 ///
 /// The command gets one recipient and the sender's address for the envelope: `-i -f SENDER --
-/// RECIPIENT`, which Postfix, Exim, OpenSMTPD, msmtp, nullmailer, dma, sSMTP and BusyBox all take.
+/// RECIPIENT`, which Postfix, Exim, dma, msmtp, nullmailer and sSMTP all take.
 /// Lines end with a line feed, as in any text on the machine; `-i` lets a dot stand alone on one.
 ///
 /// A mail is taken when the command ends with status 0 and has read all of it. Needs a Tokio runtime
