@@ -35,6 +35,9 @@ mod crashes;
 /// A mail server that nobody here wrote.
 mod smtp;
 
+/// Signatures, as code that nobody here wrote sees them.
+mod dkim;
+
 /// A command that takes the mails of its machine.
 mod sendmail;
 

@@ -158,6 +158,9 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
     if let Some(client) = &smtp.client_certificate {
         settings.client_certificate = Some(client_certificate(client)?);
     }
+    if let Some(dkim) = &smtp.dkim {
+        settings.dkim = Some(dkim.signer()?);
+    }
     Ok(settings)
 }
 

@@ -45,6 +45,17 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
         config.path.display(),
         counted(config.jobs.len(), "job")
     )?;
+    if let (MailTransport::Smtp, Some(smtp)) = (config.mail.transport, &config.smtp)
+        && let Some(dkim) = &smtp.dkim
+    {
+        let signer = dkim.signer()?;
+        writeln!(
+            stdout,
+            "Servers trust the signatures of {} once DNS has this:",
+            dkim.domain
+        )?;
+        writeln!(stdout, "{}", signer.record())?;
+    }
     if config.mail.admin_email_recipient.is_empty() {
         writeln!(
             stdout,

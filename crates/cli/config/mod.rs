@@ -3,7 +3,7 @@
 //! [`locate`] finds the file, [`Config::load`] reads it and tells everything that is wrong with it
 //! at once, [`check_paths`] looks whether its paths are there. Nothing here asks the process for
 //! anything: what it may know comes in as an [`Environment`]. It knows no scanner and no store, and of
-//! mails only what a language, an address and a link are.
+//! mails only what a language, an address, a link and a signature's key are.
 
 mod address;
 mod byte_size;
@@ -11,6 +11,7 @@ mod choice;
 mod command;
 mod database;
 mod deposit;
+mod dkim;
 mod document;
 mod duration;
 mod environment;
@@ -47,6 +48,7 @@ use vigie_domain::{JobDeclaration, Schedule};
 
 pub use database::DatabaseConfig;
 pub use deposit::DepositConfig;
+pub use dkim::DkimConfig;
 pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
@@ -173,6 +175,10 @@ impl Config {
             environment,
             &mut reading,
         );
+        let dkim = smtp.as_ref().and_then(|smtp| smtp.dkim.as_ref());
+        if let Some(dkim) = dkim.filter(|_| mail.transport == MailTransport::Smtp) {
+            dkim::complain_of_stranger(dkim, &mail.from, &mut reading);
+        }
         let sendmail = sendmail::read(raw.sendmail, environment, &mut reading);
         match schedule {
             Some(schedule) if reading.problems.is_empty() => Ok(Self {

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::problem::{Complaint, Problem};
 use super::sendmail;
-use super::{Config, MailTransport, SendmailConfig, TokenSource};
+use super::{Config, DkimConfig, MailTransport, SendmailConfig, TokenSource};
 
 /// Where programs are looked for when `PATH` is not set.
 const USUAL_SEARCH_PATH: &str = "/bin:/usr/bin";
@@ -50,6 +50,10 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
             let certificate = of_pem(&client.certificate, "CERTIFICATE");
             check("smtp.client_certificate", certificate);
             check(client.key_is_named_by(), of_pem(&client.key, "PRIVATE KEY"));
+        }
+        if let Some(Err(error)) = smtp.dkim.as_ref().map(DkimConfig::signer) {
+            let (key, complaint) = error.complaint();
+            check(key, Some(complaint));
         }
     }
     problems
@@ -456,6 +460,46 @@ directory = 'file'
         assert!(told[0].contains("which may not be executed"), "{told:?}");
         let unused = "deposit.root = 'deposit'\nsendmail.command = 'absent'";
         assert_eq!(problems(folder.path(), unused), [""; 0]);
+    }
+
+    #[test]
+    fn what_signs_mails_has_to_be_of_use() {
+        let folder = folder_with_deposit();
+        // Not a key of anybody's: the example of RFC 8410, section 10.3.
+        let key = "-----BEGIN PRIVATE KEY-----\n\
+                   MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+                   -----END PRIVATE KEY-----\n";
+        fs::write(folder.path().join("key"), key).unwrap();
+        let of_dkim = |domain: &str, selector: &str, file: &str| {
+            let text = format!(
+                "deposit.root = 'deposit'\n[smtp]\nhost = 'h'\n[smtp.dkim]\ndomain = '{domain}'\n\
+                 selector = '{selector}'\nkey_file = '{file}'"
+            );
+            problems(folder.path(), &text)
+        };
+        assert_eq!(of_dkim("example.com", "vigie", "key"), [""; 0]);
+        assert_eq!(
+            of_dkim("example.com", "vigie", "absent"),
+            [
+                "vigie.toml:7: smtp.dkim.key_file names ./absent, which can't be read: No such file \
+                 or directory (os error 2); name a PEM file that the one who runs Vigie can read"
+            ]
+        );
+        assert_eq!(
+            of_dkim("example.com", "vigie", "file"),
+            [
+                "vigie.toml:7: smtp.dkim.key_file is of no use: there is no private key in PEM \
+                 without a passphrase; name a PEM file with -----BEGIN PRIVATE KEY----- in it"
+            ]
+        );
+        assert_eq!(
+            of_dkim("example.com.", "vigie", "key"),
+            [
+                "vigie.toml:5: smtp.dkim.domain is of no use: \"example.com.\" is no domain; write \
+                 one such as \"example.com\", in letters, digits and \"-\""
+            ]
+        );
+        assert!(of_dkim("example.com", "a b", "key")[0].contains("toml:6: smtp.dkim.selector"));
     }
 
     #[test]

@@ -85,6 +85,15 @@ pub struct RawSmtp {
     pub ca_file: Option<String>,
     pub client_certificate: Option<String>,
     pub client_key: Option<String>,
+    pub dkim: RawDkim,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawDkim {
+    pub domain: Option<String>,
+    pub selector: Option<String>,
+    pub key_file: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -258,6 +258,9 @@ mod template {
             "ca_file",
             "client_certificate",
             "client_key",
+            "domain",
+            "selector",
+            "key_file",
             // That of [mail] has no mark to take away.
             "directory",
             "dashboard_url",
