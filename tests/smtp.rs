@@ -12,7 +12,7 @@ const AGENT: &str = "SDMC_DOUALA_AKWA";
 const PASSWORD: &str = "s3cret-Pässword";
 
 /// aiosmtpd with STARTTLS and login, ended with this value.
-struct MailServer {
+pub struct MailServer {
     process: Child,
     port: u16,
 }
@@ -48,7 +48,7 @@ impl Drop for MailServer {
 }
 
 /// A site that mails by SMTP, with the files of a certificate for `localhost` in it.
-fn site_with_server(recipients: &str) -> (Site, MailServer) {
+pub fn site_with_server(recipients: &str) -> (Site, MailServer) {
     let site = Site::new();
     let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (site.path("server.pem"), site.path("server.key"));

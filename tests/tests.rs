@@ -35,6 +35,12 @@ mod crashes;
 /// A mail server that nobody here wrote.
 mod smtp;
 
+/// Signatures, as code that nobody here wrote sees them.
+mod dkim;
+
+/// A command that takes the mails of its machine.
+mod sendmail;
+
 /// Who is told in which language, and what a broken template costs them: nothing.
 mod recipients;
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use tracing::{error, warn};
 use vigie_notify::{
-    Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpClientCertificate,
-    SmtpSecurity, SmtpSettings, SmtpTransport, TemplateFiles, Templates, TemplatesBuilder,
-    Transport,
+    Composer, ComposerSettings, FileTransport, Locale, Recipient, SendmailSettings,
+    SendmailTransport, Severity, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTransport,
+    TemplateFiles, Templates, TemplatesBuilder, Transport,
 };
 
-use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
+use crate::config::{self, Complaint, Config, MailTransport, Problem, SendmailConfig, SmtpConfig};
 use crate::tokens::Tokens;
 
 /// What writes the mails.
@@ -114,8 +114,23 @@ pub fn locale_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
 pub fn transport(config: &Config) -> anyhow::Result<Arc<dyn Transport>> {
     Ok(match (config.mail.transport, &config.smtp) {
         (MailTransport::Smtp, Some(smtp)) => Arc::new(SmtpTransport::new(smtp_settings(smtp)?)?),
+        (MailTransport::Sendmail, _) => {
+            Arc::new(SendmailTransport::new(sendmail_settings(&config.sendmail)))
+        }
         _ => Arc::new(FileTransport::new(&config.mail.directory)),
     })
+}
+
+fn sendmail_settings(sendmail: &SendmailConfig) -> SendmailSettings {
+    let variables = sendmail.environment.iter();
+    SendmailSettings {
+        command: sendmail.program.clone(),
+        arguments: sendmail.arguments.clone(),
+        environment: variables
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
+        timeout: sendmail.timeout,
+    }
 }
 
 fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
@@ -142,6 +157,9 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
     }
     if let Some(client) = &smtp.client_certificate {
         settings.client_certificate = Some(client_certificate(client)?);
+    }
+    if let Some(dkim) = &smtp.dkim {
+        settings.dkim = Some(dkim.signer()?);
     }
     Ok(settings)
 }

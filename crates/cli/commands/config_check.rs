@@ -34,6 +34,9 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     transport(&config)?;
     let way = match (config.mail.transport, &config.smtp) {
         (MailTransport::Smtp, Some(smtp)) => format!("by SMTP to {}:{}", smtp.host, smtp.port),
+        (MailTransport::Sendmail, _) => {
+            format!("to the command {}", config.sendmail.program.display())
+        }
         _ => format!("to the folder {}", config.mail.directory.display()),
     };
     writeln!(
@@ -42,6 +45,17 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
         config.path.display(),
         counted(config.jobs.len(), "job")
     )?;
+    if let (MailTransport::Smtp, Some(smtp)) = (config.mail.transport, &config.smtp)
+        && let Some(dkim) = &smtp.dkim
+    {
+        let signer = dkim.signer()?;
+        writeln!(
+            stdout,
+            "Servers trust the signatures of {} once DNS has this:",
+            dkim.domain
+        )?;
+        writeln!(stdout, "{}", signer.record())?;
+    }
     if config.mail.admin_email_recipient.is_empty() {
         writeln!(
             stdout,

@@ -277,26 +277,44 @@ fn of_that_name(key: &str, every: &Known) -> Vec<String> {
     let in_tables = tables(every)
         .into_iter()
         .filter(|table| table.keys.contains_key(key))
-        .map(|table| match Expected::of(&every[table.name]) {
-            Expected::Tables(_) => format!("{key} in [[{}]]", table.name),
-            _ => written(key, table.name, table.keys),
+        .map(|table| {
+            if table.is_repeated {
+                format!("{key} in [[{}]]", table.name)
+            } else {
+                written(key, &table.name, table.keys)
+            }
         });
     top.into_iter().chain(in_tables).collect()
 }
 
 struct KnownTable<'a> {
-    name: &'a str,
+    name: String,
     keys: &'a Known,
+    is_repeated: bool,
 }
 
+/// Every table, each followed by those in it.
 fn tables(every: &Known) -> Vec<KnownTable<'_>> {
-    every
-        .iter()
-        .filter_map(|(name, sample)| match Expected::of(sample) {
-            Expected::Table(keys) | Expected::Tables(keys) => Some(KnownTable { name, keys }),
-            _ => None,
-        })
-        .collect()
+    let mut found = Vec::new();
+    tables_in(every, "", &mut found);
+    found
+}
+
+fn tables_in<'a>(known: &'a Known, parent: &str, found: &mut Vec<KnownTable<'a>>) {
+    for (name, sample) in known {
+        let (keys, is_repeated) = match Expected::of(sample) {
+            Expected::Table(keys) => (keys, false),
+            Expected::Tables(keys) => (keys, true),
+            _ => continue,
+        };
+        let name = join(parent, name);
+        found.push(KnownTable {
+            name: name.clone(),
+            keys,
+            is_repeated,
+        });
+        tables_in(keys, &name, found);
+    }
 }
 
 /// Tables in full, and keys by what they are called in the table at `parent`.
@@ -349,12 +367,12 @@ mod tests {
             (
                 "colour = 3",
                 "colour is no known key; known here: [database], [deposit], [[jobs]], [mail], \
-                 [[recipients]], [scan], [schedule], [smtp], [templates]",
+                 [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [database], [deposit], [[jobs]], \
-                 [mail], [[recipients]], [scan], [schedule], [smtp], [templates]",
+                 [mail], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
             ),
         ];
         for (line, problem) in cases {

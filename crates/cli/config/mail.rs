@@ -13,8 +13,11 @@ use super::{address, choice, locale, time_zone};
 
 const DIRECTORY: &str = "mails";
 const FROM: &str = "vigie@localhost";
-const TRANSPORTS: [(&str, MailTransport); 2] =
-    [("file", MailTransport::File), ("smtp", MailTransport::Smtp)];
+const TRANSPORTS: [(&str, MailTransport); 3] = [
+    ("file", MailTransport::File),
+    ("smtp", MailTransport::Smtp),
+    ("sendmail", MailTransport::Sendmail),
+];
 
 /// Which way mails go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum MailTransport {
     File,
     /// To a mail server.
     Smtp,
+    /// To a command of this machine.
+    Sendmail,
 }
 
 /// In which words, from whom and to whom mails go, and which way.
@@ -177,7 +182,7 @@ host = 'mail.example.com'
         let cases = [
             (
                 "transport = 'mail'",
-                "transport is \"mail\"; write \"file\" or \"smtp\"",
+                "transport is \"mail\"; write \"file\", \"smtp\" or \"sendmail\"",
             ),
             (
                 "locale = 'pt_BR'",

@@ -3,13 +3,15 @@
 //! [`locate`] finds the file, [`Config::load`] reads it and tells everything that is wrong with it
 //! at once, [`check_paths`] looks whether its paths are there. Nothing here asks the process for
 //! anything: what it may know comes in as an [`Environment`]. It knows no scanner and no store, and of
-//! mails only what a language, an address and a link are.
+//! mails only what a language, an address, a link and a signature's key are.
 
 mod address;
 mod byte_size;
 mod choice;
+mod command;
 mod database;
 mod deposit;
+mod dkim;
 mod document;
 mod duration;
 mod environment;
@@ -29,6 +31,7 @@ mod raw;
 mod reading;
 mod recipient;
 mod schedule;
+mod sendmail;
 mod smtp;
 mod templates;
 mod time_zone;
@@ -45,12 +48,14 @@ use vigie_domain::{JobDeclaration, Schedule};
 
 pub use database::DatabaseConfig;
 pub use deposit::DepositConfig;
+pub use dkim::DkimConfig;
 pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
 pub use path_check::check_paths;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use recipient::RecipientConfig;
+pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
 pub use token::TokenSource;
 
@@ -82,6 +87,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
     pub smtp: Option<SmtpConfig>,
+    /// The command that takes mails, when `mail.transport` says that one does.
+    pub sendmail: SendmailConfig,
     /// What an ops team gives to the mails: templates, links, and words of its own.
     pub templates: TemplatesConfig,
     /// The backups that are expected by name.
@@ -168,6 +175,11 @@ impl Config {
             environment,
             &mut reading,
         );
+        let dkim = smtp.as_ref().and_then(|smtp| smtp.dkim.as_ref());
+        if let Some(dkim) = dkim.filter(|_| mail.transport == MailTransport::Smtp) {
+            dkim::complain_of_stranger(dkim, &mail.from, &mut reading);
+        }
+        let sendmail = sendmail::read(raw.sendmail, environment, &mut reading);
         match schedule {
             Some(schedule) if reading.problems.is_empty() => Ok(Self {
                 path,
@@ -177,6 +189,7 @@ impl Config {
                 schedule,
                 mail,
                 smtp,
+                sendmail,
                 templates,
                 jobs,
                 places: reading.places,

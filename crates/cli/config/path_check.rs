@@ -1,11 +1,16 @@
 //! Whether the paths of a config are what they should be, as `vigie config check` asks. It looks
 //! at the file system and changes nothing there.
 
+use std::env;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::problem::{Complaint, Problem};
-use super::{Config, MailTransport, TokenSource};
+use super::sendmail;
+use super::{Config, DkimConfig, MailTransport, SendmailConfig, TokenSource};
+
+/// Where programs are looked for when `PATH` is not set.
+const USUAL_SEARCH_PATH: &str = "/bin:/usr/bin";
 
 /// Every path that would be in the way of a scan or a mail.
 pub fn check_paths(config: &Config) -> Vec<Problem> {
@@ -23,8 +28,10 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
         check("templates.directory", of_templates(directory, &root));
     }
     check("database.url", of_database(&config.database.path));
-    if config.mail.transport == MailTransport::File {
-        check("mail.directory", of_mails(&config.mail.directory, &root));
+    match config.mail.transport {
+        MailTransport::File => check("mail.directory", of_mails(&config.mail.directory, &root)),
+        MailTransport::Sendmail => check(sendmail::COMMAND, of_command(&config.sendmail)),
+        MailTransport::Smtp => (),
     }
     if let Some(smtp) = &config.smtp {
         if let Some(login) = &smtp.login {
@@ -43,6 +50,10 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
             let certificate = of_pem(&client.certificate, "CERTIFICATE");
             check("smtp.client_certificate", certificate);
             check(client.key_is_named_by(), of_pem(&client.key, "PRIVATE KEY"));
+        }
+        if let Some(Err(error)) = smtp.dkim.as_ref().map(DkimConfig::signer) {
+            let (key, complaint) = error.complaint();
+            check(key, Some(complaint));
         }
     }
     problems
@@ -127,6 +138,44 @@ fn of_file_in_place_of_folder(folder: &Path) -> Option<Complaint> {
         let what = format!("names {}, which is no folder", folder.display());
         Complaint::new(what, "name a folder, which may be missing yet")
     })
+}
+
+/// It is not run: there is no mail for it.
+fn of_command(sendmail: &SendmailConfig) -> Option<Complaint> {
+    let shown = sendmail.program.display();
+    let remedy = "name the program as it is installed, and its arguments in an array: [\"msmtp\", \
+                  \"-a\", \"alerts\"]";
+    if sendmail.program.components().count() == 1 && sendmail.program.is_relative() {
+        let folders = sendmail.search_path().unwrap_or(USUAL_SEARCH_PATH);
+        let is_there = env::split_paths(folders)
+            .map(|folder| folder.join(&sendmail.program))
+            .any(|program| is_executable(&program));
+        let what = format!("names {shown}, which is no program in {folders}");
+        return (!is_there).then(|| Complaint::new(what, remedy));
+    }
+    let what = if !sendmail.program.exists() {
+        "does not exist"
+    } else if !sendmail.program.is_file() {
+        "is no file"
+    } else if !is_executable(&sendmail.program) {
+        "may not be executed by the one who runs this"
+    } else {
+        return None;
+    };
+    Some(Complaint::new(
+        format!("names {shown}, which {what}"),
+        remedy,
+    ))
+}
+
+#[cfg(unix)]
+fn is_executable(program: &Path) -> bool {
+    program.is_file() && rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_executable(program: &Path) -> bool {
+    program.is_file()
 }
 
 /// A command is not run: what it does beside printing is not known.
@@ -378,6 +427,79 @@ directory = 'file'
         );
         fs::write(folder.path().join("file"), "-----BEGIN CERTIFICATE-----\n").unwrap();
         assert_eq!(of_server("file"), [""; 0]);
+    }
+
+    #[test]
+    fn a_command_for_mails_has_to_be_there_and_executable() {
+        let folder = folder_with_deposit();
+        let of_command = |command: &str| {
+            let text = format!(
+                "deposit.root = 'deposit'\nmail.transport = 'sendmail'\nsendmail.command = {command}"
+            );
+            problems(folder.path(), &text)
+        };
+        for sound in ["'/bin/sh'", "['sh', '-x']"] {
+            assert_eq!(of_command(sound), [""; 0]);
+        }
+        let remedy = "name the program as it is installed, and its arguments in an array: \
+                      [\"msmtp\", \"-a\", \"alerts\"]";
+        for (command, problem) in [
+            ("'./absent'", "./absent, which does not exist"),
+            ("'/bin/sh -x'", "/bin/sh -x, which does not exist"),
+            ("'./deposit'", "./deposit, which is no file"),
+            ("'absent'", "absent, which is no program in /bin:/usr/bin"),
+        ] {
+            assert_eq!(
+                of_command(command),
+                [format!(
+                    "vigie.toml:3: sendmail.command names {problem}; {remedy}"
+                )]
+            );
+        }
+        let told = of_command("'./file'");
+        assert!(told[0].contains("which may not be executed"), "{told:?}");
+        let unused = "deposit.root = 'deposit'\nsendmail.command = 'absent'";
+        assert_eq!(problems(folder.path(), unused), [""; 0]);
+    }
+
+    #[test]
+    fn what_signs_mails_has_to_be_of_use() {
+        let folder = folder_with_deposit();
+        // Not a key of anybody's: the example of RFC 8410, section 10.3.
+        let key = "-----BEGIN PRIVATE KEY-----\n\
+                   MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+                   -----END PRIVATE KEY-----\n";
+        fs::write(folder.path().join("key"), key).unwrap();
+        let of_dkim = |domain: &str, selector: &str, file: &str| {
+            let text = format!(
+                "deposit.root = 'deposit'\n[smtp]\nhost = 'h'\n[smtp.dkim]\ndomain = '{domain}'\n\
+                 selector = '{selector}'\nkey_file = '{file}'"
+            );
+            problems(folder.path(), &text)
+        };
+        assert_eq!(of_dkim("example.com", "vigie", "key"), [""; 0]);
+        assert_eq!(
+            of_dkim("example.com", "vigie", "absent"),
+            [
+                "vigie.toml:7: smtp.dkim.key_file names ./absent, which can't be read: No such file \
+                 or directory (os error 2); name a PEM file that the one who runs Vigie can read"
+            ]
+        );
+        assert_eq!(
+            of_dkim("example.com", "vigie", "file"),
+            [
+                "vigie.toml:7: smtp.dkim.key_file is of no use: there is no private key in PEM \
+                 without a passphrase; name a PEM file with -----BEGIN PRIVATE KEY----- in it"
+            ]
+        );
+        assert_eq!(
+            of_dkim("example.com.", "vigie", "key"),
+            [
+                "vigie.toml:5: smtp.dkim.domain is of no use: \"example.com.\" is no domain; write \
+                 one such as \"example.com\", in letters, digits and \"-\""
+            ]
+        );
+        assert!(of_dkim("example.com", "a b", "key")[0].contains("toml:6: smtp.dkim.selector"));
     }
 
     #[test]

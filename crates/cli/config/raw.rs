@@ -18,6 +18,7 @@ pub struct RawConfig {
     pub schedule: RawSchedule,
     pub mail: RawMail,
     pub smtp: RawSmtp,
+    pub sendmail: RawSendmail,
     pub templates: RawTemplates,
     pub recipients: Vec<RawRecipient>,
     pub jobs: Vec<RawJob>,
@@ -84,6 +85,22 @@ pub struct RawSmtp {
     pub ca_file: Option<String>,
     pub client_certificate: Option<String>,
     pub client_key: Option<String>,
+    pub dkim: RawDkim,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawDkim {
+    pub domain: Option<String>,
+    pub selector: Option<String>,
+    pub key_file: Option<String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawSendmail {
+    pub command: Option<OneOrSeveral<String>>,
+    pub timeout: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::dkim::{self, DkimConfig};
 use super::environment::Environment;
 use super::password::PasswordSource;
 use super::problem::Complaint;
@@ -67,6 +68,8 @@ pub struct SmtpConfig {
     pub ca_file: Option<PathBuf>,
     /// What Vigie proves itself with to the server, besides the login or instead of it.
     pub client_certificate: Option<ClientCertificate>,
+    /// What signs the mails; `None` leaves that to the server.
+    pub dkim: Option<DkimConfig>,
 }
 
 /// The files of a certificate of Vigie's own.
@@ -132,6 +135,7 @@ pub fn read(
     let timeout = reading.parse("smtp.timeout", raw.timeout.as_deref(), duration::positive);
     let ca_file = reading.path("smtp.ca_file", raw.ca_file.as_deref());
     let client_certificate = client_certificate(&raw, reading);
+    let dkim = dkim::read(&raw.dkim, reading);
     let token = token_login(&raw, reading);
     let smtp = SmtpConfig {
         login: login(raw, environment, reading),
@@ -142,6 +146,7 @@ pub fn read(
         timeout: timeout.unwrap_or(TIMEOUT),
         ca_file,
         client_certificate,
+        dkim,
     };
     complain_of_password_in_the_clear(&smtp, reading);
     complain_of_certificate_without_tls(&smtp, reading);

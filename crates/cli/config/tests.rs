@@ -258,6 +258,9 @@ mod template {
             "ca_file",
             "client_certificate",
             "client_key",
+            "domain",
+            "selector",
+            "key_file",
             // That of [mail] has no mark to take away.
             "directory",
             "dashboard_url",
@@ -289,11 +292,13 @@ mod template {
             schedule,
             mail,
             smtp,
+            sendmail,
             templates,
             ..
         } = config;
         format!(
-            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {mail:#?} {smtp:#?} {templates:#?}"
+            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {mail:#?} {smtp:#?} \
+             {sendmail:#?} {templates:#?}"
         )
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::command;
 use super::problem::Complaint;
 use super::raw::RawSmtp;
 use super::reading::Reading;
@@ -54,40 +55,17 @@ impl TokenSource {
 pub fn read(raw: &RawSmtp, reading: &mut Reading) -> Option<TokenSource> {
     let file = reading.path(FILE, raw.oauth_token_file.as_deref());
     let command = raw.oauth_token_command.as_deref();
-    let command = command.and_then(|words| command_of(words, reading));
+    let example = "[\"mail-token\", \"vigie\"]";
+    let command = command.and_then(|words| command::read(COMMAND, words, example, reading));
     if raw.oauth_token_file.is_some() && raw.oauth_token_command.is_some() {
         let what = format!("is given together with {FILE}");
         reading.complain(COMMAND, Complaint::new(what, "keep one of them"));
     }
+    let command = command.map(|command| TokenSource::Command {
+        program: command.program,
+        arguments: command.arguments,
+    });
     command.or_else(|| file.map(TokenSource::File))
-}
-
-fn command_of(words: &[String], reading: &mut Reading) -> Option<TokenSource> {
-    let (program, arguments) = reading.accept(COMMAND, words_of(words))?;
-    // The folder that Vigie happens to run in is no part of a config.
-    let program = if program.contains(std::path::is_separator) {
-        reading.path(COMMAND, Some(program))?
-    } else {
-        PathBuf::from(program)
-    };
-    Some(TokenSource::Command {
-        program,
-        arguments: arguments.to_vec(),
-    })
-}
-
-/// The program and its arguments.
-fn words_of(words: &[String]) -> Result<(&str, &[String]), Complaint> {
-    let remedy = "write the program and each of its arguments, such as [\"mail-token\", \"vigie\"]";
-    match words {
-        [program, arguments @ ..] if !program.trim().is_empty() => {
-            if words.iter().any(|word| word.contains('\0')) {
-                return Err(Complaint::new("holds a null character", "leave it out"));
-            }
-            Ok((program, arguments))
-        }
-        _ => Err(Complaint::new("names no program", remedy)),
-    }
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! The features `smtp` and `file`, both on by default, bring the transports of these names. Without
-//! them the crate needs no runtime, no network and no TLS.
+//! The features `smtp`, `sendmail` and `file`, all on by default, bring the transports of these names.
+//! Without them the crate needs no runtime, no network and no TLS.
 
 #[cfg(all(doctest, feature = "smtp"))]
 #[doc = include_str!("../README.md")]
@@ -80,10 +80,12 @@ pub use templates::{
 pub use transport::FileTransport;
 #[cfg(feature = "smtp")]
 pub use transport::{
-    InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
-    SmtpTransport,
+    DkimError, DkimRecord, DkimSettings, DkimSigner, InvalidDkimSettings, InvalidSmtpSettings,
+    SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens, SmtpTransport, dkim_speaks_for,
 };
 pub use transport::{MemoryTransport, Receipt, Transport, TransportError};
+#[cfg(feature = "sendmail")]
+pub use transport::{SendmailSettings, SendmailTransport};
 pub use variables::{Variable, VariableKind, variables};
 pub use vocabulary::{
     ArgumentKind, HANDLEBARS_HELPERS, HELPERS, HelperDocumentation, HelperExample,

@@ -1,8 +1,12 @@
 //! How a mail leaves: the port, and what can go wrong. Knows no job and no template.
 
+#[cfg(feature = "smtp")]
+mod dkim;
 #[cfg(feature = "file")]
 mod file;
 mod memory;
+#[cfg(feature = "sendmail")]
+mod sendmail;
 #[cfg(feature = "smtp")]
 mod smtp;
 
@@ -13,9 +17,15 @@ use thiserror::Error;
 
 use crate::{Mail, MailError};
 
+#[cfg(feature = "smtp")]
+pub use dkim::{
+    DkimError, DkimRecord, DkimSettings, DkimSigner, InvalidDkimSettings, dkim_speaks_for,
+};
 #[cfg(feature = "file")]
 pub use file::FileTransport;
 pub use memory::MemoryTransport;
+#[cfg(feature = "sendmail")]
+pub use sendmail::{SendmailSettings, SendmailTransport};
 #[cfg(feature = "smtp")]
 pub use smtp::{
     InvalidSmtpSettings, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTokens,
@@ -51,9 +61,9 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 /// Who took a mail, and what was said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
-    /// Who is responsible for the mail now: a server with its port, or a folder.
+    /// Who is responsible for the mail now: a server with its port, a command, or a folder.
     pub by: String,
-    /// Its words, in one line: `250 2.0.0 Ok: queued as 4XyZ`, or the name of the file.
+    /// Its words, in one line: `250 2.0.0 Ok: queued as 4XyZ`, `accepted`, or the name of the file.
     pub answer: String,
 }
 
@@ -68,6 +78,17 @@ pub enum TransportError {
         action: String,
         /// The server, with its port.
         server: String,
+        /// What went wrong.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// The command that should take mails can't be run, or takes none from us: no other mail will get
+    /// through either.
+    #[error("the command {command} takes no mails: {problem}; the mail waits, {advice}")]
+    Unusable {
+        /// The command.
+        command: String,
         /// What went wrong.
         problem: String,
         /// What to do about it.
@@ -117,13 +138,23 @@ impl TransportError {
     /// Whether no other mail will get through either.
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Unusable { .. })
     }
 
     /// The error of a mail that has no bytes: nobody can ever send it.
     #[must_use]
     pub fn malformed(mail: &Mail, error: &MailError) -> Self {
         Self::Refused {
+            by: "this program".to_owned(),
+            recipient: mail.to.clone(),
+            problem: error.to_string(),
+        }
+    }
+
+    /// The error of a mail that could not be signed, which says nothing of the mail.
+    #[cfg(feature = "smtp")]
+    pub(crate) fn unsigned(mail: &Mail, error: &DkimError) -> Self {
+        Self::Temporary {
             by: "this program".to_owned(),
             recipient: mail.to.clone(),
             problem: error.to_string(),

@@ -1,5 +1,5 @@
-//! The mails from outside: as they are read, what hostile data can do to them, and how a mail server
-//! takes them.
+//! The mails from outside: as they are read, what hostile data can do to them, and how mail servers
+//! take them.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
@@ -9,5 +9,7 @@ mod embedding;
 mod hostile;
 mod mails;
 mod own_templates;
+#[cfg(all(unix, feature = "sendmail"))]
+mod sendmail;
 #[cfg(feature = "smtp")]
 mod smtp;

@@ -30,7 +30,7 @@ use self::opening::{Opening, Protection};
 use self::problem::{Problem, ProblemKind, words_of};
 use self::stage::Stage;
 use crate::mail::parse_address;
-use crate::{Mail, Receipt, Transport, TransportError};
+use crate::{DkimSigner, Mail, Receipt, Transport, TransportError};
 
 /// How long a server that has just failed is waited for when it is told goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -60,6 +60,8 @@ pub struct SmtpSettings {
     pub extra_root_certificates: Vec<u8>,
     /// What this program proves itself with when the server asks during TLS; `None` for nothing.
     pub client_certificate: Option<SmtpClientCertificate>,
+    /// What signs the mails; `None` leaves that to the server.
+    pub dkim: Option<DkimSigner>,
 }
 
 impl fmt::Debug for SmtpSettings {
@@ -77,6 +79,7 @@ impl fmt::Debug for SmtpSettings {
             .field("timeout", &self.timeout)
             .field("extra_root_certificates", &format_args!("{bytes} bytes"))
             .field("client_certificate", &self.client_certificate)
+            .field("dkim", &self.dkim)
             .finish()
     }
 }
@@ -159,6 +162,7 @@ impl SmtpSettings {
             timeout: Duration::from_secs(30),
             extra_root_certificates: Vec::new(),
             client_certificate: None,
+            dkim: None,
         }
     }
 
@@ -365,7 +369,7 @@ impl SmtpTransport {
 #[async_trait]
 impl Transport for SmtpTransport {
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
-        let parcel = Parcel::of(mail)?;
+        let parcel = Parcel::of(mail, self.settings.dkim.as_ref())?;
         let mut kept = self.connection.lock().await;
         let mut connection = self.connected(kept.take(), mail, &parcel).await?;
         let sent = self.hand_over(&mut connection, mail, &parcel).await;
@@ -386,13 +390,18 @@ struct Parcel {
 }
 
 impl Parcel {
-    fn of(mail: &Mail) -> Result<Self, TransportError> {
+    fn of(mail: &Mail, dkim: Option<&DkimSigner>) -> Result<Self, TransportError> {
         let malformed = |error: crate::MailError| TransportError::malformed(mail, &error);
         let address = |text: &str| parse_address(text).map_err(|error| malformed(error.into()));
+        let mut bytes = mail.to_mime().map_err(malformed)?;
+        if let Some(dkim) = dkim {
+            let signed = dkim.sign(&bytes, mail.date);
+            bytes = signed.map_err(|error| TransportError::unsigned(mail, &error))?;
+        }
         Ok(Self {
             from: address(&mail.from)?.email,
             to: address(&mail.to)?.email,
-            bytes: mail.to_mime().map_err(malformed)?,
+            bytes,
         })
     }
 
