@@ -140,7 +140,10 @@ fn the_result_of_a_scan_has_these_keys() {
             "undeclared": [],
             "ignored": [],
             "errors": [],
-            "mails": {"sent": 0, "failed": 0, "waiting": 0},
+            "mails": {
+                "sent": 0, "failed": 0, "dead": 0, "waiting": 0, "oldest_waiting_since": null,
+                "sent_by_another": false,
+            },
         })
     );
 }

@@ -3,9 +3,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde_json::json;
-
-use crate::site::{Backup, MORNING, ReceivedMail, Report, Site};
+use crate::site::{Backup, MORNING, ReceivedMail, Report, Site, sent_failed_waiting};
 
 const AGENT: &str = "SDMC_DOUALA_AKWA";
 
@@ -71,10 +69,7 @@ fn mails_are_handed_to_the_command_of_the_machine() {
     let told = String::from_utf8(check.stdout).unwrap();
     assert!(told.contains("mails go to the command "), "{told}");
     deliver_two_bad_backups(&site);
-    assert_eq!(
-        site.scan(MORNING)["mails"],
-        json!({"sent": 2, "failed": 0, "waiting": 0})
-    );
+    assert_eq!(sent_failed_waiting(&site.scan(MORNING)), [2, 0, 0]);
     let mails = inbox(&site);
     assert_eq!(mails.len(), 2);
     assert!(mails[0].text.contains(AGENT) && mails[0].html.contains(AGENT));
@@ -111,15 +106,11 @@ fn the_command_does_not_see_the_password_of_another_way() {
 fn mails_wait_while_the_command_is_out_of_order_and_keep_their_message_id() {
     let site = site_with_command("\"admin@example.com\"");
     deliver_two_bad_backups(&site);
-    // The one stops at the first mail, the other tries them all.
-    for (status, failed) in [("78", 1), ("75", 2)] {
+    for status in ["78", "75"] {
         fs::write(site.path("status"), status).unwrap();
         let output = site.run(&["scan", "--now", MORNING, "--format", "json"]);
         let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(
-            result["mails"],
-            json!({"sent": 0, "failed": failed, "waiting": 2})
-        );
+        assert_eq!(sent_failed_waiting(&result), [0, 1, 2]);
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(
             told.contains("out of order") && told.contains(status),
@@ -129,6 +120,7 @@ fn mails_wait_while_the_command_is_out_of_order_and_keep_their_message_id() {
     let before = site.copy();
     for site in [&site, &before] {
         fs::remove_file(site.path("status")).unwrap();
+        assert!(site.run(&["outbox", "retry"]).status.success());
         assert_eq!(site.scan(MORNING)["mails"]["sent"], 2);
     }
     let ids = |site: &Site| -> Vec<String> {
@@ -142,10 +134,7 @@ fn mails_wait_while_the_command_is_out_of_order_and_keep_their_message_id() {
 fn a_recipient_whom_nobody_knows_keeps_no_other_from_being_told() {
     let site = site_with_command("[\"nobody@example.com\", \"admin@example.com\"]");
     deliver_two_bad_backups(&site);
-    assert_eq!(
-        site.scan(MORNING)["mails"],
-        json!({"sent": 2, "failed": 2, "waiting": 0})
-    );
+    assert_eq!(sent_failed_waiting(&site.scan(MORNING)), [3, 2, 0]);
     assert!(
         inbox(&site)
             .iter()
@@ -164,10 +153,7 @@ fn a_command_that_is_not_there_is_told_before_and_costs_no_mail() {
     assert!(told.contains("sendmail.command names"), "{told}");
     assert!(told.contains("which does not exist"), "{told}");
     deliver_two_bad_backups(&site);
-    assert_eq!(
-        site.scan(MORNING)["mails"],
-        json!({"sent": 0, "failed": 1, "waiting": 2})
-    );
+    assert_eq!(sent_failed_waiting(&site.scan(MORNING)), [0, 1, 2]);
     fs::rename(site.path("elsewhere"), site.path("sendmail")).unwrap();
     assert_eq!(site.scan(MORNING)["mails"]["sent"], 2);
 }

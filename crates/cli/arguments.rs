@@ -1,5 +1,6 @@
 //! The command line. Knows no config and does no work.
 
+mod outbox;
 mod templates;
 
 use std::path::PathBuf;
@@ -10,6 +11,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use vigie_notify::{InvalidAddress, Locale, MailKind, check_address};
 
+pub use outbox::{
+    DropArguments, OutboxCommand, OutboxListArguments, RetryArguments, ShowArguments,
+};
 pub use templates::{
     CheckArguments, CheckFormat, EjectArguments, FolderArguments, ListArguments, PreviewArguments,
     SnapshotArguments, TemplatesCommand, VariablesArguments, VariablesFormat,
@@ -75,6 +79,9 @@ pub enum Command {
     /// Tries the way that mails go
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Looks at the mails on their way, and sends them again or gives them up
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Looks at the words of the mails, and helps to write your own
     #[command(subcommand)]
     Templates(TemplatesCommand),

@@ -1,8 +1,9 @@
-//! One cycle of the program: scan, then mail. What `scan`, `run` and `demo` have in common.
+//! One cycle of the program: scan, then plan mails. What `scan`, `run` and `demo` have in common.
+//! Sends nothing.
 
 use jiff::Timestamp;
 use serde::Serialize;
-use vigie_notify::{Clock, Dispatched, SystemClock};
+use vigie_notify::{Clock, Planned, SystemClock};
 use vigie_scanner::ScanResult;
 
 use crate::lock::CycleLock;
@@ -16,11 +17,12 @@ pub struct CycleResult {
     pub now: Timestamp,
     #[serde(flatten)]
     pub scan: ScanResult,
-    /// The mails of this cycle, and those that still waited from before.
-    pub mails: Dispatched,
+    /// The mails that were left in the outbox.
+    #[serde(skip)]
+    pub planned: Planned,
 }
 
-/// Does one cycle. Mails that wait are sent even when the deposit can't be scanned.
+/// Does one cycle. Events become mails even when the deposit can't be scanned.
 pub async fn cycle(
     vigie: &Vigie,
     _lock: &CycleLock,
@@ -29,8 +31,8 @@ pub async fn cycle(
 ) -> anyhow::Result<CycleResult> {
     let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
     drop(progress);
-    let mails = vigie.dispatcher.dispatch(now).await?;
+    let planned = vigie.planner.plan(now).await?;
     let scan = scanned?;
     vigie.store.record_cycle(SystemClock.now()).await?;
-    Ok(CycleResult { now, scan, mails })
+    Ok(CycleResult { now, scan, planned })
 }

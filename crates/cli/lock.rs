@@ -1,8 +1,8 @@
-//! One cycle at a time: a lock beside the database. The system releases it however the process
-//! ends, so a crash leaves nothing behind that has to be cleaned up.
+//! One cycle at a time, and one that sends mails: locks beside the database. The system releases them
+//! however the process ends, so a crash leaves nothing behind that has to be cleaned up.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -12,22 +12,48 @@ pub struct CycleLock {
     _file: File,
 }
 
+/// Held while mails are sent. Whoever has it knows that all others who claimed mails are dead.
+#[derive(Debug)]
+pub struct DeliveryLock {
+    _file: File,
+}
+
 impl CycleLock {
     /// Takes the lock that belongs to this database, or says that another process has it.
     pub fn take(database: &Path) -> anyhow::Result<Self> {
-        let mut path = database.as_os_str().to_owned();
-        path.push(".lock");
-        let shown = Path::new(&path).display();
-        let file = File::create(&path).with_context(|| format!("could not open {shown}"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => bail!(
-                "another vigie is doing a cycle on this database ({shown} is locked); \
-                 wait for it to end"
+        let path = beside(database, ".lock");
+        match lock(&path)? {
+            Some(file) => Ok(Self { _file: file }),
+            None => bail!(
+                "another vigie is doing a cycle on this database ({} is locked); wait for it to end",
+                path.display()
             ),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("could not lock {shown}"))
-            }
+        }
+    }
+}
+
+impl DeliveryLock {
+    /// Takes the lock that belongs to this database; `None` while another process has it.
+    pub fn take(database: &Path) -> anyhow::Result<Option<Self>> {
+        let file = lock(&beside(database, ".mail.lock"))?;
+        Ok(file.map(|file| Self { _file: file }))
+    }
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+fn lock(path: &Path) -> anyhow::Result<Option<File>> {
+    let shown = path.display();
+    let file = File::create(path).with_context(|| format!("could not open {shown}"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("could not lock {shown}"))
         }
     }
 }
@@ -45,5 +71,17 @@ mod tests {
         assert!(refusal.contains("vigie.db.lock is locked"), "{refusal}");
         drop(first);
         CycleLock::take(&database).unwrap();
+    }
+
+    #[test]
+    fn one_sends_mails_beside_one_who_does_a_cycle() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("vigie.db");
+        let _cycle = CycleLock::take(&database).unwrap();
+        let first = DeliveryLock::take(&database).unwrap();
+        assert!(first.is_some());
+        assert!(DeliveryLock::take(&database).unwrap().is_none());
+        drop(first);
+        assert!(DeliveryLock::take(&database).unwrap().is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! What writes the mails and what they leave by, as the config says. Knows no store and no scanner.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,6 +14,9 @@ use vigie_notify::{
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SendmailConfig, SmtpConfig};
 use crate::tokens::Tokens;
+
+/// How many commands that take mails run at once: they mostly wait for a disk.
+const COMMANDS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// What writes the mails.
 pub fn composer(config: &Config) -> anyhow::Result<Composer> {
@@ -130,6 +134,16 @@ fn sendmail_settings(sendmail: &SendmailConfig) -> SendmailSettings {
             .map(|(name, value)| (name.into(), value.into()))
             .collect(),
         timeout: sendmail.timeout,
+    }
+}
+
+/// How many mails may be on their way at once.
+pub fn parallel(config: &Config) -> NonZeroUsize {
+    match (config.mail.transport, &config.smtp) {
+        (MailTransport::Smtp, Some(_)) => NonZeroUsize::new(4).unwrap_or(NonZeroUsize::MIN),
+        (MailTransport::Sendmail, _) => COMMANDS,
+        // A folder takes a mail in no time.
+        _ => NonZeroUsize::MIN,
     }
 }
 

@@ -1,17 +1,20 @@
 //! The `vigie` program: reads the command line and the config, joins scanner, store and notify, and
 //! prints. The only place that sets up logging and reads the environment.
 
+mod age;
 mod arguments;
 mod causes;
 mod commands;
 mod config;
 mod cycle;
+mod delivery;
 mod lock;
 mod logging;
 mod mails;
 mod printable;
 mod progress;
 mod reload;
+mod table;
 mod tokens;
 mod vigie;
 
@@ -82,6 +85,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::History(history) => commands::history::run(config, history).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
         Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
+        Command::Outbox(outbox) => commands::outbox::run(config, outbox).await,
         Command::Templates(templates) => commands::templates::run(config, templates).await,
     }
 }

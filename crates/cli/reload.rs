@@ -29,7 +29,7 @@ pub struct TemplateWatch {
 impl TemplateWatch {
     pub fn new(vigie: &Vigie) -> Self {
         Self {
-            seen: vigie.dispatcher.composer().templates().files().clone(),
+            seen: vigie.planner.composer().templates().files().clone(),
             changed: None,
             reading: None,
         }
@@ -66,10 +66,10 @@ impl TemplateWatch {
 /// Sound templates take the place of all others, and unsound ones that of unsound ones.
 async fn take_over(vigie: &mut Vigie, files: TemplateFiles) -> anyhow::Result<()> {
     let templates = built(&vigie.config, files).await?;
-    let is_broken = !vigie.dispatcher.composer().templates().are_sound();
+    let is_broken = !vigie.planner.composer().templates().are_sound();
     if templates.are_sound() || is_broken {
         log_faults(&templates);
-        vigie.dispatcher.set_templates(templates);
+        vigie.planner.set_templates(templates);
         info!("the templates have changed and were taken over");
         return Ok(());
     }

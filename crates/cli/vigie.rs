@@ -6,21 +6,28 @@ use std::sync::Arc;
 use anyhow::Context;
 use jiff::Timestamp;
 use tracing::warn;
-use vigie_notify::{Composer, Dispatcher, Templates, Transport};
+use vigie_notify::{
+    Clock as _, Composer, DeliverySettings, DeliveryWorker, Planner, SystemClock, Templates,
+    Transport,
+};
 use vigie_scanner::{Scanner, ScannerSettings};
 use vigie_store::SqliteStore;
 
 use crate::config::{self, Config, Environment};
 use crate::lock::CycleLock;
-use crate::mails::{composer, composer_with, templates, transport};
+use crate::mails::{composer, composer_with, parallel, templates, transport};
 
 /// All that a cycle needs.
 pub struct Vigie {
     pub config: Config,
     pub store: SqliteStore,
     pub scanner: Scanner<SqliteStore>,
-    pub dispatcher: Dispatcher<Arc<dyn Transport>, SqliteStore>,
+    pub planner: Planner<SqliteStore, SystemClock>,
+    pub worker: Arc<MailWorker>,
 }
+
+/// What sends the mails.
+pub type MailWorker = DeliveryWorker<dyn Transport, SqliteStore, SystemClock>;
 
 impl Vigie {
     /// Joins the parts.
@@ -52,7 +59,13 @@ impl Vigie {
         let store = SqliteStore::open(&config.database.path).await?;
         Ok(Self {
             scanner: Scanner::new(scanner_settings(&config), store.clone()),
-            dispatcher: Dispatcher::new(composer, transport, store.clone()),
+            planner: Planner::new(composer, store.clone(), SystemClock),
+            worker: Arc::new(DeliveryWorker::new(
+                transport,
+                store.clone(),
+                SystemClock,
+                delivery_settings(&config),
+            )),
             store,
             config,
         })
@@ -76,6 +89,15 @@ impl Vigie {
             );
         }
         Ok(())
+    }
+}
+
+fn delivery_settings(config: &Config) -> DeliverySettings {
+    DeliverySettings {
+        parallel: parallel(config),
+        max_per_minute: config.mail.max_per_minute,
+        holder: format!("{}@{}", std::process::id(), SystemClock.now()),
+        ..DeliverySettings::default()
     }
 }
 

@@ -159,6 +159,11 @@ pub fn subjects(mails: &[ReceivedMail]) -> Vec<&str> {
     mails.iter().map(|mail| mail.subject.as_str()).collect()
 }
 
+/// How many mails a scan sent, how many tries failed, and how many mails wait.
+pub fn sent_failed_waiting(result: &Value) -> [u64; 3] {
+    ["sent", "failed", "waiting"].map(|key| result["mails"][key].as_u64().unwrap())
+}
+
 /// The names of a result's events, in order.
 pub fn event_names(result: &Value) -> Vec<&str> {
     let events = result["events"].as_array().unwrap();

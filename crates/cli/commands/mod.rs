@@ -5,6 +5,7 @@ pub mod demo;
 pub mod history;
 pub mod init;
 pub mod mail_test;
+pub mod outbox;
 pub mod run;
 pub mod scan;
 pub mod status;

@@ -1,4 +1,4 @@
-//! `vigie run`: a cycle at each interval until it is told to stop.
+//! `vigie run`: a cycle at each interval until it is told to stop, and beside it the mails.
 
 use std::io;
 use std::path::Path;
@@ -11,6 +11,7 @@ use vigie_notify::{Clock, SystemClock};
 
 use crate::causes::causes;
 use crate::cycle::{CycleResult, cycle};
+use crate::delivery::{DeliveryTask, deliver};
 use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
 use crate::reload::{TemplateWatch, reload};
@@ -24,6 +25,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut stop = StopSignals::new()?;
     let mut vigie = Vigie::open(load_config(path)?).await?;
     let mut watch = TemplateWatch::new(&vigie);
+    let mut mails = DeliveryTask::start(&vigie);
     let mut has_declared = false;
     let mut tick = tick_of(&vigie);
     loop {
@@ -36,8 +38,10 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
             match reload(path).await {
                 Err(error) => error!("nothing was taken over: {}", causes(&error)),
                 Ok(anew) => {
+                    mails.stop().await;
                     std::mem::replace(&mut vigie, anew).store.close().await;
                     watch = TemplateWatch::new(&vigie);
+                    mails = DeliveryTask::start(&vigie);
                     has_declared = false;
                     tick = tick_of(&vigie);
                     info!("config and templates were taken over");
@@ -47,7 +51,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
         }
         watch.look(&mut vigie).await;
         let mut is_stopping = false;
-        let mut work = std::pin::pin!(one_cycle(&vigie, &mut has_declared));
+        let mut work = std::pin::pin!(one_cycle(&vigie, &mails, &mut has_declared));
         loop {
             tokio::select! {
                 () = &mut work => break,
@@ -63,9 +67,23 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
             break;
         }
     }
+    tokio::select! {
+        () = last_mails(&vigie, mails) => {}
+        () = stop.recv() => return Ok(ExitCode::SUCCESS),
+    }
     info!("stopped");
     vigie.store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the last cycle found is told before the program ends, if somebody is there to take it.
+async fn last_mails(vigie: &Vigie, mails: DeliveryTask) {
+    mails.stop().await;
+    match deliver(vigie, SystemClock.now()).await {
+        Err(failure) => error!("mails wait: {}", causes(&failure)),
+        Ok(result) if result.waiting > 0 => info!(waiting = result.waiting, "mails wait"),
+        Ok(_) => {}
+    }
 }
 
 /// The signals that end the program.
@@ -105,14 +123,15 @@ fn tick_of(vigie: &Vigie) -> Interval {
 }
 
 /// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.
-async fn one_cycle(vigie: &Vigie, has_declared: &mut bool) {
+async fn one_cycle(vigie: &Vigie, mails: &DeliveryTask, has_declared: &mut bool) {
     match try_cycle(vigie, has_declared).await {
         Err(failure) => error!(
             "the cycle failed: {}; the next one tries again",
             causes(&failure)
         ),
         Ok(result) => {
-            let (reports, mails) = (result.scan.reports, result.mails);
+            mails.wake();
+            let reports = result.scan.reports;
             for failure in &result.scan.errors {
                 error!(agent = %failure.agent, "not served: {}", failure.error);
             }
@@ -122,9 +141,7 @@ async fn one_cycle(vigie: &Vigie, has_declared: &mut bool) {
                 rejected = reports.rejected,
                 pending = reports.pending,
                 events = result.scan.events.len(),
-                sent = mails.sent,
-                failed = mails.failed,
-                waiting = mails.waiting,
+                mails = result.planned.mails,
                 "cycle done"
             );
         }

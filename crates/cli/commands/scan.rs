@@ -1,16 +1,19 @@
-//! `vigie scan`: one cycle, and what it found as text or JSON.
+//! `vigie scan`: one cycle and its mails, and what it found as text or JSON.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde::Serialize;
 use vigie_notify::{Clock, SystemClock};
 use vigie_scanner::EventSummary;
 
 use crate::FAILED;
+use crate::age::age;
 use crate::arguments::{Format, ScanArguments};
 use crate::cycle::{CycleResult, cycle};
+use crate::delivery::{MailResult, deliver};
 use crate::lock::CycleLock;
 use crate::printable::printable_within;
 use crate::progress::CycleProgress;
@@ -31,7 +34,11 @@ pub async fn run(
     let vigie = Vigie::open(load_config(config)?).await?;
     let lock = CycleLock::take(&vigie.config.database.path)?;
     vigie.declare_jobs(&lock, now).await?;
-    let result = cycle(&vigie, &lock, now, CycleProgress::new(is_quiet)).await?;
+    let cycle = cycle(&vigie, &lock, now, CycleProgress::new(is_quiet)).await?;
+    // Another cycle need not wait for mails.
+    drop(lock);
+    let mails = deliver(&vigie, now).await?;
+    let result = ScanOutcome { cycle, mails };
     let mut out = io::stdout().lock();
     match arguments.output.format {
         Format::Json => {
@@ -40,16 +47,24 @@ pub async fn run(
         }
         Format::Text => print(&mut out, &result)?,
     }
-    Ok(if result.scan.errors.is_empty() {
+    Ok(if result.cycle.scan.errors.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
     })
 }
 
+/// A cycle and what became of its mails and of those that waited before.
+#[derive(Debug, Serialize)]
+pub struct ScanOutcome {
+    #[serde(flatten)]
+    pub cycle: CycleResult,
+    pub mails: MailResult,
+}
+
 /// Prints what a cycle found, for people.
-pub fn print(out: &mut dyn Write, result: &CycleResult) -> io::Result<()> {
-    let scan = &result.scan;
+pub fn print(out: &mut dyn Write, result: &ScanOutcome) -> io::Result<()> {
+    let scan = &result.cycle.scan;
     let reports = scan.reports;
     write!(
         out,
@@ -110,11 +125,28 @@ pub fn print(out: &mut dyn Write, result: &CycleResult) -> io::Result<()> {
     for error in &scan.errors {
         line("not served", error.agent.as_str(), None, Some(&error.error))?;
     }
-    let mails = result.mails;
+    print_mails(out, &result.mails)
+}
+
+fn print_mails(out: &mut dyn Write, mails: &MailResult) -> io::Result<()> {
+    let delivered = mails.delivered;
     writeln!(
         out,
         "mails    {} sent, {} failed, {} waiting",
-        mails.sent, mails.failed, mails.waiting
+        delivered.sent, delivered.failed, mails.waiting
+    )?;
+    let Some(since) = mails.oldest_waiting_since else {
+        return Ok(());
+    };
+    let who = if mails.sent_by_another {
+        "another vigie is sending them"
+    } else {
+        "they are tried again later; `vigie outbox list` tells why they wait"
+    };
+    writeln!(
+        out,
+        "  the oldest waits for {}; {who}",
+        age(since, SystemClock.now())
     )
 }
 

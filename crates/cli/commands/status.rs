@@ -10,11 +10,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
 use vigie_notify::{Clock, Outbox, SystemClock};
-use vigie_store::{JobOverview, LastCycle};
+use vigie_store::{JobOverview, LastCycle, SqliteStore};
 
+use crate::age::age;
 use crate::arguments::{Format, StatusArguments};
 use crate::causes::causes;
 use crate::printable::{printable, printable_within};
+use crate::table::print_table;
 use crate::vigie::{load_config, open_existing};
 
 /// How wide a column of the table may become, in characters.
@@ -46,19 +48,59 @@ struct ShownJob<'a> {
 #[derive(Debug, Serialize)]
 struct ShownStatus<'a> {
     jobs: Vec<ShownJob<'a>>,
-    mails_waiting: u64,
-    mails_dead: u64,
+    #[serde(flatten)]
+    mails: Mails,
+}
+
+/// The mails that did not get through.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Mails {
+    #[serde(rename = "mails_waiting")]
+    waiting: u64,
+    #[serde(rename = "oldest_mail_waiting_since")]
+    oldest_waiting_since: Option<Timestamp>,
+    #[serde(rename = "mails_dead")]
+    dead: u64,
+}
+
+impl Mails {
+    async fn of(store: &SqliteStore) -> anyhow::Result<Self> {
+        let backlog = store.backlog().await?;
+        Ok(Self {
+            waiting: backlog.waiting,
+            oldest_waiting_since: backlog.oldest_planned_at,
+            dead: store.count_dead().await?,
+        })
+    }
+
+    /// What has to be said of them.
+    fn told(self, now: Timestamp) -> Vec<String> {
+        let mails = |count| if count == 1 { "mail" } else { "mails" };
+        let mut told = Vec::new();
+        if let Some(since) = self.oldest_waiting_since {
+            let (count, age) = (self.waiting, age(since, now));
+            let (noun, verb) = (mails(count), if count == 1 { "waits" } else { "wait" });
+            told.push(format!(
+                "{count} {noun} {verb} to be sent, the oldest for {age}"
+            ));
+        }
+        if self.dead > 0 {
+            let noun = mails(self.dead);
+            let verb = if self.dead == 1 { "was" } else { "were" };
+            told.push(format!("{} {noun} {verb} refused for good", self.dead));
+        }
+        told
+    }
 }
 
 pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let config = load_config(config)?;
-    let (mut overviews, mails_waiting, mails_dead) = match open_existing(&config).await? {
+    let (mut overviews, mails) = match open_existing(&config).await? {
         Some(store) => (
             store.jobs_with_latest_entries().await?,
-            store.count_waiting().await?,
-            store.count_dead().await?,
+            Mails::of(&store).await?,
         ),
-        None => (Vec::new(), 0, 0),
+        None => (Vec::new(), Mails::default()),
     };
     if arguments.failing {
         overviews.retain(|overview| is_failing(&overview.job));
@@ -67,17 +109,13 @@ pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::
     match arguments.output.format {
         Format::Json => {
             let jobs = overviews.iter().map(ShownJob::from).collect();
-            let status = ShownStatus {
-                jobs,
-                mails_waiting,
-                mails_dead,
-            };
+            let status = ShownStatus { jobs, mails };
             serde_json::to_writer_pretty(&mut out, &status)?;
             writeln!(out)?;
         }
         Format::Text => {
             print(&mut out, &overviews)?;
-            for told in mails_told(mails_waiting, mails_dead) {
+            for told in mails.told(SystemClock.now()) {
                 writeln!(out, "{told}")?;
             }
         }
@@ -115,34 +153,19 @@ impl<'a> From<&'a JobOverview> for ShownJob<'a> {
     }
 }
 
-/// What has to be said of mails that did not get through.
-fn mails_told(waiting: u64, dead: u64) -> Vec<String> {
-    let mut told = Vec::new();
-    if waiting > 0 {
-        told.push(format!("{waiting} mails wait to be sent"));
-    }
-    if dead > 0 {
-        told.push(format!("{dead} mails were refused for good"));
-    }
-    told
-}
-
 fn print(out: &mut dyn Write, overviews: &[JobOverview]) -> io::Result<()> {
     if overviews.is_empty() {
         writeln!(out, "no jobs to show")?;
     } else {
         let rows: Vec<[String; 5]> = overviews.iter().map(row_of).collect();
-        print_table(
-            out,
-            [
-                "STATUS",
-                "AGENT",
-                "DATABASE",
-                "LAST GOOD BACKUP",
-                "DEADLINE",
-            ],
-            &rows,
-        )?;
+        let head = [
+            "STATUS",
+            "AGENT",
+            "DATABASE",
+            "LAST GOOD BACKUP",
+            "DEADLINE",
+        ];
+        print_table(out, head, &rows)?;
     }
     Ok(())
 }
@@ -165,30 +188,6 @@ fn row_of(JobOverview { job, .. }: &JobOverview) -> [String; 5] {
         shown(job.last_success_at()),
         shown(job.deadline_at()),
     ]
-}
-
-fn print_table<const COLUMNS: usize>(
-    out: &mut dyn Write,
-    head: [&str; COLUMNS],
-    rows: &[[String; COLUMNS]],
-) -> io::Result<()> {
-    let mut widths = head.map(str::len);
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut line = |cells: [&str; COLUMNS]| {
-        let padded: Vec<String> = cells
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        writeln!(out, "{}", padded.join("  ").trim_end())
-    };
-    line(head)?;
-    rows.iter()
-        .try_for_each(|row| line(row.each_ref().map(String::as_str)))
 }
 
 /// The exit statuses of monitoring plugins, as Nagios and its descendants read them.
@@ -218,8 +217,7 @@ struct State {
     overviews: Vec<JobOverview>,
     last_cycle: Option<LastCycle>,
     interval: Duration,
-    mails_waiting: u64,
-    mails_dead: u64,
+    mails: Mails,
 }
 
 async fn state(config: Option<&Path>) -> anyhow::Result<State> {
@@ -231,8 +229,7 @@ async fn state(config: Option<&Path>) -> anyhow::Result<State> {
         overviews: store.jobs_with_latest_entries().await?,
         last_cycle: store.last_cycle().await?,
         interval: config.scan.interval,
-        mails_waiting: store.count_waiting().await?,
-        mails_dead: store.count_dead().await?,
+        mails: Mails::of(&store).await?,
     })
 }
 
@@ -279,11 +276,12 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
             "{unjudged} past their deadline, but no cycle was done {since}"
         ));
     }
-    told.extend(mails_told(state.mails_waiting, state.mails_dead));
-    let data: Vec<String> = JobStatus::ALL
+    told.extend(state.mails.told(now));
+    let mut data: Vec<String> = JobStatus::ALL
         .into_iter()
         .map(|status| format!("{}={}", status.as_str().to_lowercase(), count(status)))
         .collect();
+    data.push(format!("mails_waiting={}", state.mails.waiting));
     (
         severity,
         format!("{} | {}", told.join("; "), data.join(" ")),
@@ -336,8 +334,7 @@ mod tests {
             overviews,
             last_cycle: Some(done(now(), None)),
             interval: Duration::from_mins(1),
-            mails_waiting: 0,
-            mails_dead: 0,
+            mails: Mails::default(),
         }
     }
 
@@ -373,11 +370,16 @@ mod tests {
     #[test]
     fn mails_that_wait_are_told() {
         let mut state = watched(vec![job(JobStatus::Ok, false)]);
-        state.mails_waiting = 8;
-        state.mails_dead = 1;
+        state.mails = Mails {
+            waiting: 8,
+            oldest_waiting_since: "2025-06-20T03:48:10Z".parse().ok(),
+            dead: 1,
+        };
         let text = summary(&state, now()).1;
         assert!(
-            text.contains("; 8 mails wait to be sent; 1 mails were refused for good |"),
+            text.contains(
+                "; 8 mails wait to be sent, the oldest for 2 h 11 min; 1 mail was refused for good |"
+            ),
             "{text}"
         );
     }
@@ -404,7 +406,7 @@ mod tests {
         assert_eq!(
             summary(&watched(jobs.into()), now()).1,
             "2 jobs: 1 OK, 1 MISSING | ok=1 failed=0 missing=1 hash_mismatch=0 \
-             transfer_integrity_failed=0 unknown=0"
+             transfer_integrity_failed=0 unknown=0 mails_waiting=0"
         );
     }
 

@@ -1,17 +1,21 @@
 //! `[mail]`: in which words, from whom and to whom mails go, and which way.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use vigie_notify::Locale;
 
 use super::one_or_several::OneOrSeveral;
+use super::problem::Complaint;
 use super::raw::{RawMail, RawRecipient};
 use super::reading::Reading;
 use super::recipient::{self, AddressBook, RecipientConfig};
-use super::{address, choice, locale, time_zone};
+use super::{address, choice, duration, locale, time_zone};
 
 const DIRECTORY: &str = "mails";
+const DELIVER_WITHIN: Duration = Duration::from_secs(30);
 const FROM: &str = "vigie@localhost";
 const TRANSPORTS: [(&str, MailTransport); 3] = [
     ("file", MailTransport::File),
@@ -37,6 +41,10 @@ pub struct MailConfig {
     pub transport: MailTransport,
     /// The folder that mails go to as files.
     pub directory: PathBuf,
+    /// How many mails may leave in any minute; `None` for as many as go through.
+    pub max_per_minute: Option<NonZeroU32>,
+    /// How long a command that ends sends mails; what is left waits.
+    pub deliver_within: Duration,
     /// The language of mails.
     pub locale: Locale,
     /// What times in mails are told in.
@@ -63,7 +71,15 @@ pub fn read(
     let locale = raw.locale.as_deref();
     let zone = raw.timezone.as_deref();
     let directory = "mail.directory";
+    let deliver_within = raw.deliver_within.as_deref();
+    let max_per_minute = raw
+        .max_per_minute
+        .and_then(|limit| reading.accept("mail.max_per_minute", limit_of(limit)));
     MailConfig {
+        max_per_minute,
+        deliver_within: reading
+            .parse("mail.deliver_within", deliver_within, duration::positive)
+            .unwrap_or(DELIVER_WITHIN),
         transport: reading
             .parse("mail.transport", transport, |word| {
                 choice::one_of(word, &TRANSPORTS)
@@ -89,6 +105,14 @@ pub fn read(
         ),
         preferences: book.settle(reading),
     }
+}
+
+fn limit_of(limit: i64) -> Result<NonZeroU32, Complaint> {
+    let number = u32::try_from(limit).ok().and_then(NonZeroU32::new);
+    number.ok_or_else(|| {
+        let remedy = "write a number from 1 on, or leave the key out for no limit";
+        Complaint::new(format!("is {limit}"), remedy)
+    })
 }
 
 fn told(
@@ -118,6 +142,8 @@ mod tests {
         assert_eq!(mail.from, "vigie@localhost");
         assert!(mail.admin_email_recipient.is_empty());
         assert_eq!(mail.preferences, []);
+        assert_eq!(mail.max_per_minute, None);
+        assert_eq!(mail.deliver_within, Duration::from_secs(30));
     }
 
     #[test]
@@ -131,6 +157,8 @@ locale = 'fr'
 timezone = 'Europe/Paris'
 from = 'Vigie <vigie@example.com>'
 admin_email_recipient = 'admin@example.com'
+max_per_minute = 30
+deliver_within = '2m'
 [smtp]
 host = 'mail.example.com'
 ",
@@ -142,6 +170,8 @@ host = 'mail.example.com'
         assert_eq!(mail.time_zone.iana_name(), Some("Europe/Paris"));
         assert_eq!(mail.from, "Vigie <vigie@example.com>");
         assert_eq!(mail.admin_email_recipient, ["admin@example.com"]);
+        assert_eq!(mail.max_per_minute, NonZeroU32::new(30));
+        assert_eq!(mail.deliver_within, Duration::from_mins(2));
     }
 
     #[test]
@@ -183,6 +213,14 @@ host = 'mail.example.com'
             (
                 "transport = 'mail'",
                 "transport is \"mail\"; write \"file\", \"smtp\" or \"sendmail\"",
+            ),
+            (
+                "max_per_minute = 0",
+                "max_per_minute is 0; write a number from 1 on, or leave the key out for no limit",
+            ),
+            (
+                "deliver_within = '0s'",
+                "deliver_within is zero; give a longer time",
             ),
             (
                 "locale = 'pt_BR'",

@@ -65,6 +65,8 @@ pub struct RawMail {
     pub directory: Option<String>,
     pub locale: Option<String>,
     pub timezone: Option<String>,
+    pub max_per_minute: Option<i64>,
+    pub deliver_within: Option<String>,
     pub from: Option<String>,
     pub admin_email_recipient: Option<OneOrSeveral<String>>,
 }

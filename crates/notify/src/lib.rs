@@ -1,9 +1,10 @@
 //! The mails of Vigie: what is said of a job that is not OK, to whom, in which language, and how it
 //! gets there. Knows no deposit, no report's bytes and no database.
 //!
-//! A [`Composer`] writes mails about a job. A [`Notifier`] sends them at once; a [`Dispatcher`]
-//! takes events from an [`Outbox`], keeps the mails there until they are sent, and so loses none.
-//! Both send through a [`Transport`]: one of those here, or your own.
+//! A [`Composer`] writes mails about a job. A [`Notifier`] sends them at once. Where none may be lost,
+//! a [`Planner`] makes mails of the events in an [`Outbox`] and leaves them there, and a
+//! [`DeliveryWorker`] sends them, through outages and crashes. Both send through a [`Transport`]: one
+//! of those here, or your own.
 //!
 //! ```
 //! use vigie_notify::{Composer, ComposerSettings, MemoryTransport, Notifier, samples};
@@ -32,7 +33,8 @@
 //! ```
 //!
 //! The features `smtp`, `sendmail` and `file`, all on by default, bring the transports of these names.
-//! Without them the crate needs no runtime, no network and no TLS.
+//! Without them the crate needs no network and no TLS, and a Tokio runtime for the [`DeliveryWorker`]
+//! alone.
 
 #[cfg(all(doctest, feature = "smtp"))]
 #[doc = include_str!("../README.md")]
@@ -42,13 +44,14 @@ mod about;
 mod clock;
 mod compose;
 mod context;
-mod dispatch;
+mod delivery;
 mod links;
 mod locale;
 mod mail;
 mod nearest;
 mod notifier;
 mod outbox;
+mod planner;
 mod position;
 pub mod samples;
 mod templates;
@@ -66,12 +69,16 @@ pub use context::{
     MissingContext, ReasonContext, ScheduleContext, StageContext, UndeliveredContext,
     UndeliveredMailContext,
 };
-pub use dispatch::{Dispatched, Dispatcher};
+pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
 pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};
 pub use mail::{InvalidAddress, Mail, MailError, check_address};
 pub use notifier::{Notified, Notifier};
-pub use outbox::{Delivery, DeliveryId, EventId, Outbox, OutboxError, PlannedMail};
+pub use outbox::{
+    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease,
+    MemoryOutbox, Outbox, OutboxError, Outcome, PlannedMail,
+};
+pub use planner::{Planned, Planner};
 pub use templates::{
     CopiedFrom, InvalidMailKind, InvalidOrigins, MailKind, ORIGINS, Origin, Origins, Severity,
     TemplateFault, TemplateFiles, TemplateOrigin, Templates, TemplatesBuilder,

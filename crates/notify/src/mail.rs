@@ -112,6 +112,13 @@ impl Mail {
         Ok(message.formatted())
     }
 
+    /// Who it goes to, in the form in which addresses can be compared: the address alone, its ASCII
+    /// letters in lower case.
+    #[must_use]
+    pub fn recipient(&self) -> String {
+        recipient_of(&self.to)
+    }
+
     /// What separates the parts. No encoded part can hold it: `=_` is not valid in one.
     fn boundary(&self) -> String {
         format!("=_{}", &digest(&[self.message_id.as_bytes()])[..32])
@@ -151,6 +158,13 @@ pub(crate) fn parse_address(address: &str) -> Result<Mailbox, InvalidAddress> {
         .parse()
         .map_err(|error: lettre::address::AddressError| invalid(&error.to_string()))?;
     Ok(mailbox)
+}
+
+/// An address, with or without a name, in the form in which addresses can be compared.
+pub(crate) fn recipient_of(address: &str) -> String {
+    let alone = parse_address(address).map(|mailbox| mailbox.email.to_string());
+    let alone = alone.unwrap_or_else(|_| address.to_owned());
+    alone.to_ascii_lowercase()
 }
 
 /// The SHA-256 of several texts in hexadecimal digits. Where one ends and the next begins counts.

@@ -139,6 +139,7 @@ impl SqliteStore {
 mod tests {
     use jiff::Timestamp;
     use vigie_domain::{AgentId, Schedule};
+    use vigie_notify::{Lease, Outbox};
     use vigie_scanner::Store;
 
     use super::*;
@@ -162,6 +163,78 @@ mod tests {
         assert!(error.is_retryable, "{error}");
         assert!(error.to_string().contains("full"), "{error}");
         assert_eq!(register().await.unwrap().len(), 1);
+    }
+
+    /// A database as the first version left it: a mail that waits, one that was sent and one that was
+    /// refused.
+    async fn first_version(path: &Path) {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true);
+        let pool = SqlitePoolOptions::new()
+            .connect_with(options)
+            .await
+            .unwrap();
+        let mut migrator = sqlx::migrate!();
+        migrator.migrations.to_mut().truncate(1);
+        migrator.run(&pool).await.unwrap();
+        let event =
+            "INSERT INTO events (at, type, agent, event) VALUES (1750386000000000, 'X', 'A', '{}')";
+        sqlx::query(event).execute(&pool).await.unwrap();
+        for (state, error) in [
+            ("waiting", Some("451 later")),
+            ("sent", None),
+            ("dead", Some("550")),
+        ] {
+            let mail = serde_json::json!({
+                "message_id": format!("<{state}@example.com>"),
+                "date": "2025-06-20T02:20:00Z",
+                "from": "vigie@example.com",
+                "to": "Ops@example.com",
+                "subject": state,
+                "text": "",
+                "html": "",
+                "urgent": false,
+            });
+            let insert = "INSERT INTO deliveries (event_id, recipient, message_id, mail, state, \
+                          attempts, last_attempt_at, last_error) VALUES (1, ?, ?, ?, ?, 2, ?, ?)";
+            sqlx::query(insert)
+                .bind("Ops@example.com")
+                .bind(format!("<{state}@example.com>"))
+                .bind(mail.to_string())
+                .bind(state)
+                .bind(1_750_386_060_000_000_i64)
+                .bind(error)
+                .execute(&pool)
+                .await
+                .unwrap();
+        }
+        pool.close().await;
+    }
+
+    #[tokio::test]
+    async fn mails_of_the_first_version_are_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vigie.db");
+        first_version(&path).await;
+        let store = SqliteStore::open(&path).await.unwrap();
+        let backlog = store.backlog().await.unwrap();
+        assert_eq!(backlog.waiting, 1);
+        assert_eq!(
+            backlog.oldest_planned_at,
+            "2025-06-20T02:20:00Z".parse().ok()
+        );
+        let lease = Lease {
+            holder: "a".to_owned(),
+            until: "2025-06-20T04:00:00Z".parse().unwrap(),
+        };
+        let now = "2025-06-20T03:00:00Z".parse().unwrap();
+        let claimed = store.claim(now, &lease, &[], 10).await.unwrap();
+        assert_eq!((claimed.len(), claimed[0].attempts), (1, 2));
+        assert_eq!(claimed[0].mail.message_id, "<waiting@example.com>");
+        let dead = store.untold_dead(Timestamp::MIN, 10).await.unwrap();
+        assert_eq!(dead.len(), 1);
+        assert_eq!(dead[0].others, ["Ops@example.com", "Ops@example.com"]);
     }
 
     #[tokio::test]

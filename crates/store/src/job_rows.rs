@@ -143,7 +143,10 @@ pub(crate) fn json_of<T: DeserializeOwned>(
 }
 
 /// A status, or another value that is a single word in JSON.
-fn word_of<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<T, Fault> {
+pub(crate) fn word_of<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Result<T, Fault> {
     let text: String = row.try_get(column)?;
     serde_json::from_value(text.clone().into()).map_err(|error| Fault::Value {
         column,

@@ -15,6 +15,7 @@
 
 mod connection;
 mod declarations;
+mod deliveries;
 mod error;
 mod event_rows;
 mod job_rows;
@@ -24,5 +25,6 @@ mod scanner_store;
 
 pub use connection::{OpenError, SqliteStore};
 pub use declarations::Declared;
+pub use deliveries::{DeliveryRecord, DeliveryState, Which};
 pub use error::{Fault, QueryError};
 pub use overview::{JobOverview, LastCycle};

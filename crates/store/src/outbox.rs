@@ -2,14 +2,68 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::Row;
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use vigie_domain::DomainEvent;
-use vigie_notify::{Delivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail};
+use vigie_notify::{
+    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease, Mail,
+    Outbox, OutboxError, Outcome, PlannedMail,
+};
 
 use crate::SqliteStore;
 use crate::error::Fault;
-use crate::job_rows::{json, json_of};
+use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
+
+/// How many rows go to one statement.
+const ROWS: usize = 100;
+
+const CLAIM: &str = "\
+    UPDATE deliveries SET lease_holder = ?1, due_at = ?2 WHERE id IN ( \
+        SELECT id FROM deliveries WHERE state = 'waiting' AND due_at <= ?3 \
+        AND recipient NOT IN (SELECT value FROM json_each(?4)) \
+        ORDER BY due_at, id LIMIT ?5) \
+    RETURNING id, mail, attempts, deferrals";
+
+/// What is due so late that a clock must have been put back. Asked apart, as one search for both would
+/// sort all that waits.
+const CLAIM_TOO_LATE: &str = "\
+    UPDATE deliveries SET lease_holder = ?1, due_at = ?2 WHERE id IN ( \
+        SELECT id FROM deliveries WHERE state = 'waiting' AND due_at > ?3 \
+        AND recipient NOT IN (SELECT value FROM json_each(?4)) \
+        ORDER BY due_at, id LIMIT ?5) \
+    RETURNING id, mail, attempts, deferrals";
+
+const RECORD: &str = "\
+    UPDATE deliveries SET \
+        state = ended.value ->> 'state', \
+        due_at = ended.value ->> 'due_at', \
+        lease_holder = NULL, \
+        attempts = attempts + (ended.value ->> 'tried'), \
+        deferrals = deferrals + (ended.value ->> 'deferred'), \
+        last_attempt_at = iif(ended.value ->> 'tried', ended.value ->> 'at', last_attempt_at), \
+        last_error = iif(ended.value ->> 'tried', ended.value ->> 'error', last_error), \
+        taken_by = ended.value ->> 'taken_by', \
+        answer = ended.value ->> 'answer' \
+    FROM json_each(?1) AS ended \
+    WHERE deliveries.id = ended.value ->> 'id' AND ( \
+        state = 'waiting' AND lease_holder = ?2 \
+        OR state IN ('waiting', 'dropped') AND ended.value ->> 'state' = 'sent')";
+
+/// Few mails wait, and those that are claimed are among them.
+const RENEW: &str = "UPDATE deliveries SET due_at = ? WHERE state = 'waiting' AND lease_holder = ?";
+
+/// The others are those of the same event whose mail is not dead. Left to itself, SQLite would walk over
+/// all mails in the order of their numbers.
+const UNTOLD_DEAD: &str = "\
+    SELECT id, mail, last_attempt_at, last_error, ( \
+        SELECT json_group_array(other.mail ->> 'to') FROM deliveries AS other \
+        WHERE other.event_id = dead.event_id AND other.state IN ('waiting', 'sent')) AS others \
+    FROM deliveries AS dead INDEXED BY deliveries_untold \
+    WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT EXISTS ( \
+        SELECT 1 FROM deliveries AS told \
+        WHERE told.recipient = dead.recipient AND told.told_at > ?1) \
+    ORDER BY id LIMIT ?2";
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -27,85 +81,132 @@ impl Outbox for SqliteStore {
         events.map_err(|fault| OutboxError::new("read the events that ask for mails", fault))
     }
 
-    async fn plan(&self, up_to: EventId, mails: &[PlannedMail]) -> Result<(), OutboxError> {
-        let planned = self.insert_deliveries(up_to, mails).await;
+    async fn plan(
+        &self,
+        up_to: EventId,
+        mails: &[PlannedMail],
+        planned_at: Timestamp,
+    ) -> Result<(), OutboxError> {
+        let planned = self.insert_planned(up_to, mails, planned_at).await;
         planned.map_err(|fault| OutboxError::new("keep the mails to be sent", fault))
     }
 
-    async fn waiting_deliveries(
+    async fn untold_dead(
         &self,
-        after: Option<DeliveryId>,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DeadDelivery>, OutboxError> {
+        let query = sqlx::query(UNTOLD_DEAD)
+            .bind(since.as_microsecond())
+            .bind(limit);
+        let dead = read(query.fetch_all(&self.pool).await, dead_of);
+        dead.map_err(|fault| OutboxError::new("read the mails that were refused", fault))
+    }
+
+    async fn plan_notices(
+        &self,
+        told: &[DeliveryId],
+        mails: &[Mail],
+        planned_at: Timestamp,
+    ) -> Result<(), OutboxError> {
+        let planned = self.insert_notices(told, mails, planned_at).await;
+        planned.map_err(|fault| OutboxError::new("keep the mails about refused mails", fault))
+    }
+
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: &Lease,
+        except: &[String],
         limit: u32,
     ) -> Result<Vec<Delivery>, OutboxError> {
-        let select = "SELECT id, mail, attempts FROM deliveries \
-                      WHERE state = 'waiting' AND id > ? ORDER BY id LIMIT ?";
-        let query = sqlx::query(select)
-            .bind(after.map_or(0, |delivery| delivery.0))
-            .bind(limit);
-        let deliveries = read(query.fetch_all(&self.pool).await, |row| {
-            Ok(Delivery {
-                id: DeliveryId(row.try_get("id")?),
-                mail: json_of::<Mail>(row, "mail")?,
-                attempts: row.try_get("attempts")?,
+        let claimed = self.claimed(CLAIM, now, lease, except, limit).await?;
+        let left = limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(limit));
+        if left == 0 {
+            return Ok(claimed);
+        }
+        let latest = now.saturating_add(LONGEST_DELAY).unwrap_or(Timestamp::MAX);
+        let too_late = self.claimed(CLAIM_TOO_LATE, latest, lease, except, left);
+        Ok([claimed, too_late.await?].concat())
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<(), OutboxError> {
+        let query = sqlx::query(RENEW)
+            .bind(lease.until.as_microsecond())
+            .bind(&lease.holder);
+        match query.execute(&self.pool).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(OutboxError::new("hold on to the mails in hand", error)),
+        }
+    }
+
+    async fn record(&self, holder: &str, attempts: &[Attempt]) -> Result<(), OutboxError> {
+        let ended: Vec<serde_json::Value> = attempts.iter().map(row_of).collect();
+        let query = sqlx::query(RECORD)
+            .bind(json!(ended).to_string())
+            .bind(holder);
+        match query.execute(&self.pool).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(OutboxError::new("record what became of mails", error)),
+        }
+    }
+
+    async fn backlog(&self) -> Result<Backlog, OutboxError> {
+        let select = "SELECT count(*) AS waiting, min(planned_at) AS oldest FROM deliveries \
+                      WHERE state = 'waiting'";
+        let row = sqlx::query(select).fetch_one(&self.pool).await;
+        let backlog = row.map_err(Fault::from).and_then(|row| {
+            Ok(Backlog {
+                waiting: row.try_get::<i64, _>("waiting")?.unsigned_abs(),
+                oldest_planned_at: optional_instant_of(&row, "oldest")?,
             })
         });
-        deliveries.map_err(|fault| OutboxError::new("read the mails that wait", fault))
+        backlog.map_err(|fault| OutboxError::new("count the mails that wait", fault))
     }
 
-    async fn record_sent(&self, id: DeliveryId, at: Timestamp) -> Result<(), OutboxError> {
-        let update = "UPDATE deliveries SET state = 'sent', attempts = attempts + 1, \
-                      last_attempt_at = ?, last_error = NULL WHERE id = ?";
-        let query = sqlx::query(update).bind(at.as_microsecond()).bind(id.0);
-        match query.execute(&self.pool).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(OutboxError::new("record a mail as sent", error)),
-        }
-    }
-
-    async fn record_failed(
-        &self,
-        id: DeliveryId,
-        at: Timestamp,
-        error: &str,
-        is_permanent: bool,
-    ) -> Result<(), OutboxError> {
-        let update = "UPDATE deliveries SET state = ?, attempts = attempts + 1, \
-                      last_attempt_at = ?, last_error = ? WHERE id = ?";
-        let query = sqlx::query(update)
-            .bind(if is_permanent { "dead" } else { "waiting" })
-            .bind(at.as_microsecond())
-            .bind(error)
-            .bind(id.0);
-        match query.execute(&self.pool).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(OutboxError::new("record a mail as not sent", error)),
-        }
-    }
-
-    async fn count_waiting(&self) -> Result<u64, OutboxError> {
-        let count = "SELECT count(*) FROM deliveries WHERE state = 'waiting'";
-        let waiting: Result<i64, _> = sqlx::query_scalar(count).fetch_one(&self.pool).await;
-        match waiting {
-            Ok(waiting) => Ok(waiting.unsigned_abs()),
-            Err(error) => Err(OutboxError::new("count the mails that wait", error)),
+    async fn count_sent_since(&self, since: Timestamp) -> Result<u64, OutboxError> {
+        let count = "SELECT count(*) FROM deliveries WHERE state = 'sent' AND last_attempt_at >= ?";
+        let query = sqlx::query_scalar(count).bind(since.as_microsecond());
+        let sent: Result<i64, _> = query.fetch_one(&self.pool).await;
+        match sent {
+            Ok(sent) => Ok(sent.unsigned_abs()),
+            Err(error) => Err(OutboxError::new("count the mails that were sent", error)),
         }
     }
 }
 
 impl SqliteStore {
-    async fn insert_deliveries(&self, up_to: EventId, mails: &[PlannedMail]) -> Result<(), Fault> {
-        let mut transaction = self.begin().await?;
-        for PlannedMail { event, mail } in mails {
-            let insert = "INSERT INTO deliveries (event_id, recipient, message_id, mail, state) \
-                          VALUES (?, ?, ?, ?, 'waiting')";
-            sqlx::query(insert)
-                .bind(event.0)
-                .bind(&mail.to)
-                .bind(&mail.message_id)
-                .bind(json("mail", mail)?)
-                .execute(&mut *transaction)
-                .await?;
+    async fn claimed(
+        &self,
+        claim: &'static str,
+        due_at: Timestamp,
+        lease: &Lease,
+        except: &[String],
+        limit: u32,
+    ) -> Result<Vec<Delivery>, OutboxError> {
+        let query = sqlx::query(claim)
+            .bind(&lease.holder)
+            .bind(lease.until.as_microsecond())
+            .bind(due_at.as_microsecond())
+            .bind(json!(except).to_string())
+            .bind(limit);
+        match query.fetch_all(&self.pool).await {
+            Ok(rows) => Ok(readable(&rows)),
+            Err(error) => Err(OutboxError::new("claim the mails that are due", error)),
         }
+    }
+
+    async fn insert_planned(
+        &self,
+        up_to: EventId,
+        mails: &[PlannedMail],
+        planned_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut transaction = self.begin().await?;
+        let mails = mails
+            .iter()
+            .map(|planned| (Some(planned.event), &planned.mail));
+        insert_deliveries(&mut transaction, mails, planned_at).await?;
         sqlx::query("UPDATE consumers SET position = ?1 WHERE name = 'mail' AND position < ?1")
             .bind(up_to.0)
             .execute(&mut *transaction)
@@ -113,6 +214,115 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(())
     }
+
+    async fn insert_notices(
+        &self,
+        told: &[DeliveryId],
+        mails: &[Mail],
+        planned_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut transaction = self.begin().await?;
+        let mails = mails.iter().map(|mail| (None, mail));
+        insert_deliveries(&mut transaction, mails, planned_at).await?;
+        let told: Vec<i64> = told.iter().map(|delivery| delivery.0).collect();
+        sqlx::query(
+            "UPDATE deliveries SET told_at = ? WHERE id IN (SELECT value FROM json_each(?))",
+        )
+        .bind(planned_at.as_microsecond())
+        .bind(json!(told).to_string())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+async fn insert_deliveries(
+    connection: &mut SqliteConnection,
+    mails: impl Iterator<Item = (Option<EventId>, &Mail)>,
+    planned_at: Timestamp,
+) -> Result<(), Fault> {
+    let mails: Vec<_> = mails.collect();
+    for mails in mails.chunks(ROWS) {
+        let rows = vec!["(?, ?, ?, ?, 'waiting', ?, ?)"; mails.len()].join(", ");
+        let insert = format!(
+            "INSERT INTO deliveries (event_id, recipient, message_id, mail, state, planned_at, \
+             due_at) VALUES {rows}"
+        );
+        // Nothing but question marks was put in.
+        let mut query = sqlx::query(AssertSqlSafe(insert));
+        for (event, mail) in mails {
+            query = query
+                .bind(event.map(|event| event.0))
+                .bind(mail.recipient())
+                .bind(&mail.message_id)
+                .bind(json("mail", mail)?)
+                .bind(planned_at.as_microsecond())
+                .bind(planned_at.as_microsecond());
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// One row that can't be read keeps no other mail from being sent; it comes up again when its lease
+/// runs out.
+fn readable(rows: &[SqliteRow]) -> Vec<Delivery> {
+    let mut deliveries = Vec::with_capacity(rows.len());
+    for row in rows {
+        match delivery_of(row) {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(fault) => tracing::error!(error = %fault, "a mail in the database can't be read"),
+        }
+    }
+    deliveries.sort_by_key(|delivery| delivery.id);
+    deliveries
+}
+
+fn delivery_of(row: &SqliteRow) -> Result<Delivery, Fault> {
+    Ok(Delivery {
+        id: DeliveryId(row.try_get("id")?),
+        mail: json_of(row, "mail")?,
+        attempts: row.try_get("attempts")?,
+        deferrals: row.try_get("deferrals")?,
+    })
+}
+
+fn dead_of(row: &SqliteRow) -> Result<DeadDelivery, Fault> {
+    Ok(DeadDelivery {
+        id: DeliveryId(row.try_get("id")?),
+        mail: json_of(row, "mail")?,
+        died_at: instant_of(row, "last_attempt_at")?,
+        error: row.try_get("last_error")?,
+        others: json_of(row, "others")?,
+    })
+}
+
+/// What [`RECORD`] reads of an attempt.
+fn row_of(attempt: &Attempt) -> serde_json::Value {
+    let at = attempt.at.as_microsecond();
+    let (state, error, due_at) = match &attempt.outcome {
+        Outcome::Sent(_) => ("sent", None, at),
+        Outcome::Deferred { error, due_at } => ("waiting", Some(error), due_at.as_microsecond()),
+        Outcome::Unreached { error } => ("waiting", Some(error), at),
+        Outcome::Dead { error } => ("dead", Some(error), at),
+        Outcome::Released => ("waiting", None, at),
+    };
+    let receipt = match &attempt.outcome {
+        Outcome::Sent(receipt) => Some(receipt),
+        _ => None,
+    };
+    json!({
+        "id": attempt.delivery.0,
+        "state": state,
+        "at": at,
+        "due_at": due_at,
+        "tried": i32::from(attempt.outcome != Outcome::Released),
+        "deferred": i32::from(matches!(attempt.outcome, Outcome::Deferred { .. })),
+        "error": error,
+        "taken_by": receipt.map(|receipt| &receipt.by),
+        "answer": receipt.map(|receipt| &receipt.answer),
+    })
 }
 
 fn read<T>(
@@ -120,4 +330,47 @@ fn read<T>(
     of: impl Fn(&SqliteRow) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
     rows?.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn plan_of(store: &SqliteStore, statement: &'static str, binds: usize) -> Vec<String> {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let mut query = sqlx::query_as(explain);
+        for _ in 0..binds {
+            query = query.bind("[]");
+        }
+        let rows: Vec<(i64, i64, i64, String)> = query.fetch_all(&store.pool).await.unwrap();
+        rows.into_iter().map(|row| row.3).collect()
+    }
+
+    /// A million mails that were sent must cost those that wait nothing.
+    #[tokio::test]
+    async fn mails_are_looked_up_and_not_searched_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("vigie.db"))
+            .await
+            .unwrap();
+        let statements = [
+            (CLAIM, 5),
+            (CLAIM_TOO_LATE, 5),
+            (RECORD, 2),
+            (RENEW, 2),
+            (UNTOLD_DEAD, 2),
+        ];
+        for (statement, binds) in statements {
+            let plan = plan_of(&store, statement, binds).await;
+            let is_search = |step: &&String| {
+                step.starts_with("SCAN")
+                    && !step.contains("USING INDEX")
+                    && !step.contains("VIRTUAL TABLE")
+            };
+            let searches: Vec<&String> = plan.iter().filter(is_search).collect();
+            assert!(searches.is_empty(), "{statement}: {plan:#?}");
+            let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE"));
+            assert_eq!(sorts.count(), 0, "{statement}: {plan:#?}");
+        }
+    }
 }

@@ -69,18 +69,6 @@ impl SqliteStore {
         last.doing("read the last cycle")
     }
 
-    /// How many mails were refused for good.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
-    pub async fn count_dead(&self) -> Result<u64, QueryError> {
-        let count = "SELECT count(*) FROM deliveries WHERE state = 'dead'";
-        let dead: Result<i64, _> = sqlx::query_scalar(count).fetch_one(&self.pool).await;
-        dead.map(i64::unsigned_abs)
-            .doing("count the mails that were refused")
-    }
-
     /// The jobs of a database, of one agent or of all.
     ///
     /// # Errors

@@ -8,10 +8,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 use vigie_domain::{
-    AgentId, BackupEntry, EventKind, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, Report,
-    Schedule, Sha256, Transition, judge_deadline, record_entry,
+    AgentId, BackupEntry, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, Report, Schedule,
+    Sha256, Transition, judge_deadline, record_entry,
 };
-use vigie_notify::{EventId, Mail, Outbox, PlannedMail};
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
 use vigie_store::SqliteStore;
 
@@ -239,57 +238,6 @@ async fn a_job_that_was_registered_can_be_declared_and_keeps_its_history() {
     assert_eq!(declared.no_longer.len(), 1);
     assert_eq!(declared.no_longer[0].id, job.id);
     assert!(!declared.no_longer[0].declared);
-}
-
-#[tokio::test]
-async fn events_are_planned_once_and_mails_wait_until_they_are_sent_or_given_up() {
-    let (_folder, store) = open().await;
-    let job = register(&store, "A_B_C", "X").await;
-    store.commit_report(&failed_backup(&job)).await.unwrap();
-    let events = store.unplanned_events(10).await.unwrap();
-    let kinds: Vec<_> = events.iter().map(|(_, event)| event.name()).collect();
-    assert_eq!(kinds, ["JobRegistered", "BackupRecorded", "JobDegraded"]);
-    assert!(matches!(&events[2].1.kind, EventKind::JobDegraded { job, .. } if job.id.0 == 1));
-
-    let last = events[2].0;
-    let mails = ["one", "two", "three"].map(|name| planned(last, name));
-    store.plan(last, &mails).await.unwrap();
-    assert_eq!(store.unplanned_events(10).await.unwrap(), []);
-
-    let waiting = store.waiting_deliveries(None, 2).await.unwrap();
-    assert_eq!(waiting[0].mail, mails[0].mail);
-    let rest = store
-        .waiting_deliveries(Some(waiting[1].id), 2)
-        .await
-        .unwrap();
-    assert_eq!(rest.len(), 1);
-    store.record_sent(waiting[0].id, at(LATER)).await.unwrap();
-    store
-        .record_failed(waiting[1].id, at(LATER), "451 later", false)
-        .await
-        .unwrap();
-    store
-        .record_failed(rest[0].id, at(LATER), "550 nobody", true)
-        .await
-        .unwrap();
-    assert_eq!(store.count_waiting().await.unwrap(), 1);
-    let again = store.waiting_deliveries(None, 10).await.unwrap();
-    assert_eq!((again.len(), again[0].attempts), (1, 1));
-    assert_eq!(again[0].mail.message_id, "<two@example.com>");
-}
-
-fn planned(event: EventId, name: &str) -> PlannedMail {
-    let mail = Mail {
-        message_id: format!("<{name}@example.com>"),
-        date: at(START),
-        from: "vigie@example.com".to_owned(),
-        to: "admin@example.com".to_owned(),
-        subject: name.to_owned(),
-        text: String::new(),
-        html: String::new(),
-        urgent: false,
-    };
-    PlannedMail { event, mail }
 }
 
 #[tokio::test]

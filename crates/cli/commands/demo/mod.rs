@@ -16,9 +16,10 @@ use vigie_notify::{Mail, Receipt, Transport, TransportError};
 
 use self::deposit::{DAY_BEFORE, DECLARED_AT, SCANNED_AT, TODAY};
 use crate::arguments::DemoArguments;
-use crate::commands::scan;
+use crate::commands::scan::{self, ScanOutcome};
 use crate::config::Config;
-use crate::cycle::{CycleResult, cycle};
+use crate::cycle::cycle;
+use crate::delivery::deliver;
 use crate::lock::CycleLock;
 use crate::mails::transport;
 use crate::progress::CycleProgress;
@@ -41,7 +42,7 @@ pub async fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Lives through the two days before the scan, so that there is a last good backup to tell of.
-async fn replay(config: Config, mails: Arc<Shown>, dir: &Path) -> anyhow::Result<CycleResult> {
+async fn replay(config: Config, mails: Arc<Shown>, dir: &Path) -> anyhow::Result<ScanOutcome> {
     let root = dir.join("deposit");
     let instant = |text: &str| text.parse::<Timestamp>();
     fs::create_dir_all(&root).with_context(|| format!("could not create {}", root.display()))?;
@@ -49,23 +50,15 @@ async fn replay(config: Config, mails: Arc<Shown>, dir: &Path) -> anyhow::Result
     let lock = CycleLock::take(&vigie.config.database.path)?;
     vigie.declare_jobs(&lock, instant(DECLARED_AT)?).await?;
     deposit::drop_reports(&root, &DAY_BEFORE)?;
-    cycle(
-        &vigie,
-        &lock,
-        instant(DAY_BEFORE.read_at)?,
-        CycleProgress::new(true),
-    )
-    .await?;
+    let day_before = instant(DAY_BEFORE.read_at)?;
+    cycle(&vigie, &lock, day_before, CycleProgress::new(true)).await?;
+    deliver(&vigie, day_before).await?;
     deposit::drop_reports(&root, &TODAY)?;
-    let result = cycle(
-        &vigie,
-        &lock,
-        instant(SCANNED_AT)?,
-        CycleProgress::new(false),
-    )
-    .await?;
+    let scanned_at = instant(SCANNED_AT)?;
+    let cycle = cycle(&vigie, &lock, scanned_at, CycleProgress::new(false)).await?;
+    let mails = deliver(&vigie, scanned_at).await?;
     vigie.store.close().await;
-    Ok(result)
+    Ok(ScanOutcome { cycle, mails })
 }
 
 fn make_room(dir: &Path) -> anyhow::Result<()> {
@@ -86,7 +79,7 @@ fn make_room(dir: &Path) -> anyhow::Result<()> {
 fn tell(
     out: &mut dyn Write,
     dir: &Path,
-    result: &CycleResult,
+    result: &ScanOutcome,
     mails: &Shown,
 ) -> anyhow::Result<()> {
     let dir = dir.display();

@@ -45,7 +45,7 @@ impl Script {
 }
 
 fn a_mail() -> Mail {
-    mail(&samples::missing_full(), &Locale::EN)
+    mail(&samples::missing_full().into(), &Locale::EN)
 }
 
 fn large_mail() -> Mail {

@@ -1,0 +1,405 @@
+//! What a worker has in hand: what it claimed, what is on its way, and what is not recorded yet.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use super::backoff::Backoff;
+use super::pace::Pace;
+use super::pause::Pause;
+use super::turns::Turns;
+use super::{Delivered, DeliveryWorker, FAREWELL};
+use crate::{
+    Attempt, Clock, Delivery, Lease, Outbox, OutboxError, Outcome, Receipt, Transport,
+    TransportError,
+};
+
+/// How many deliveries are claimed at once.
+const CLAIM: u32 = 32;
+
+/// How often an outbox is looked at in which nothing is due.
+const POLL: Duration = Duration::from_secs(1);
+
+/// What limits of mails are about.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long a mail waits that was not taken for now.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(10),
+    longest: Duration::from_hours(1),
+};
+
+/// When the work is done.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Work {
+    /// Once nothing more is due, or nothing gets through, but at this instant at the latest.
+    AllThatIsDue { until: Instant },
+    /// Once it is told to stop.
+    UntilStopped,
+}
+
+type Sent = Result<Receipt, TransportError>;
+
+/// What a worker has in hand.
+pub(super) struct Hand<'a, T: ?Sized, O, C> {
+    worker: &'a DeliveryWorker<T, O, C>,
+    /// Claimed, and not begun.
+    ready: VecDeque<Delivery>,
+    sends: JoinSet<Sent>,
+    in_flight: HashMap<Id, Delivery>,
+    /// What became of mails, until the outbox knows.
+    unrecorded: Vec<Attempt>,
+    turns: Turns,
+    pause: Pause,
+    pace: Option<Pace>,
+    /// Until when what is in hand is ours, as of the last claim or renewal.
+    leased_until: Timestamp,
+    /// When the outbox was last found to have nothing more for us.
+    nothing_due_at: Option<Instant>,
+    is_claiming: bool,
+    /// When mails that are on their way are cut off.
+    cut_off_at: Option<Instant>,
+    pub(super) delivered: Delivered,
+}
+
+impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C> {
+    pub(super) fn new(worker: &'a DeliveryWorker<T, O, C>) -> Self {
+        Self {
+            worker,
+            ready: VecDeque::new(),
+            sends: JoinSet::new(),
+            in_flight: HashMap::new(),
+            unrecorded: Vec::new(),
+            turns: Turns::new(worker.settings.parallel.get()),
+            pause: Pause::default(),
+            pace: None,
+            leased_until: Timestamp::MIN,
+            nothing_due_at: None,
+            is_claiming: true,
+            cut_off_at: None,
+            delivered: Delivered::default(),
+        }
+    }
+
+    /// Works until the work is done. After an error it can be gone on with: nothing that was sent is
+    /// forgotten.
+    pub(super) async fn work(
+        &mut self,
+        work: Work,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), OutboxError> {
+        loop {
+            self.begin_what_may().await?;
+            // What is on its way goes on meanwhile.
+            self.record().await?;
+            if self.is_done(work) {
+                return Ok(());
+            }
+            let next_look = self.next_look(work);
+            tokio::select! {
+                Some(ended) = self.sends.join_next_with_id() => self.land_all(ended),
+                () = self.worker.wake.notified() => self.nothing_due_at = None,
+                () = sleep_until(next_look) => {}
+                () = stop.as_mut(), if self.is_claiming => self.begin_no_more(FAREWELL),
+            }
+            self.cut_off(work).await;
+        }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        !self.is_claiming
+    }
+
+    /// Starts what was claimed, and claims more while there is a lane for it.
+    async fn begin_what_may(&mut self) -> Result<(), OutboxError> {
+        if self.pace.is_none() {
+            self.pace = Some(self.pace_so_far().await?);
+        }
+        self.renew().await?;
+        self.start_ready();
+        while self.is_claiming && self.has_lane() && self.may_be_due() {
+            self.claim().await?;
+            self.start_ready();
+        }
+        Ok(())
+    }
+
+    async fn pace_so_far(&self) -> Result<Pace, OutboxError> {
+        let limit = self.worker.settings.max_per_minute;
+        let sent = if limit.is_some() {
+            let since = self.worker.clock.now().saturating_sub(MINUTE);
+            let since = since.unwrap_or(Timestamp::MIN);
+            self.worker.outbox.count_sent_since(since).await?
+        } else {
+            0
+        };
+        Ok(Pace::new(limit, sent, Instant::now()))
+    }
+
+    /// Whether another mail could leave now.
+    fn has_lane(&self) -> bool {
+        let now = Instant::now();
+        let lanes = self.pause.lanes(self.worker.settings.parallel.get(), now);
+        self.sends.len() < lanes
+            && self
+                .pace
+                .as_ref()
+                .is_none_or(|pace| pace.next(now).is_none())
+    }
+
+    fn may_be_due(&self) -> bool {
+        self.nothing_due_at
+            .is_none_or(|seen_at| seen_at + POLL <= Instant::now())
+    }
+
+    async fn claim(&mut self) -> Result<(), OutboxError> {
+        let now = Instant::now();
+        let mut except: Vec<String> = self.turns.blocked(now).cloned().collect();
+        except.extend(self.ready.iter().map(|delivery| delivery.mail.recipient()));
+        except.sort();
+        except.dedup();
+        let lease = self.lease();
+        let at = self.worker.clock.now();
+        let claimed = self.worker.outbox.claim(at, &lease, &except, CLAIM).await?;
+        if claimed.is_empty() {
+            self.nothing_due_at = Some(now);
+        } else if self.ready.is_empty() && self.in_flight.is_empty() {
+            self.leased_until = lease.until;
+        }
+        for delivery in claimed {
+            // A lease that ran out may bring back what is on its way.
+            let is_same = |other: &Delivery| other.id == delivery.id;
+            if !self.in_flight.values().any(is_same) && !self.ready.iter().any(is_same) {
+                self.ready.push_back(delivery);
+            }
+        }
+        Ok(())
+    }
+
+    fn lease(&self) -> Lease {
+        let settings = &self.worker.settings;
+        let until = self.worker.clock.now().saturating_add(settings.lease);
+        Lease {
+            holder: settings.holder.clone(),
+            until: until.unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// Holds on to what is in hand, well before the lease runs out.
+    async fn renew(&mut self) -> Result<(), OutboxError> {
+        let lease = self.lease();
+        let now = self.worker.clock.now();
+        let whole = now.duration_until(lease.until);
+        let left = now.duration_until(self.leased_until);
+        // More is left than there can be when the clock was put back.
+        let is_fresh = left * 3 > whole * 2 && left <= whole;
+        if is_fresh || (self.ready.is_empty() && self.in_flight.is_empty()) {
+            return Ok(());
+        }
+        if left.is_negative() {
+            // Others may have claimed what was not begun.
+            self.give_back(|_| true);
+            self.record().await?;
+        }
+        self.worker.outbox.renew(&lease).await?;
+        self.leased_until = lease.until;
+        Ok(())
+    }
+
+    fn start_ready(&mut self) {
+        let mut position = 0;
+        while position < self.ready.len() && self.has_lane() {
+            let recipient = self.ready[position].mail.recipient();
+            if !self.turns.may_start(&recipient, Instant::now()) {
+                position += 1;
+            } else if let Some(delivery) = self.ready.remove(position) {
+                self.start(delivery, &recipient);
+            }
+        }
+    }
+
+    fn start(&mut self, delivery: Delivery, recipient: &str) {
+        if let Some(pace) = &mut self.pace {
+            pace.take(Instant::now());
+        }
+        self.pause.start(Instant::now());
+        self.turns.start(recipient);
+        let transport = self.worker.transport.clone();
+        let mail = delivery.mail.clone();
+        let send = self.sends.spawn(async move { transport.send(&mail).await });
+        self.in_flight.insert(send.id(), delivery);
+    }
+
+    fn land_all(&mut self, first: Result<(Id, Sent), JoinError>) {
+        let mut next = Some(first);
+        while let Some(ended) = next {
+            self.land(ended);
+            next = self.sends.try_join_next_with_id();
+        }
+        if self.ready.is_empty() {
+            self.nothing_due_at = None;
+        }
+    }
+
+    fn land(&mut self, ended: Result<(Id, Sent), JoinError>) {
+        let (id, sent) = match ended {
+            Ok((id, sent)) => (id, Some(sent)),
+            Err(error) if error.is_cancelled() => (error.id(), None),
+            Err(error) => (error.id(), Some(Err(panicked(&error)))),
+        };
+        let Some(delivery) = self.in_flight.remove(&id) else {
+            return;
+        };
+        let outcome = match sent {
+            Some(Ok(receipt)) => self.taken(&delivery, receipt),
+            Some(Err(error)) => self.not_taken(&delivery, &error),
+            None => {
+                self.turns.end(&delivery.mail.recipient());
+                self.delivered.failed += 1;
+                Outcome::Unreached {
+                    error: "nobody waited longer for the answer; it is tried again".to_owned(),
+                }
+            }
+        };
+        self.unrecorded.push(Attempt {
+            delivery: delivery.id,
+            at: self.worker.clock.now(),
+            outcome,
+        });
+    }
+
+    fn taken(&mut self, delivery: &Delivery, receipt: Receipt) -> Outcome {
+        tracing::debug!(
+            delivery = delivery.id.0,
+            by = receipt.by,
+            answer = receipt.answer,
+            "sent"
+        );
+        self.turns.end(&delivery.mail.recipient());
+        self.pause.end();
+        self.delivered.sent += 1;
+        Outcome::Sent(receipt)
+    }
+
+    fn not_taken(&mut self, delivery: &Delivery, problem: &TransportError) -> Outcome {
+        let (recipient, error) = (delivery.mail.recipient(), problem.to_string());
+        let (delivery_id, attempts) = (delivery.id.0, delivery.attempts.saturating_add(1));
+        self.delivered.failed += 1;
+        if problem.is_unreachable() {
+            self.turns.end(&recipient);
+            if let Some(wait) = self.pause.begin(Instant::now()) {
+                tracing::warn!(%error, next_try_in = ?wait, "all mails wait");
+            }
+            return Outcome::Unreached { error };
+        }
+        self.pause.end();
+        if problem.is_permanent() {
+            tracing::error!(
+                delivery = delivery_id,
+                recipient,
+                attempts,
+                error,
+                "a mail was refused"
+            );
+            self.turns.end(&recipient);
+            self.delivered.dead += 1;
+            return Outcome::Dead { error };
+        }
+        let deferrals = delivery.deferrals.saturating_add(1);
+        let wait = BACKOFF.wait(deferrals, &delivery.mail.message_id);
+        tracing::warn!(delivery = delivery_id, recipient, attempts, error, next_try_in = ?wait, "a mail waits");
+        self.turns.fail(&recipient, Instant::now());
+        self.give_back(|waiting| waiting.mail.recipient() == recipient);
+        let due_at = self.worker.clock.now().saturating_add(wait);
+        Outcome::Deferred {
+            error,
+            due_at: due_at.unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// Gives back what was claimed and not begun.
+    fn give_back(&mut self, which: impl Fn(&Delivery) -> bool) {
+        let (back, kept): (VecDeque<_>, VecDeque<_>) =
+            self.ready.drain(..).partition(|delivery| which(delivery));
+        self.ready = kept;
+        let at = self.worker.clock.now();
+        self.unrecorded
+            .extend(back.into_iter().map(|delivery| Attempt {
+                delivery: delivery.id,
+                at,
+                outcome: Outcome::Released,
+            }));
+    }
+
+    async fn record(&mut self) -> Result<(), OutboxError> {
+        if self.unrecorded.is_empty() {
+            return Ok(());
+        }
+        let holder = &self.worker.settings.holder;
+        self.worker.outbox.record(holder, &self.unrecorded).await?;
+        self.unrecorded.clear();
+        Ok(())
+    }
+
+    fn begin_no_more(&mut self, patience: Duration) {
+        self.is_claiming = false;
+        self.cut_off_at = Some(Instant::now() + patience);
+        self.give_back(|_| true);
+    }
+
+    fn is_done(&mut self, work: Work) -> bool {
+        if matches!(work, Work::AllThatIsDue { .. })
+            && self.is_claiming
+            && self.sends.is_empty()
+            && (self.pause.is_on(Instant::now()) || self.is_drained())
+        {
+            self.begin_no_more(Duration::ZERO);
+        }
+        !self.is_claiming && self.sends.is_empty() && self.unrecorded.is_empty()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.ready.is_empty() && self.nothing_due_at.is_some()
+    }
+
+    fn next_look(&self, work: Work) -> Instant {
+        let now = Instant::now();
+        let turn = self.pace.as_ref().and_then(|pace| pace.next(now));
+        let end = match work {
+            Work::AllThatIsDue { until } => Some(until),
+            Work::UntilStopped => None,
+        };
+        let looks = [turn, end, self.cut_off_at];
+        looks.into_iter().flatten().fold(now + POLL, Instant::min)
+    }
+
+    /// Ends what takes too long. Whatever became of it without our knowledge, it goes out again with
+    /// the same message id.
+    async fn cut_off(&mut self, work: Work) {
+        let now = Instant::now();
+        if let Work::AllThatIsDue { until } = work
+            && until <= now
+            && self.is_claiming
+        {
+            self.begin_no_more(Duration::ZERO);
+        }
+        if self.cut_off_at.is_some_and(|cut_off_at| cut_off_at <= now) {
+            self.sends.abort_all();
+            while let Some(ended) = self.sends.join_next_with_id().await {
+                self.land(ended);
+            }
+        }
+    }
+}
+
+fn panicked(error: &JoinError) -> TransportError {
+    TransportError::Local {
+        action: "send a mail through".to_owned(),
+        path: "the transport".to_owned(),
+        problem: error.to_string(),
+    }
+}

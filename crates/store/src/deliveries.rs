@@ -1,0 +1,222 @@
+//! What the program asks about mails on their way, and what people do about them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use vigie_notify::{DeliveryId, Mail};
+
+use crate::SqliteStore;
+use crate::error::{Doing, Fault, QueryError};
+use crate::job_rows::{instant_of, json_of, optional_instant_of, word_of};
+
+/// Where a mail is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// It waits to be tried, for the first time or again.
+    Waiting,
+    /// Somebody took it.
+    Sent,
+    /// It was refused for good.
+    Dead,
+    /// Somebody gave it up.
+    Dropped,
+}
+
+impl DeliveryState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Sent, Self::Dead, Self::Dropped];
+
+    /// The state as it is written everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// A mail on its way, with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its number.
+    pub id: DeliveryId,
+    /// Where it is.
+    pub state: DeliveryState,
+    /// The mail.
+    pub mail: Mail,
+    /// When it was left in the outbox.
+    pub planned_at: Timestamp,
+    /// When it may be tried, while it waits; when the claim on it runs out, while somebody sends it.
+    pub due_at: Timestamp,
+    /// Who is sending it.
+    pub lease_holder: Option<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was last tried.
+    pub last_attempt_at: Option<Timestamp>,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// Who took it.
+    pub taken_by: Option<String>,
+    /// What was said when it was taken.
+    pub answer: Option<String>,
+}
+
+/// Which mails are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// One of them.
+    One(DeliveryId),
+    /// All that were refused for good.
+    Dead,
+    /// All that wait.
+    Waiting,
+}
+
+impl SqliteStore {
+    /// The mails in these states, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn deliveries(
+        &self,
+        states: &[DeliveryState],
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, QueryError> {
+        let mut records = Vec::new();
+        for state in states {
+            let query = sqlx::query(select_of(*state)).bind(limit);
+            let rows = query.fetch_all(&self.pool).await;
+            let rows = rows.doing("look up mails")?;
+            let read: Result<Vec<_>, Fault> = rows.iter().map(record_of).collect();
+            records.extend(read.doing("read mails")?);
+        }
+        records.sort_by_key(|record| std::cmp::Reverse(record.id));
+        records.dedup_by_key(|record| record.id);
+        records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(records)
+    }
+
+    /// One mail.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRecord>, QueryError> {
+        let query = sqlx::query("SELECT * FROM deliveries WHERE id = ?").bind(id.0);
+        let row = query.fetch_optional(&self.pool).await;
+        let row = row.doing("look up a mail")?;
+        row.as_ref().map(record_of).transpose().doing("read a mail")
+    }
+
+    /// How many mails were refused for good.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_dead(&self) -> Result<u64, QueryError> {
+        let count = "SELECT count(*) FROM deliveries WHERE state = 'dead'";
+        let dead: Result<i64, _> = sqlx::query_scalar(count).fetch_one(&self.pool).await;
+        dead.map(i64::unsigned_abs)
+            .doing("count the mails that were refused")
+    }
+
+    /// Makes mails due at `now`, those that were given up too, and tells which. What is on its way at
+    /// this moment and what was sent stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn retry_deliveries(
+        &self,
+        which: Which,
+        now: Timestamp,
+    ) -> Result<Vec<DeliveryId>, QueryError> {
+        let (condition, id) = match which {
+            Which::One(id) => ("id = ?2 AND state IN ('waiting', 'dead', 'dropped')", id.0),
+            Which::Dead => ("state = 'dead'", 0),
+            Which::Waiting => ("state = 'waiting'", 0),
+        };
+        let update = format!(
+            "UPDATE deliveries SET state = 'waiting', due_at = ?1, deferrals = 0, told_at = NULL \
+             WHERE lease_holder IS NULL AND {condition} RETURNING id"
+        );
+        // Nothing but the conditions above was put in.
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(update))
+            .bind(now.as_microsecond())
+            .bind(id);
+        let ids: Result<Vec<i64>, _> = query.fetch_all(&self.pool).await;
+        let ids = ids.doing("make mails due")?;
+        Ok(ids.into_iter().map(DeliveryId).collect())
+    }
+
+    /// Gives a mail up that waits or is dead, and tells whether it was one. It stays in the list of
+    /// those that were.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn drop_delivery(&self, id: DeliveryId) -> Result<bool, QueryError> {
+        let update = "UPDATE deliveries SET state = 'dropped', lease_holder = NULL \
+                      WHERE id = ? AND state IN ('waiting', 'dead')";
+        let updated = sqlx::query(update).bind(id.0).execute(&self.pool).await;
+        Ok(updated.doing("give a mail up")?.rows_affected() > 0)
+    }
+
+    /// Makes all that is claimed due at once. For who knows that nobody sends mails any more: after a
+    /// crash nothing has to wait until the claims run out.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn release_leases(&self) -> Result<(), QueryError> {
+        let update = "UPDATE deliveries SET lease_holder = NULL, due_at = planned_at \
+                      WHERE state = 'waiting' AND lease_holder IS NOT NULL";
+        let updated = sqlx::query(update).execute(&self.pool).await;
+        updated.map(|_| ()).doing("take over the mails of another")
+    }
+}
+
+/// The newest mails of a state. Most mails were sent; for all others SQLite has to be told which index
+/// holds them alone.
+const fn select_of(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Waiting => {
+            "SELECT * FROM deliveries INDEXED BY deliveries_waiting_since WHERE state = 'waiting' \
+             ORDER BY id DESC LIMIT ?"
+        }
+        DeliveryState::Sent => {
+            "SELECT * FROM deliveries WHERE state = 'sent' ORDER BY id DESC LIMIT ?"
+        }
+        DeliveryState::Dead => {
+            "SELECT * FROM deliveries INDEXED BY deliveries_dead WHERE state = 'dead' \
+             ORDER BY id DESC LIMIT ?"
+        }
+        DeliveryState::Dropped => {
+            "SELECT * FROM deliveries INDEXED BY deliveries_dropped WHERE state = 'dropped' \
+             ORDER BY id DESC LIMIT ?"
+        }
+    }
+}
+
+fn record_of(row: &SqliteRow) -> Result<DeliveryRecord, Fault> {
+    Ok(DeliveryRecord {
+        id: DeliveryId(row.try_get("id")?),
+        state: word_of(row, "state")?,
+        mail: json_of(row, "mail")?,
+        planned_at: instant_of(row, "planned_at")?,
+        due_at: instant_of(row, "due_at")?,
+        lease_holder: row.try_get("lease_holder")?,
+        attempts: row.try_get("attempts")?,
+        last_attempt_at: optional_instant_of(row, "last_attempt_at")?,
+        last_error: row.try_get("last_error")?,
+        taken_by: row.try_get("taken_by")?,
+        answer: row.try_get("answer")?,
+    })
+}

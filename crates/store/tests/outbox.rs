@@ -1,0 +1,433 @@
+//! The outbox on a real database file, beside the one in memory: whatever is done to both, they agree.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use tempfile::TempDir;
+use vigie_domain::{AgentId, DomainEvent, Schedule};
+use vigie_notify::{
+    Attempt, Backlog, Delivery, DeliveryId, EventId, Lease, Mail, MemoryOutbox, Outbox, Outcome,
+    PlannedMail, Receipt,
+};
+use vigie_scanner::Store;
+use vigie_store::{DeliveryState, SqliteStore, Which};
+
+const START: &str = "2025-06-20T00:00:00Z";
+
+fn at(minutes: i64) -> Timestamp {
+    let start: Timestamp = START.parse().unwrap();
+    start
+        .checked_add(SignedDuration::from_mins(minutes))
+        .unwrap()
+}
+
+fn mail(name: &str, to: &str) -> Mail {
+    Mail {
+        message_id: format!("<{name}@example.com>"),
+        date: at(0),
+        from: "vigie@example.com".to_owned(),
+        to: to.to_owned(),
+        subject: name.to_owned(),
+        text: "text".to_owned(),
+        html: "html".to_owned(),
+        urgent: false,
+    }
+}
+
+fn lease(holder: &str, until: Timestamp) -> Lease {
+    Lease {
+        holder: holder.to_owned(),
+        until,
+    }
+}
+
+/// A store in which there are this many events.
+async fn store_with_events(count: usize) -> (TempDir, SqliteStore, Vec<DomainEvent>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vigie.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let agent = AgentId::new("A_B_C").unwrap();
+    let databases: Vec<String> = (0..count).map(|number| format!("X{number}")).collect();
+    let daily = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
+    let registered = store.register_jobs(&agent, &databases, &daily, at(0)).await;
+    let moves = registered.unwrap();
+    let events = moves.into_iter().flat_map(|known| known.events).collect();
+    (folder, store, events)
+}
+
+async fn planned(names: &[(&str, &str)]) -> (TempDir, SqliteStore) {
+    let (folder, store, _) = store_with_events(1).await;
+    let mails = names.iter().map(|(name, to)| PlannedMail {
+        event: EventId(1),
+        mail: mail(name, to),
+    });
+    store
+        .plan(EventId(1), &mails.collect::<Vec<_>>(), at(0))
+        .await
+        .unwrap();
+    (folder, store)
+}
+
+fn attempt(delivery: i64, minutes: i64, outcome: Outcome) -> Attempt {
+    Attempt {
+        delivery: DeliveryId(delivery),
+        at: at(minutes),
+        outcome,
+    }
+}
+
+fn sent() -> Outcome {
+    Outcome::Sent(Receipt {
+        by: "mail.example.com:587".to_owned(),
+        answer: "250 queued".to_owned(),
+    })
+}
+
+fn dead() -> Outcome {
+    Outcome::Dead {
+        error: "550 nobody".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn what_became_of_a_mail_is_kept_with_it() {
+    let (_folder, store) = planned(&[("one", "A@example.com"), ("two", "B <b@example.com>")]).await;
+    let claimed = store
+        .claim(at(1), &lease("me", at(2)), &[], 10)
+        .await
+        .unwrap();
+    assert_eq!(claimed[1].mail, mail("two", "B <b@example.com>"));
+    let deferred = Outcome::Deferred {
+        error: "451 later".to_owned(),
+        due_at: at(5),
+    };
+    let attempts = [attempt(1, 1, sent()), attempt(2, 1, deferred)];
+    store.record("me", &attempts).await.unwrap();
+
+    let one = store.delivery(DeliveryId(1)).await.unwrap().unwrap();
+    assert_eq!((one.state, one.attempts), (DeliveryState::Sent, 1));
+    assert_eq!(one.taken_by.as_deref(), Some("mail.example.com:587"));
+    assert_eq!(one.answer.as_deref(), Some("250 queued"));
+    assert_eq!(one.last_attempt_at, Some(at(1)));
+    let two = store.delivery(DeliveryId(2)).await.unwrap().unwrap();
+    assert_eq!((two.state, two.due_at), (DeliveryState::Waiting, at(5)));
+    assert_eq!(two.last_error.as_deref(), Some("451 later"));
+    assert_eq!(two.lease_holder, None);
+
+    let listed = store
+        .deliveries(&[DeliveryState::Waiting], 10)
+        .await
+        .unwrap();
+    assert_eq!(listed, [two]);
+    assert_eq!(store.count_dead().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_dead_mail_can_be_tried_again_or_given_up() {
+    let (_folder, store) = planned(&[("one", "a@example.com"), ("two", "b@example.com")]).await;
+    store
+        .claim(at(1), &lease("me", at(2)), &[], 10)
+        .await
+        .unwrap();
+    let which = Which::One(DeliveryId(1));
+    assert_eq!(store.retry_deliveries(which, at(1)).await.unwrap(), []);
+    store
+        .record("me", &[attempt(1, 1, dead()), attempt(2, 1, dead())])
+        .await
+        .unwrap();
+    assert_eq!(store.untold_dead(at(0), 10).await.unwrap().len(), 2);
+
+    assert!(store.drop_delivery(DeliveryId(2)).await.unwrap());
+    assert!(!store.drop_delivery(DeliveryId(2)).await.unwrap());
+    assert_eq!(
+        store.retry_deliveries(Which::Dead, at(3)).await.unwrap(),
+        [DeliveryId(1)]
+    );
+    assert_eq!(
+        store.backlog().await.unwrap(),
+        Backlog {
+            waiting: 1,
+            oldest_planned_at: Some(at(0))
+        }
+    );
+    let claimed = store
+        .claim(at(3), &lease("me", at(4)), &[], 10)
+        .await
+        .unwrap();
+    assert_eq!(claimed.len(), 1);
+    store.record("me", &[attempt(1, 3, sent())]).await.unwrap();
+    assert_eq!(
+        store
+            .retry_deliveries(Which::One(DeliveryId(1)), at(4))
+            .await
+            .unwrap(),
+        []
+    );
+    assert!(!store.drop_delivery(DeliveryId(1)).await.unwrap());
+    assert!(!store.drop_delivery(DeliveryId(99)).await.unwrap());
+    let given_up = Which::One(DeliveryId(2));
+    assert_eq!(
+        store.retry_deliveries(given_up, at(4)).await.unwrap(),
+        [DeliveryId(2)]
+    );
+}
+
+#[tokio::test]
+async fn who_knows_that_nobody_sends_need_not_wait_for_leases() {
+    let (_folder, store) = planned(&[("one", "a@example.com")]).await;
+    store
+        .claim(at(1), &lease("dead", at(60)), &[], 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .claim(at(2), &lease("me", at(3)), &[], 10)
+            .await
+            .unwrap(),
+        []
+    );
+    store.release_leases().await.unwrap();
+    assert_eq!(
+        store
+            .claim(at(2), &lease("me", at(3)), &[], 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_mail_that_can_not_be_read_keeps_no_other_from_being_sent() {
+    let (folder, store) = planned(&[("one", "a@example.com"), ("two", "b@example.com")]).await;
+    let url = format!("sqlite://{}", folder.path().join("vigie.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query("UPDATE deliveries SET mail = '{' WHERE id = 1")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let claimed = store
+        .claim(at(1), &lease("me", at(2)), &[], 10)
+        .await
+        .unwrap();
+    let ids: Vec<DeliveryId> = claimed.iter().map(|delivery| delivery.id).collect();
+    assert_eq!(ids, [DeliveryId(2)]);
+}
+
+/// What may be done to an outbox.
+#[derive(Debug, Clone)]
+enum Step {
+    Plan(Vec<usize>),
+    Claim {
+        holder: usize,
+        except: Vec<usize>,
+        limit: u32,
+        minutes: i64,
+    },
+    Renew {
+        holder: usize,
+        minutes: i64,
+    },
+    Record {
+        holder: usize,
+        ended: Vec<(usize, usize)>,
+    },
+    Tell {
+        since: i64,
+        recipient: usize,
+    },
+    Pass {
+        minutes: i64,
+    },
+}
+
+const HOLDERS: [&str; 2] = ["first", "second"];
+const PEOPLE: [&str; 4] = [
+    "a@example.com",
+    "B <b@example.com>",
+    "C@Example.com",
+    "d@example.com",
+];
+
+fn step() -> impl Strategy<Value = Step> {
+    let some = |most| prop::collection::vec(0..PEOPLE.len(), 0..most);
+    prop_oneof![
+        some(5).prop_map(Step::Plan),
+        (0..2_usize, some(3), 0..6_u32, 1..10_i64).prop_map(|(holder, except, limit, minutes)| {
+            Step::Claim {
+                holder,
+                except,
+                limit,
+                minutes,
+            }
+        }),
+        (0..2_usize, 1..10_i64).prop_map(|(holder, minutes)| Step::Renew { holder, minutes }),
+        (
+            0..2_usize,
+            prop::collection::vec((0..8_usize, 0..5_usize), 0..6)
+        )
+            .prop_map(|(holder, ended)| Step::Record { holder, ended }),
+        (0..300_i64, 0..PEOPLE.len())
+            .prop_map(|(since, recipient)| Step::Tell { since, recipient }),
+        prop_oneof![3 => 0..20_i64, 1 => -400..0_i64].prop_map(|minutes| Step::Pass { minutes }),
+    ]
+}
+
+/// Two outboxes to which the same is done.
+struct Both {
+    memory: MemoryOutbox,
+    store: SqliteStore,
+    now: i64,
+    planned: i64,
+    events: i64,
+}
+
+impl Both {
+    async fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
+        match step {
+            Step::Plan(people) => self.plan(&people).await,
+            Step::Claim {
+                holder,
+                except,
+                limit,
+                minutes,
+            } => {
+                let lease = lease(HOLDERS[holder], at(self.now + minutes));
+                let except: Vec<String> = except
+                    .iter()
+                    .map(|&person| mail("", PEOPLE[person]).recipient())
+                    .collect();
+                let now = at(self.now);
+                let one = self
+                    .memory
+                    .claim(now, &lease, &except, limit)
+                    .await
+                    .unwrap();
+                let other = self.store.claim(now, &lease, &except, limit).await.unwrap();
+                prop_assert_eq!(sorted(one), sorted(other));
+            }
+            Step::Renew { holder, minutes } => {
+                let lease = lease(HOLDERS[holder], at(self.now + minutes));
+                self.memory.renew(&lease).await.unwrap();
+                self.store.renew(&lease).await.unwrap();
+            }
+            Step::Record { holder, ended } => {
+                // One mail ends once in a call.
+                let ended: BTreeMap<usize, usize> = ended.into_iter().collect();
+                let ended: Vec<Attempt> = ended
+                    .iter()
+                    .map(|(&back, &how)| self.attempt(back, how))
+                    .collect();
+                self.memory.record(HOLDERS[holder], &ended).await.unwrap();
+                self.store.record(HOLDERS[holder], &ended).await.unwrap();
+            }
+            Step::Tell { since, recipient } => self.tell(since, recipient).await?,
+            Step::Pass { minutes } => self.now += minutes,
+        }
+        self.agree().await
+    }
+
+    async fn plan(&mut self, people: &[usize]) {
+        self.events += 1;
+        let event = EventId(self.events);
+        let mut mails = Vec::new();
+        for &person in people {
+            self.planned += 1;
+            let mail = mail(&self.planned.to_string(), PEOPLE[person]);
+            mails.push(PlannedMail { event, mail });
+        }
+        self.memory.plan(event, &mails, at(self.now)).await.unwrap();
+        self.store.plan(event, &mails, at(self.now)).await.unwrap();
+    }
+
+    fn attempt(&self, back: usize, how: usize) -> Attempt {
+        let id = self.planned - i64::try_from(back).unwrap();
+        let error = "451 later".to_owned();
+        let due_at = at(self.now + 7);
+        let outcomes = [
+            sent(),
+            dead(),
+            Outcome::Deferred {
+                error: error.clone(),
+                due_at,
+            },
+            Outcome::Unreached { error },
+            Outcome::Released,
+        ];
+        attempt(id, self.now, outcomes[how].clone())
+    }
+
+    async fn tell(&mut self, since: i64, recipient: usize) -> Result<(), TestCaseError> {
+        let since = at(self.now - since);
+        let one = self.memory.untold_dead(since, 3).await.unwrap();
+        let other = self.store.untold_dead(since, 3).await.unwrap();
+        prop_assert_eq!(&one, &other);
+        let told: Vec<DeliveryId> = one.iter().map(|dead| dead.id).collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        self.planned += 1;
+        let notices = [mail(&self.planned.to_string(), PEOPLE[recipient])];
+        self.memory
+            .plan_notices(&told, &notices, at(self.now))
+            .await
+            .unwrap();
+        self.store
+            .plan_notices(&told, &notices, at(self.now))
+            .await
+            .unwrap();
+        Ok(())
+    }
+
+    async fn agree(&self) -> Result<(), TestCaseError> {
+        let (one, other) = (
+            self.memory.backlog().await.unwrap(),
+            self.store.backlog().await.unwrap(),
+        );
+        prop_assert_eq!(one, other);
+        let since = at(self.now - 30);
+        let one = self.memory.count_sent_since(since).await.unwrap();
+        let other = self.store.count_sent_since(since).await.unwrap();
+        prop_assert_eq!(one, other);
+        let one = self.memory.unplanned_events(1).await.unwrap();
+        let other = self.store.unplanned_events(1).await.unwrap();
+        prop_assert_eq!(one, other);
+        Ok(())
+    }
+}
+
+fn sorted(mut deliveries: Vec<Delivery>) -> Vec<Delivery> {
+    deliveries.sort_by_key(|delivery| delivery.id);
+    deliveries
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_outbox_on_disk_does_what_the_one_in_memory_does(
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_folder, store, events) = store_with_events(steps.len()).await;
+            let memory = MemoryOutbox::new();
+            for event in events {
+                memory.push(event);
+            }
+            let mut both = Both { memory, store, now: 1000, planned: 0, events: 0 };
+            for step in steps {
+                both.step(step).await?;
+            }
+            Ok::<(), TestCaseError>(())
+        })?;
+    }
+}
