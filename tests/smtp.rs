@@ -12,11 +12,21 @@ const PASSWORD: &str = "s3cret-Pässword";
 /// aiosmtpd with STARTTLS and login, ended with this value.
 pub struct MailServer {
     process: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl MailServer {
     fn start(folder: &Path, certificate: &Path, key: &Path) -> Self {
+        Self::start_at(0, folder, certificate, key)
+    }
+
+    /// Starts the server of a site anew, at the port that it had.
+    pub fn restart(site: &Site, port: u16) -> Self {
+        let (certificate, key) = (site.path("server.pem"), site.path("server.key"));
+        Self::start_at(port, &site.path("inbox"), &certificate, &key)
+    }
+
+    fn start_at(port: u16, folder: &Path, certificate: &Path, key: &Path) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp_server.py");
         fs::create_dir_all(folder).unwrap();
         let mut process = Command::new("/usr/bin/python3")
@@ -24,6 +34,7 @@ impl MailServer {
             .args([certificate, key])
             .args(["vigie", PASSWORD])
             .arg(folder)
+            .arg(port.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -105,10 +116,7 @@ fn mails_wait_while_the_server_is_down_and_leave_once_it_is_up() {
     assert_eq!(site.json(&["status"])["mails_waiting"], 2);
     assert_eq!(site.status_of("X"), "MISSING");
 
-    let (certificate, key) = (site.path("server.pem"), site.path("server.key"));
-    let server = MailServer::start(&site.path("inbox"), &certificate, &key);
-    assert_ne!(server.port, port);
-    configure(&site, server.port, "\"admin@example.com\"");
+    let _server = MailServer::restart(&site, port);
     let result = site.scan(MORNING);
     assert_eq!(sent_failed_waiting(&result), [2, 0, 0]);
     assert_eq!(read_mails(&site.path("inbox")).len(), 2);

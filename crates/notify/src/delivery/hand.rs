@@ -273,11 +273,11 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     }
 
     fn taken(&mut self, delivery: &Delivery, receipt: Receipt) -> Outcome {
-        tracing::debug!(
+        tracing::info!(
             delivery = delivery.id.0,
             by = receipt.by,
             answer = receipt.answer,
-            "sent"
+            "a mail was sent"
         );
         self.turns.end(&delivery.mail.recipient());
         self.pause.end();
