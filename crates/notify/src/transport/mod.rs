@@ -32,6 +32,10 @@ pub trait Transport: Send + Sync {
     ///
     /// When it was not sent. [`TransportError`] tells whether it is worth trying again.
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError>;
+
+    /// Takes note that nothing will be sent for a while: whatever is held open for the next mail can be
+    /// closed. It takes seconds at most, changes nothing for the next mail, and by itself does nothing.
+    async fn rest(&self) {}
 }
 
 #[async_trait]
@@ -39,12 +43,20 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         (**self).send(mail).await
     }
+
+    async fn rest(&self) {
+        (**self).rest().await;
+    }
 }
 
 #[async_trait]
 impl<T: Transport + ?Sized> Transport for Box<T> {
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         (**self).send(mail).await
+    }
+
+    async fn rest(&self) {
+        (**self).rest().await;
     }
 }
 
