@@ -1,5 +1,7 @@
 //! How a mail leaves: the port, and what can go wrong. Knows no job and no template.
 
+#[cfg(any(feature = "file", feature = "smtp"))]
+mod fallback;
 #[cfg(feature = "file")]
 mod file;
 mod memory;
@@ -13,6 +15,8 @@ use thiserror::Error;
 
 use crate::{Mail, MailError};
 
+#[cfg(any(feature = "file", feature = "smtp"))]
+pub use fallback::FallbackTransport;
 #[cfg(feature = "file")]
 pub use file::FileTransport;
 pub use memory::MemoryTransport;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use vigie_notify::{SmtpSecurity, SmtpSettings, SmtpTransport, Transport as _};
+use vigie_notify::{FallbackTransport, SmtpSecurity, SmtpSettings, SmtpTransport, Transport as _};
 
 use super::{Answers, Server, meaning, missing, to_good};
 
@@ -316,4 +316,35 @@ async fn a_server_that_says_nothing_of_it_is_sent_one_command_after_the_other() 
     .await;
     pooled(&server, 1).send(&missing()).await.unwrap_err();
     assert_eq!(server.lines_with("RCPT"), []);
+}
+
+#[tokio::test]
+async fn a_second_server_takes_what_the_first_does_not_answer_to() {
+    let mute = Server::start(Answers {
+        is_silent_to: "connect",
+        ..in_the_clear()
+    })
+    .await;
+    let refusing = Server::start(Answers {
+        recipient: "550 5.1.1 no such user",
+        ..in_the_clear()
+    })
+    .await;
+    let second = Server::start(in_the_clear()).await;
+    let first = SmtpSettings {
+        timeout: Duration::from_millis(300),
+        ..mute.settings(SmtpSecurity::None)
+    };
+    let both = FallbackTransport::new(SmtpTransport::new(first).unwrap(), pooled(&second, 1));
+    for _ in 0..3 {
+        let receipt = both.send(&missing()).await.unwrap();
+        assert_eq!(receipt.by, format!("localhost:{}", second.port));
+    }
+    assert_eq!(mute.counts.connections(), 1);
+
+    // What is said of the mail itself is believed.
+    let both = FallbackTransport::new(pooled(&refusing, 1), pooled(&second, 1));
+    let error = both.send(&missing()).await.unwrap_err();
+    assert_eq!(meaning(&error), "never", "{error}");
+    assert_eq!(second.lines_with("DATA").len(), 3);
 }
