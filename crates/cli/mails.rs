@@ -1,14 +1,15 @@
 //! What writes the mails and what they leave by, as the config says. Knows no store and no scanner.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tracing::{error, warn};
 use vigie_notify::{
-    Composer, ComposerSettings, FileTransport, Locale, Recipient, Severity, SmtpClientCertificate,
-    SmtpSecurity, SmtpSettings, SmtpTransport, TemplateFiles, Templates, TemplatesBuilder,
-    Transport,
+    Composer, ComposerSettings, FallbackTransport, FileTransport, Locale, Recipient, Severity,
+    SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTransport, TemplateFiles, Templates,
+    TemplatesBuilder, Transport,
 };
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SmtpConfig};
@@ -112,10 +113,16 @@ pub fn locale_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
 
 /// What the mails leave by.
 pub fn transport(config: &Config) -> anyhow::Result<Arc<dyn Transport>> {
-    Ok(match (config.mail.transport, &config.smtp) {
-        (MailTransport::Smtp, Some(smtp)) => Arc::new(SmtpTransport::new(smtp_settings(smtp)?)?),
-        _ => Arc::new(FileTransport::new(&config.mail.directory)),
-    })
+    let (MailTransport::Smtp, Some(smtp)) = (config.mail.transport, &config.smtp) else {
+        return Ok(Arc::new(FileTransport::new(&config.mail.directory)));
+    };
+    let first = SmtpTransport::new(smtp_settings(smtp)?)?;
+    let Some(fallback) = &smtp.fallback else {
+        return Ok(Arc::new(first));
+    };
+    let second = smtp_settings(fallback).and_then(|settings| Ok(SmtpTransport::new(settings)?));
+    let second = second.context("the second mail server, [smtp.fallback], can't be used")?;
+    Ok(Arc::new(FallbackTransport::new(first, second)))
 }
 
 fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
@@ -127,6 +134,7 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
     let mut settings = SmtpSettings::new(&smtp.host, security);
     settings.port = smtp.port;
     settings.timeout = smtp.timeout;
+    settings.connections = smtp.connections;
     if let Some(login) = &smtp.login {
         settings.username = Some(login.username.clone());
         settings.password = Some(login.password.read()?);
@@ -137,23 +145,29 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
         settings.tokens = Some(Arc::new(tokens));
     }
     if let Some(path) = &smtp.ca_file {
-        settings.extra_root_certificates = fs::read(path)
-            .with_context(|| format!("could not read smtp.ca_file {}", path.display()))?;
+        settings.extra_root_certificates =
+            fs::read(path).with_context(|| unread(smtp, "ca_file", path))?;
     }
     if let Some(client) = &smtp.client_certificate {
-        settings.client_certificate = Some(client_certificate(client)?);
+        settings.client_certificate = Some(client_certificate(smtp, client)?);
     }
     Ok(settings)
 }
 
-fn client_certificate(files: &config::ClientCertificate) -> anyhow::Result<SmtpClientCertificate> {
-    let key = fs::read_to_string(&files.key)
-        .with_context(|| format!("could not read smtp.client_key {}", files.key.display()))?;
+fn client_certificate(
+    smtp: &SmtpConfig,
+    files: &config::ClientCertificate,
+) -> anyhow::Result<SmtpClientCertificate> {
+    let key =
+        fs::read_to_string(&files.key).with_context(|| unread(smtp, "client_key", &files.key))?;
     let path = &files.certificate;
-    let certificates = fs::read(path)
-        .with_context(|| format!("could not read smtp.client_certificate {}", path.display()))?;
+    let certificates = fs::read(path).with_context(|| unread(smtp, "client_certificate", path))?;
     Ok(SmtpClientCertificate {
         certificates,
         key: key.into(),
     })
+}
+
+fn unread(smtp: &SmtpConfig, key: &str, path: &Path) -> String {
+    format!("could not read {} {}", smtp.server.key(key), path.display())
 }

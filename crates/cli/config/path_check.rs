@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::problem::{Complaint, Problem};
-use super::{Config, MailTransport, TokenSource};
+use super::{Config, MailTransport, SmtpConfig, TokenSource};
 
 /// Every path that would be in the way of a scan or a mail.
 pub fn check_paths(config: &Config) -> Vec<Problem> {
@@ -26,26 +26,34 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
     if config.mail.transport == MailTransport::File {
         check("mail.directory", of_mails(&config.mail.directory, &root));
     }
-    if let Some(smtp) = &config.smtp {
-        if let Some(login) = &smtp.login {
-            let complaint = login.password.read().err().map(|error| {
-                Complaint::new(format!("is of no use: {error}"), login.password.remedy())
-            });
-            check(login.password.key(), complaint);
-        }
-        if let Some(TokenSource::File(file)) = smtp.token.as_ref().map(|token| &token.source) {
-            check("smtp.oauth_token_file", of_token(file));
-        }
-        if let Some(file) = &smtp.ca_file {
-            check("smtp.ca_file", of_pem(file, "CERTIFICATE"));
-        }
-        if let Some(client) = &smtp.client_certificate {
-            let certificate = of_pem(&client.certificate, "CERTIFICATE");
-            check("smtp.client_certificate", certificate);
-            check(client.key_is_named_by(), of_pem(&client.key, "PRIVATE KEY"));
-        }
+    for smtp in config.smtp.iter().flat_map(SmtpConfig::servers) {
+        check_files_of(smtp, &mut check);
     }
     problems
+}
+
+/// The files for one mail server.
+fn check_files_of(smtp: &SmtpConfig, check: &mut impl FnMut(&str, Option<Complaint>)) {
+    let key = |name: &str| smtp.server.key(name);
+    if let Some(login) = &smtp.login {
+        let complaint =
+            login.password.read().err().map(|error| {
+                Complaint::new(format!("is of no use: {error}"), login.password.remedy())
+            });
+        check(&key(login.password.key()), complaint);
+    }
+    if let Some(TokenSource::File(file)) = smtp.token.as_ref().map(|token| &token.source) {
+        check(&key("oauth_token_file"), of_token(file));
+    }
+    if let Some(file) = &smtp.ca_file {
+        check(&key("ca_file"), of_pem(file, "CERTIFICATE"));
+    }
+    if let Some(client) = &smtp.client_certificate {
+        let certificate = of_pem(&client.certificate, "CERTIFICATE");
+        check(&key("client_certificate"), certificate);
+        let private_key = of_pem(&client.key, "PRIVATE KEY");
+        check(&key(client.key_is_named_by()), private_key);
+    }
 }
 
 fn of_readable(folder: &Path, remedy: &str) -> Option<Complaint> {
@@ -378,6 +386,23 @@ directory = 'file'
         );
         fs::write(folder.path().join("file"), "-----BEGIN CERTIFICATE-----\n").unwrap();
         assert_eq!(of_server("file"), [""; 0]);
+    }
+
+    #[test]
+    fn the_files_of_a_second_server_are_looked_at_too() {
+        let folder = folder_with_deposit();
+        let text = "deposit.root = 'deposit'\n[smtp]\nhost = 'a'\n[smtp.fallback]\nhost = 'b'\n\
+                    username = 'u'\npassword_file = 'file'\nca_file = 'absent'";
+        assert_eq!(
+            problems(folder.path(), text),
+            [
+                "vigie.toml:7: smtp.fallback.password_file is of no use: the password file ./file \
+                 is empty; write the password into that file, readable by the one who runs Vigie",
+                "vigie.toml:8: smtp.fallback.ca_file names ./absent, which can't be read: No such \
+                 file or directory (os error 2); name a PEM file that the one who runs Vigie can \
+                 read",
+            ]
+        );
     }
 
     #[test]

@@ -84,6 +84,10 @@ pub struct RawSmtp {
     pub ca_file: Option<String>,
     pub client_certificate: Option<String>,
     pub client_key: Option<String>,
+    pub connections: Option<i64>,
+    /// Without a fallback of its own, and so without that key where the known keys are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Box<RawSmtp>>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

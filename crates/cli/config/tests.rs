@@ -265,9 +265,11 @@ mod template {
             "support_phone",
         ];
 
-        let shown: Vec<&str> = TEMPLATE
-            .lines()
-            .take_while(|line| !line.starts_with("#[["))
+        // A table with a mark is an example as a whole.
+        let blocks = TEMPLATE.split("\n\n");
+        let shown: Vec<&str> = blocks
+            .filter(|block| !block.contains("\n#["))
+            .flat_map(str::lines)
             .map(|line| match without_mark(line).split_once(" = ") {
                 Some((key, _)) if !examples.contains(&key) => without_mark(line),
                 _ => line,
