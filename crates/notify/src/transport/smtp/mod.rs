@@ -297,40 +297,33 @@ impl SmtpTransport {
         }
     }
 
-    fn not_sent(&self, mail: &Mail, failure: &Failure) -> TransportError {
-        if failure.stage == Stage::Sender {
-            let advice = "check the address in `from`";
-            let action = "name the sender to";
-            return self.settings.unreachable(action, &failure.problem, advice);
-        }
-        self.not_taken(mail, &failure.problem)
-    }
-
-    /// What it means that the server took the sender, and then not the mail.
-    fn not_taken(&self, mail: &Mail, problem: &Problem) -> TransportError {
+    /// What it means that the server did not take this mail.
+    fn not_sent(&self, mail: &Mail, Failure { stage, problem, .. }: &Failure) -> TransportError {
+        let unreachable = |action, advice| self.settings.unreachable(action, problem, advice);
         let (by, recipient) = (self.settings.server(), mail.to.clone());
-        let problem_text = problem.text.clone();
+        let text = problem.text.clone();
         match problem.kind {
-            ProblemKind::Closing => self.settings.unreachable(
-                "send a mail through",
-                problem,
-                "nothing needs to be done",
-            ),
-            ProblemKind::LoginNeeded => self.settings.unreachable(
-                "send a mail through",
-                problem,
-                "set username and password",
-            ),
+            ProblemKind::Closing => unreachable("send a mail through", "nothing needs to be done"),
+            ProblemKind::LoginNeeded => {
+                unreachable("send a mail through", "set username and password")
+            }
+            ProblemKind::Broken | ProblemKind::Silence if *stage == Stage::Sender => {
+                unreachable("name the sender to", "see whether that server works")
+            }
+            // Whatever this mail is, the next one has the same sender.
+            _ if *stage == Stage::Sender => {
+                unreachable("name the sender to", "check the address in `from`")
+            }
             ProblemKind::Permanent => TransportError::Refused {
                 by,
                 recipient,
-                problem: problem_text,
+                problem: text,
             },
             ProblemKind::Temporary | ProblemKind::Broken | ProblemKind::Silence => {
                 TransportError::Temporary {
                     by,
                     recipient,
-                    problem: problem_text,
+                    problem: text,
                 }
             }
         }

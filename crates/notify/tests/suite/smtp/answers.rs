@@ -15,6 +15,13 @@ async fn an_answer_to_the_sender_is_about_every_mail() {
         ),
         ("235 ok", "550 not you", "check the address in `from`"),
         ("235 ok", "451 later", "451"),
+        (
+            "235 ok",
+            "530 5.7.0 log in first",
+            "set username and password",
+        ),
+        ("235 ok", "421 4.3.2 going down", "nothing needs to be done"),
+        ("235 ok", "354 go on", "see whether that server works"),
     ] {
         let answers = Answers {
             auth,

@@ -77,7 +77,7 @@ async fn send_at_once(transport: &Arc<SmtpTransport>, mails: usize) {
 #[tokio::test]
 async fn mails_that_are_sent_at_once_share_a_few_connections() {
     let server = Server::start(Answers {
-        thinks_for: Duration::from_millis(100),
+        thinks_for: Duration::from_millis(200),
         ..in_the_clear()
     })
     .await;
@@ -85,10 +85,24 @@ async fn mails_that_are_sent_at_once_share_a_few_connections() {
     let start = Instant::now();
     send_at_once(&transport, 9).await;
     // One after the other they would take nine times as long.
-    assert!(start.elapsed() < Duration::from_millis(800));
+    assert!(start.elapsed() < Duration::from_millis(1500));
     send_at_once(&transport, 9).await;
     assert_eq!(server.lines_with("DATA").len(), 18);
     assert_eq!(server.counts.connections(), 3);
+    assert_eq!(server.counts.most_open(), 3);
+}
+
+#[tokio::test]
+async fn there_are_never_more_connections_than_allowed_whoever_leaves() {
+    let server = Server::start(Answers {
+        leaves_after_a_mail: true,
+        ..in_the_clear()
+    })
+    .await;
+    let transport = pooled(&server, 3);
+    send_at_once(&transport, 30).await;
+    assert_eq!(server.lines_with("DATA").len(), 30);
+    assert_eq!(server.counts.connections(), 30);
     assert_eq!(server.counts.most_open(), 3);
 }
 
