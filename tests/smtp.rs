@@ -123,6 +123,29 @@ fn mails_wait_while_the_server_is_down_and_leave_once_it_is_up() {
 }
 
 #[test]
+fn a_second_server_takes_the_mails_while_the_first_is_not_there() {
+    let (site, server) = site_with_server("\"ops@example.com\"");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let config = fs::read_to_string(site.path("vigie.toml")).unwrap();
+    let (before, smtp) = config.split_once("[smtp]").unwrap();
+    let config =
+        format!("{before}[smtp]\nhost = \"localhost\"\nport = {port}\n[smtp.fallback]{smtp}");
+    fs::write(site.path("vigie.toml"), config).unwrap();
+    let check = site.run(&["config", "check"]);
+    let said = String::from_utf8(check.stdout).unwrap();
+    let way = format!(
+        "mails go by SMTP to localhost:{port}, else to localhost:{}.",
+        server.port
+    );
+    assert!(said.contains(&way), "{said}");
+    deliver_two_bad_backups(&site);
+    assert_eq!(sent_failed_waiting(&site.scan(MORNING)), [2, 0, 0]);
+    assert_eq!(read_mails(&site.path("inbox")).len(), 2);
+}
+
+#[test]
 fn a_refused_recipient_keeps_no_other_from_being_told() {
     let (site, _server) = site_with_server("[\"nobody@example.com\", \"admin@example.com\"]");
     deliver_two_bad_backups(&site);
