@@ -345,7 +345,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         Ok(())
     }
 
-    fn begin_no_more(&mut self, patience: Duration) {
+    pub(super) fn begin_no_more(&mut self, patience: Duration) {
         self.is_claiming = false;
         self.cut_off_at = Some(Instant::now() + patience);
         self.give_back(|_| true);

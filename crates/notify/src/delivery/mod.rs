@@ -158,7 +158,8 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
             }
             tokio::select! {
                 () = sleep(wait) => {}
-                () = stop.as_mut() => break,
+                // The outbox is asked once more, as what was sent is not recorded yet.
+                () = stop.as_mut() => hand.begin_no_more(FAREWELL),
             }
         }
         hand.delivered

@@ -691,6 +691,26 @@ async fn a_round_tells_what_the_outbox_can_not_do() {
     assert_eq!(error.to_string(), "could not do anything: the disk is full");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_stops_while_the_outbox_fails_records_what_was_sent() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(&outbox, &clock, 1, &["a@example.com"; 3]).await;
+    let failing = Failing::new(&outbox);
+    let breaking = failing.clone();
+    let server = Server::new(move |mail, _| {
+        if mail.message_id == "<1@example.com>" {
+            breaking.fail(1);
+        }
+        Answer::Take
+    });
+    let running = Running::start(worker(&server, failing, &clock));
+    // The outbox is whole again, and the worker waits before it asks.
+    sleep(Duration::from_millis(500)).await;
+    let stopped = running.stop().await;
+    assert_eq!(waiting(&outbox).await, 3 - server.taken().len() as u64);
+    assert_eq!(stopped.sent, server.taken().len() as u64);
+}
+
 /// What one crash-ridden life of an outbox came to.
 async fn live(answers: Vec<Answer>, lives: Vec<u16>, mails: usize) -> Result<(), TestCaseError> {
     let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
