@@ -293,6 +293,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             self.turns.end(&recipient);
             if let Some(wait) = self.pause.begin(Instant::now()) {
                 tracing::warn!(%error, next_try_in = ?wait, "all mails wait");
+                // People may retry or drop meanwhile what nobody has in hand.
+                self.give_back(|_| true);
             }
             return Outcome::Unreached { error };
         }

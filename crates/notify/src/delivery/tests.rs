@@ -711,6 +711,22 @@ async fn who_stops_while_the_outbox_fails_records_what_was_sent() {
     assert_eq!(stopped.sent, server.taken().len() as u64);
 }
 
+#[tokio::test(start_paused = true)]
+async fn while_nothing_gets_through_no_mail_is_held() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(&outbox, &clock, 1, &["a@example.com"; 100]).await;
+    let server = Server::new(|_, _| Answer::GoAway);
+    let running = Running::start(worker(&server, outbox.clone(), &clock));
+    sleep(Duration::from_mins(20)).await;
+    let lease = Lease {
+        holder: "other".to_owned(),
+        until: Timestamp::MAX,
+    };
+    let due = outbox.claim(clock.now(), &lease, &[], 200).await.unwrap();
+    assert_eq!(due.len(), 100);
+    let _ = running.stop().await;
+}
+
 /// What one crash-ridden life of an outbox came to.
 async fn live(answers: Vec<Answer>, lives: Vec<u16>, mails: usize) -> Result<(), TestCaseError> {
     let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
