@@ -94,8 +94,6 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     ) -> Result<(), OutboxError> {
         loop {
             self.begin_what_may().await?;
-            // What is on its way goes on meanwhile.
-            self.record().await?;
             if self.is_done(work) {
                 return Ok(());
             }
@@ -114,13 +112,16 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         !self.is_claiming
     }
 
-    /// Starts what was claimed, and claims more while there is a lane for it.
+    /// Starts what was claimed, records what became of what was on its way, and claims more while there
+    /// is a lane for it.
     async fn begin_what_may(&mut self) -> Result<(), OutboxError> {
         if self.pace.is_none() {
             self.pace = Some(self.pace_so_far().await?);
         }
         self.renew().await?;
         self.start_ready();
+        // What is on its way goes on meanwhile.
+        self.record().await?;
         while self.is_claiming && self.has_lane() && self.may_be_due() {
             self.claim().await?;
             self.start_ready();
