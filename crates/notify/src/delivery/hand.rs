@@ -365,8 +365,10 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         !self.is_claiming && self.sends.is_empty() && self.unrecorded.is_empty()
     }
 
+    /// Whether nothing is due any more. Of who rests it is not known until the outbox was asked again.
     fn is_drained(&self) -> bool {
-        self.ready.is_empty() && self.nothing_due_at.is_some()
+        let is_all = |seen_at| !self.turns.anybody_rests(seen_at);
+        self.ready.is_empty() && self.nothing_due_at.is_some_and(is_all)
     }
 
     fn next_look(&self, work: Work) -> Instant {

@@ -727,6 +727,22 @@ async fn while_nothing_gets_through_no_mail_is_held() {
     let _ = running.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_round_sends_the_other_mails_of_who_did_not_take_one() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(&outbox, &clock, 1, &["a@example.com"; 100]).await;
+    let server = Server::new(|mail, _| {
+        if mail.message_id == "<1@example.com>" {
+            Answer::Defer
+        } else {
+            Answer::Take
+        }
+    });
+    let worker = worker(&server, outbox.clone(), &clock);
+    let delivered = worker.deliver_due(Duration::from_secs(30)).await.unwrap();
+    assert_eq!(delivered.sent, 99);
+}
+
 /// What one crash-ridden life of an outbox came to.
 async fn live(answers: Vec<Answer>, lives: Vec<u16>, mails: usize) -> Result<(), TestCaseError> {
     let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
