@@ -36,8 +36,12 @@ const BACKOFF: Backoff = Backoff {
 /// When the work is done.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
-    /// Once nothing more is due, or nothing gets through, but at this instant at the latest.
-    AllThatIsDue { until: Instant },
+    /// Once nothing more is due, or nothing gets through, but begun by the one instant at the latest,
+    /// and cut off at the other.
+    AllThatIsDue {
+        begin_until: Instant,
+        until: Instant,
+    },
     /// Once it is told to stop.
     UntilStopped,
 }
@@ -375,8 +379,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         let now = Instant::now();
         let turn = self.pace.as_ref().and_then(|pace| pace.next(now));
         let end = match work {
-            Work::AllThatIsDue { until } => Some(until),
-            Work::UntilStopped => None,
+            Work::AllThatIsDue { begin_until, .. } if self.is_claiming => Some(begin_until),
+            Work::AllThatIsDue { .. } | Work::UntilStopped => None,
         };
         let looks = [turn, end, self.cut_off_at];
         looks.into_iter().flatten().fold(now + POLL, Instant::min)
@@ -386,11 +390,11 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     /// the same message id.
     async fn cut_off(&mut self, work: Work) {
         let now = Instant::now();
-        if let Work::AllThatIsDue { until } = work
-            && until <= now
+        if let Work::AllThatIsDue { begin_until, until } = work
+            && begin_until <= now
             && self.is_claiming
         {
-            self.begin_no_more(Duration::ZERO);
+            self.begin_no_more(until.saturating_duration_since(now));
         }
         if self.cut_off_at.is_some_and(|cut_off_at| cut_off_at <= now) {
             self.sends.abort_all();

@@ -483,6 +483,25 @@ async fn a_round_ends_in_time_whatever_the_server_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_round_that_ends_cuts_no_mail_off_that_takes_its_usual_time() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(
+        &outbox,
+        &clock,
+        1,
+        &["a@example.com", "b@example.com"].repeat(100),
+    )
+    .await;
+    let server = Server::new(|_, _| Answer::TakeAfter(Duration::from_millis(2_300)));
+    let started_at = Instant::now();
+    let worker = worker(&server, outbox.clone(), &clock);
+    let delivered = worker.deliver_due(Duration::from_secs(30)).await.unwrap();
+    assert!(started_at.elapsed() <= Duration::from_secs(30));
+    assert_eq!(delivered.failed, 0);
+    assert_eq!(server.tries() as u64, delivered.sent);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_worker_had_in_hand_goes_out_when_its_lease_ends() {
     let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
     plan(&outbox, &clock, 1, &["a@example.com"; 50]).await;
