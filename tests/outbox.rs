@@ -82,6 +82,17 @@ fn a_mail_that_waits_is_listed_with_the_reason_and_leaves_when_it_is_retried() {
 }
 
 #[test]
+fn mails_that_wait_are_sent_even_when_the_deposit_can_not_be_scanned() {
+    let (site, _server) = site_with_server("\"later@example.com\"");
+    deliver_bad_backup(&site, "X", "2025-06-19T02:10:00");
+    assert_eq!(sent_failed_waiting(&site.scan(MORNING)), [0, 1, 1]);
+    told(&site, &["outbox", "retry"]);
+    fs::rename(site.path("deposit"), site.path("unmounted")).unwrap();
+    complaint(&site, &["scan", "--now", MORNING]);
+    assert_eq!(listed(&site, "sent").len(), 1);
+}
+
+#[test]
 fn a_mail_that_was_refused_stays_until_it_is_retried_or_given_up() {
     let (site, _server) = site_with_server("\"nobody@example.com\"");
     deliver_bad_backup(&site, "X", "2025-06-19T02:10:00");

@@ -39,6 +39,7 @@ DROP TABLE deliveries;
 ALTER TABLE new_deliveries RENAME TO deliveries;
 
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state = 'waiting';
+CREATE INDEX deliveries_claimed ON deliveries (lease_holder) WHERE lease_holder IS NOT NULL;
 CREATE INDEX deliveries_waiting_since ON deliveries (planned_at) WHERE state = 'waiting';
 CREATE INDEX deliveries_sent ON deliveries (last_attempt_at) WHERE state = 'sent';
 CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead';

@@ -39,8 +39,12 @@ const BACKOFF: Backoff = Backoff {
 /// When the work is done.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
-    /// Once nothing more is due, or nothing gets through, but at this instant at the latest.
-    AllThatIsDue { until: Instant },
+    /// Once nothing more is due, or nothing gets through, but begun by the one instant at the latest,
+    /// and cut off at the other.
+    AllThatIsDue {
+        begin_until: Instant,
+        until: Instant,
+    },
     /// Once it is told to stop.
     UntilStopped,
 }
@@ -100,8 +104,6 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     ) -> Result<(), OutboxError> {
         loop {
             self.begin_what_may().await?;
-            // What is on its way goes on meanwhile.
-            self.record().await?;
             if self.is_done(work) {
                 self.rest(Duration::ZERO).await;
                 return Ok(());
@@ -130,13 +132,16 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         !self.is_claiming
     }
 
-    /// Starts what was claimed, and claims more while there is a lane for it.
+    /// Starts what was claimed, records what became of what was on its way, and claims more while there
+    /// is a lane for it.
     async fn begin_what_may(&mut self) -> Result<(), OutboxError> {
         if self.pace.is_none() {
             self.pace = Some(self.pace_so_far().await?);
         }
         self.renew().await?;
         self.start_ready();
+        // What is on its way goes on meanwhile.
+        self.record().await?;
         while self.is_claiming && self.has_lane() && self.may_be_due() {
             self.claim().await?;
             self.start_ready();
@@ -310,6 +315,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             self.turns.end(&recipient);
             if let Some(wait) = self.pause.begin(Instant::now()) {
                 tracing::warn!(%error, next_try_in = ?wait, "all mails wait");
+                // People may retry or drop meanwhile what nobody has in hand.
+                self.give_back(|_| true);
             }
             return Outcome::Unreached { error };
         }
@@ -362,7 +369,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         Ok(())
     }
 
-    fn begin_no_more(&mut self, patience: Duration) {
+    pub(super) fn begin_no_more(&mut self, patience: Duration) {
         self.is_claiming = false;
         self.cut_off_at = Some(Instant::now() + patience);
         self.give_back(|_| true);
@@ -379,16 +386,18 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         !self.is_claiming && self.sends.is_empty() && self.unrecorded.is_empty()
     }
 
+    /// Whether nothing is due any more. Of who rests it is not known until the outbox was asked again.
     fn is_drained(&self) -> bool {
-        self.ready.is_empty() && self.nothing_due_at.is_some()
+        let is_all = |seen_at| !self.turns.anybody_rests(seen_at);
+        self.ready.is_empty() && self.nothing_due_at.is_some_and(is_all)
     }
 
     fn next_look(&self, work: Work) -> Instant {
         let now = Instant::now();
         let turn = self.pace.as_ref().and_then(|pace| pace.next(now));
         let end = match work {
-            Work::AllThatIsDue { until } => Some(until),
-            Work::UntilStopped => None,
+            Work::AllThatIsDue { begin_until, .. } if self.is_claiming => Some(begin_until),
+            Work::AllThatIsDue { .. } | Work::UntilStopped => None,
         };
         let looks = [turn, end, self.cut_off_at];
         looks.into_iter().flatten().fold(now + POLL, Instant::min)
@@ -398,11 +407,11 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     /// the same message id.
     async fn cut_off(&mut self, work: Work) {
         let now = Instant::now();
-        if let Work::AllThatIsDue { until } = work
-            && until <= now
+        if let Work::AllThatIsDue { begin_until, until } = work
+            && begin_until <= now
             && self.is_claiming
         {
-            self.begin_no_more(Duration::ZERO);
+            self.begin_no_more(until.saturating_duration_since(now));
         }
         if self.cut_off_at.is_some_and(|cut_off_at| cut_off_at <= now) {
             self.sends.abort_all();

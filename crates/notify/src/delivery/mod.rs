@@ -120,15 +120,19 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
     }
 
     /// Sends all that is due now, and ends when nothing more is, when nothing gets through, or when
-    /// the time is over: then what is on its way is cut off, and goes out again the next time.
+    /// the time is over: nothing is begun in its last quarter (ten seconds at most), and what is still
+    /// on its way at its end is cut off, and goes out again the next time.
     ///
     /// # Errors
     ///
     /// When the outbox can't do its part. What was recorded until then stays so.
     pub async fn deliver_due(&self, within: Duration) -> Result<Delivered, OutboxError> {
         let mut hand = Hand::new(self);
+        let until = Instant::now() + within;
         let work = Work::AllThatIsDue {
-            until: Instant::now() + within,
+            // A mail that is cut off may have been taken, and arrives again.
+            begin_until: until - FAREWELL.min(within / 4),
+            until,
         };
         hand.work(work, pin!(std::future::pending())).await?;
         Ok(hand.delivered)
@@ -158,7 +162,8 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
             }
             tokio::select! {
                 () = sleep(wait) => {}
-                () = stop.as_mut() => break,
+                // The outbox is asked once more, as what was sent is not recorded yet.
+                () = stop.as_mut() => hand.begin_no_more(FAREWELL),
             }
         }
         hand.delivered

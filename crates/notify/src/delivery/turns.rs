@@ -52,6 +52,12 @@ impl Turns {
         })
     }
 
+    /// Whether somebody is left alone at this instant.
+    pub(super) fn anybody_rests(&self, at: Instant) -> bool {
+        let mut turns = self.recipients.values();
+        turns.any(|turn| turn.rests_until.is_some_and(|until| until > at))
+    }
+
     /// A mail leaves.
     pub(super) fn start(&mut self, recipient: &str) {
         let turn = self.recipients.entry(recipient.to_owned()).or_default();
