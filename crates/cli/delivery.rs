@@ -35,7 +35,7 @@ pub struct MailResult {
 /// Sends what is due, but for no longer than the config allows. Of what is refused meanwhile, others
 /// are told in mails as of `now`.
 pub async fn deliver(vigie: &Vigie, now: Timestamp) -> anyhow::Result<MailResult> {
-    let lock = DeliveryLock::take(&vigie.config.database.path)?;
+    let lock = lock_soon(vigie).await?;
     let mut delivered = Delivered::default();
     if lock.is_some() {
         vigie.store.release_leases().await?;
@@ -56,6 +56,19 @@ pub async fn deliver(vigie: &Vigie, now: Timestamp) -> anyhow::Result<MailResult
         oldest_waiting_since: backlog.oldest_planned_at,
         sent_by_another: lock.is_none(),
     })
+}
+
+/// The lock of who sends mails. One who is about to end is waited for, as what is planned from now on
+/// may not be sent by them any more.
+async fn lock_soon(vigie: &Vigie) -> anyhow::Result<Option<DeliveryLock>> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let lock = DeliveryLock::take(&vigie.config.database.path)?;
+        if lock.is_some() || Instant::now() > until || vigie.store.backlog().await?.waiting == 0 {
+            return Ok(lock);
+        }
+        sleep(PATIENCE / 20).await;
+    }
 }
 
 /// Plans the mails about those that were refused, and tells whether there are any. Two that plan at
@@ -106,6 +119,11 @@ impl DeliveryTask {
             );
         });
         Self { worker, stop, task }
+    }
+
+    /// Whether it has ended by itself, which it must not.
+    pub fn has_ended(&self) -> bool {
+        self.task.is_finished()
     }
 
     /// Says that there are new mails.
@@ -183,7 +201,11 @@ mod tests {
         let result = deliver(&vigie, now).await.unwrap();
         assert_eq!((result.delivered.sent, result.delivered.dead), (1, 1));
         assert_eq!(result.waiting, 0);
-        let untold = vigie.store.untold_dead(Timestamp::MIN, 10).await.unwrap();
+        let untold = vigie
+            .store
+            .untold_dead(Timestamp::MIN, Timestamp::MAX, 10)
+            .await
+            .unwrap();
         assert_eq!(untold.len(), 1);
         // They tell of it, or the next cycle does.
         *refusing.cycle.lock().unwrap() = None;

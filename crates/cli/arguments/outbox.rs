@@ -21,8 +21,8 @@ pub enum OutboxCommand {
         after_help = "Examples:\n  vigie outbox retry          all that wait, without waiting \
                             longer\n  vigie outbox retry 42       this one, even if it was refused \
                             or given up\n  vigie outbox retry --dead   all that were refused for \
-                            good\n\nA running `vigie run` sends them within a second, else the next \
-                            `vigie scan`.\n\nExit status: 0 done, 1 there is no such mail or it \
+                            good\n\nA running `vigie run` sends them as soon as its server answers, \
+                            else the next `vigie scan` does.\n\nExit status: 0 done, 1 there is no such mail or it \
                             can't be retried, 2 usage or configuration."
     )]
     Retry(RetryArguments),

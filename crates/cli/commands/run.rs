@@ -49,6 +49,12 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
             }
             continue;
         }
+        if mails.has_ended() {
+            error!("sending mails has ended and is begun anew");
+            std::mem::replace(&mut mails, DeliveryTask::start(&vigie))
+                .stop()
+                .await;
+        }
         watch.look(&mut vigie).await;
         let mut is_stopping = false;
         let mut work = std::pin::pin!(one_cycle(&vigie, &mails, &mut has_declared));

@@ -8,8 +8,8 @@ use vigie_domain::{DomainEvent, EventKind};
 
 use crate::mail::recipient_of;
 use crate::{
-    Clock, Composer, DeadDelivery, EventId, Mail, Outbox, OutboxError, PlannedMail, Templates,
-    UndeliveredMail,
+    Clock, Composer, DeadDelivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail,
+    Templates, UndeliveredMail,
 };
 
 /// How many events are planned in one transaction.
@@ -114,14 +114,19 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
     async fn plan_notices(&self, now: Timestamp) -> Result<u64, OutboxError> {
         let at = self.clock.now();
         let since = at.saturating_sub(QUIET).unwrap_or(Timestamp::MIN);
-        let dead = self.outbox.untold_dead(since, DEAD).await?;
-        if dead.is_empty() {
-            return Ok(0);
+        let (mut told_up_to, mut count) = (None, 0);
+        loop {
+            let dead = self.outbox.untold_dead(since, at, DEAD).await?;
+            let told: Vec<DeliveryId> = dead.iter().map(|delivery| delivery.id).collect();
+            let last = told.last().copied();
+            if last <= told_up_to {
+                return Ok(count);
+            }
+            let mails = self.notices(dead, now);
+            self.outbox.plan_notices(&told, &mails, at).await?;
+            count += mails.len() as u64;
+            told_up_to = last;
         }
-        let told: Vec<_> = dead.iter().map(|delivery| delivery.id).collect();
-        let mails = self.notices(dead, now);
-        self.outbox.plan_notices(&told, &mails, at).await?;
-        Ok(mails.len() as u64)
     }
 
     /// One mail to each reader about each address. Nobody reads of a mail that was not for them too,
@@ -272,7 +277,9 @@ mod tests {
         outbox
             .expect_unplanned_events()
             .returning(move |_| Ok(batches.next().unwrap_or_default()));
-        outbox.expect_untold_dead().returning(|_, _| Ok(Vec::new()));
+        outbox
+            .expect_untold_dead()
+            .returning(|_, _, _| Ok(Vec::new()));
         outbox
     }
 
@@ -436,6 +443,22 @@ mod tests {
             notices += told.iter().filter(|(to, _)| to == "a@example.com").count();
         }
         assert_eq!(notices, 3);
+    }
+
+    #[tokio::test]
+    async fn all_that_one_address_was_refused_is_told_of_at_once() {
+        let outbox = MemoryOutbox::new();
+        let planner = Planner::new(composer(), outbox.clone(), now());
+        for _ in 0..1100 {
+            outbox.push(missing_with(&["gone@example.com"]));
+        }
+        assert_eq!(planner.plan(now()).await.unwrap().mails, 1100);
+        for _ in 0..2 {
+            send_all(&outbox, &["gone@example.com"], now()).await;
+        }
+        // Three lists to each of two administrators.
+        assert_eq!(planner.plan(now()).await.unwrap().mails, 6);
+        assert_eq!(planner.plan(now()).await.unwrap().mails, 0);
     }
 
     #[tokio::test]

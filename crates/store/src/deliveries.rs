@@ -25,9 +25,6 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Waiting, Self::Sent, Self::Dead, Self::Dropped];
-
     /// The state as it is written everywhere.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -62,8 +62,8 @@ const UNTOLD_DEAD: &str = "\
     FROM deliveries AS dead INDEXED BY deliveries_untold \
     WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT EXISTS ( \
         SELECT 1 FROM deliveries AS told \
-        WHERE told.recipient = dead.recipient AND told.told_at > ?1) \
-    ORDER BY id LIMIT ?2";
+        WHERE told.recipient = dead.recipient AND told.told_at > ?1 AND told.told_at < ?2) \
+    ORDER BY id LIMIT ?3";
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -94,10 +94,12 @@ impl Outbox for SqliteStore {
     async fn untold_dead(
         &self,
         since: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DeadDelivery>, OutboxError> {
         let query = sqlx::query(UNTOLD_DEAD)
             .bind(since.as_microsecond())
+            .bind(now.as_microsecond())
             .bind(limit);
         let dead = read(query.fetch_all(&self.pool).await, dead_of);
         dead.map_err(|fault| OutboxError::new("read the mails that were refused", fault))
@@ -362,7 +364,7 @@ mod tests {
             (CLAIM_TOO_LATE, 5),
             (RECORD, 2),
             (RENEW, 2),
-            (UNTOLD_DEAD, 2),
+            (UNTOLD_DEAD, 3),
         ];
         for (statement, binds) in statements {
             let plan = plan_of(&store, statement, binds).await;

@@ -139,7 +139,7 @@ async fn a_dead_mail_can_be_tried_again_or_given_up() {
         .record("me", &[attempt(1, 1, dead()), attempt(2, 1, dead())])
         .await
         .unwrap();
-    assert_eq!(store.untold_dead(at(0), 10).await.unwrap().len(), 2);
+    assert_eq!(store.untold_dead(at(0), at(2), 10).await.unwrap().len(), 2);
 
     assert!(store.drop_delivery(DeliveryId(2)).await.unwrap());
     assert!(!store.drop_delivery(DeliveryId(2)).await.unwrap());
@@ -363,8 +363,16 @@ impl Both {
 
     async fn tell(&mut self, since: i64, recipient: usize) -> Result<(), TestCaseError> {
         let since = at(self.now - since);
-        let one = self.memory.untold_dead(since, 3).await.unwrap();
-        let other = self.store.untold_dead(since, 3).await.unwrap();
+        let one = self
+            .memory
+            .untold_dead(since, at(self.now), 3)
+            .await
+            .unwrap();
+        let other = self
+            .store
+            .untold_dead(since, at(self.now), 3)
+            .await
+            .unwrap();
         prop_assert_eq!(&one, &other);
         let told: Vec<DeliveryId> = one.iter().map(|dead| dead.id).collect();
         if told.is_empty() {

@@ -31,10 +31,14 @@ pub async fn retry(store: &SqliteStore, arguments: &RetryArguments) -> anyhow::R
 
 pub async fn drop(store: &SqliteStore, arguments: &DropArguments) -> anyhow::Result<ExitCode> {
     let id = DeliveryId(arguments.id);
+    let before = store.delivery(id).await?;
     if !store.drop_delivery(id).await? {
         bail!("mail {id} can't be given up: {}", why_not(store, id).await?);
     }
     println!("mail {id} is given up; `vigie outbox retry {id}` takes that back");
+    if before.is_some_and(|record| record.lease_holder.is_some()) {
+        println!("somebody had it in hand to send it, so it may leave all the same");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,8 +14,8 @@ use super::pause::Pause;
 use super::turns::Turns;
 use super::{Delivered, DeliveryWorker, FAREWELL};
 use crate::{
-    Attempt, Clock, Delivery, Lease, Outbox, OutboxError, Outcome, Receipt, Transport,
-    TransportError,
+    Attempt, Clock, Delivery, LONGEST_DELAY, Lease, Outbox, OutboxError, Outcome, Receipt,
+    Transport, TransportError,
 };
 
 /// How many deliveries are claimed at once.
@@ -186,9 +186,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         let lease = self.lease();
         let at = self.worker.clock.now();
         let claimed = self.worker.outbox.claim(at, &lease, &except, CLAIM).await?;
-        if claimed.is_empty() {
-            self.nothing_due_at = Some(now);
-        } else if self.ready.is_empty() && self.in_flight.is_empty() {
+        let before = self.ready.len();
+        if !claimed.is_empty() && self.ready.is_empty() && self.in_flight.is_empty() {
             self.leased_until = lease.until;
         }
         for delivery in claimed {
@@ -198,12 +197,17 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 self.ready.push_back(delivery);
             }
         }
+        if self.ready.len() == before {
+            self.nothing_due_at = Some(now);
+        }
         Ok(())
     }
 
     fn lease(&self) -> Lease {
         let settings = &self.worker.settings;
-        let until = self.worker.clock.now().saturating_add(settings.lease);
+        let longest = Duration::try_from(LONGEST_DELAY).unwrap_or_default();
+        let lease = settings.lease.clamp(Duration::from_secs(1), longest);
+        let until = self.worker.clock.now().saturating_add(lease);
         Lease {
             holder: settings.holder.clone(),
             until: until.unwrap_or(Timestamp::MAX),
@@ -301,7 +305,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             answer = receipt.answer,
             "a mail was sent"
         );
-        self.turns.end(&delivery.mail.recipient());
+        self.turns.prove(&delivery.mail.recipient());
         self.pause.end();
         self.delivered.sent += 1;
         Outcome::Sent(receipt)

@@ -37,7 +37,7 @@ pub struct DeliverySettings {
     /// How many mails may leave in any minute, at most.
     pub max_per_minute: Option<NonZeroU32>,
     /// How long a claim on a delivery lasts without being renewed; after a crash, what was claimed
-    /// waits for so long. At most [`LONGEST_DELAY`](crate::LONGEST_DELAY).
+    /// waits for so long. From a second to [`LONGEST_DELAY`](crate::LONGEST_DELAY).
     pub lease: Duration,
     /// What tells this worker from all others at the same outbox.
     pub holder: String,

@@ -184,13 +184,13 @@ impl Kept {
         }
     }
 
-    fn dead_of(&self, row: &Row, since: Timestamp) -> Option<DeadDelivery> {
+    fn dead_of(&self, row: &Row, since: Timestamp, now: Timestamp) -> Option<DeadDelivery> {
         let (State::Dead { died_at, error }, Some(event)) = (&row.state, row.event) else {
             return None;
         };
         let mail = &row.delivery.mail;
         let told_at = self.told_at.get(&mail.recipient());
-        if told_at.is_some_and(|told_at| *told_at > since) {
+        if told_at.is_some_and(|told_at| *told_at > since && *told_at < now) {
             return None;
         }
         let others = self.of_event(event);
@@ -265,11 +265,12 @@ impl Outbox for MemoryOutbox {
     async fn untold_dead(
         &self,
         since: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DeadDelivery>, OutboxError> {
         let kept = self.kept();
         let rows = kept.deliveries.values();
-        let untold = rows.filter_map(|row| kept.dead_of(row, since));
+        let untold = rows.filter_map(|row| kept.dead_of(row, since, now));
         Ok(untold.take(limit as usize).collect())
     }
 

@@ -162,7 +162,7 @@ pub trait Outbox: Send + Sync {
     ) -> Result<(), OutboxError>;
 
     /// The first dead deliveries, in the order of their numbers, that nobody has been told of, without
-    /// those to somebody whose dead deliveries were last told of after `since`.
+    /// those to somebody of whose dead deliveries others were told after `since` and before `now`.
     ///
     /// # Errors
     ///
@@ -170,6 +170,7 @@ pub trait Outbox: Send + Sync {
     async fn untold_dead(
         &self,
         since: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DeadDelivery>, OutboxError>;
 
