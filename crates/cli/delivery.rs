@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info};
 use vigie_notify::{Delivered, Outbox};
+use vigie_store::SqliteStore;
 
 use crate::causes::causes;
 use crate::lock::{CycleLock, DeliveryLock};
@@ -110,7 +111,10 @@ impl DeliveryTask {
                 // Then they run out.
                 error!(error = %failure, "mails that were claimed before wait for a minute");
             }
-            let delivered = sending.run(async { _ = stopped.await }).await;
+            let delivered = tokio::select! {
+                delivered = sending.run(async { _ = stopped.await }) => delivered,
+                () = pass_retries_on(&store, &sending) => Delivered::default(),
+            };
             drop(lock);
             info!(
                 sent = delivered.sent,
@@ -136,6 +140,21 @@ impl DeliveryTask {
         let _ = self.stop.send(());
         if let Err(failure) = self.task.await {
             error!("sending mails ended early: {failure}");
+        }
+    }
+}
+
+/// Has mails tried at once when people ask for it by `vigie outbox retry`, for ever.
+async fn pass_retries_on(store: &SqliteStore, worker: &MailWorker) {
+    let mut last = store.last_retry().await.unwrap_or_default();
+    loop {
+        sleep(PATIENCE).await;
+        // A database that fails is told of by the worker.
+        if let Ok(retry) = store.last_retry().await
+            && retry != last
+        {
+            worker.retry();
+            last = retry;
         }
     }
 }

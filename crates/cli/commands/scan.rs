@@ -139,6 +139,13 @@ fn print_mails(out: &mut dyn Write, mails: &MailResult) -> io::Result<()> {
         "mails    {} sent, {} failed, {} waiting",
         delivered.sent, delivered.failed, mails.waiting
     )?;
+    if delivered.dead > 0 {
+        let dead = delivered.dead;
+        writeln!(
+            out,
+            "  {dead} refused for good; `vigie outbox list` tells why"
+        )?;
+    }
     let Some(since) = mails.oldest_waiting_since else {
         return Ok(());
     };

@@ -18,8 +18,8 @@ const EVENTS: u32 = 100;
 /// How many dead deliveries are told of in one transaction.
 const DEAD: u32 = 500;
 
-/// How long nobody is told again of dead deliveries to the same address.
-const QUIET: SignedDuration = SignedDuration::from_hours(24);
+/// How long nobody is told again of dead deliveries to the same address, if somebody else got the same.
+const QUIET: SignedDuration = SignedDuration::from_hours(1);
 
 /// Consumes the events that a scan left in the outbox, and the news that mails were refused.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
     /// When the outbox can't do its part. What was planned until then stays so.
     pub async fn plan(&self, now: Timestamp) -> Result<Planned, OutboxError> {
         let of_events = self.plan_events(now).await?;
-        let notices = self.plan_notices(now).await?;
+        let notices = self.plan_notices().await?;
         Ok(Planned {
             mails: of_events + notices,
         })
@@ -111,7 +111,7 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
     }
 
     /// Somebody who is told nothing is a danger that the others have to know of.
-    async fn plan_notices(&self, now: Timestamp) -> Result<u64, OutboxError> {
+    async fn plan_notices(&self) -> Result<u64, OutboxError> {
         let at = self.clock.now();
         let since = at.saturating_sub(QUIET).unwrap_or(Timestamp::MIN);
         let (mut told_up_to, mut count) = (None, 0);
@@ -122,7 +122,7 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
             if last <= told_up_to {
                 return Ok(count);
             }
-            let mails = self.notices(dead, now);
+            let mails = self.notices(dead, at);
             self.outbox.plan_notices(&told, &mails, at).await?;
             count += mails.len() as u64;
             told_up_to = last;
@@ -431,18 +431,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_refused_each_day_is_told_of_once_a_day() {
+    async fn who_is_refused_again_and_again_is_told_of_once_an_hour() {
         let outbox = MemoryOutbox::new();
         let mut notices = 0;
-        for hour in 0..72 {
-            let at = now().checked_add(SignedDuration::from_hours(hour)).unwrap();
-            outbox.push(missing_with(&["gone@example.com"]));
+        for minutes in 0..180 {
+            let at = now()
+                .checked_add(SignedDuration::from_mins(minutes))
+                .unwrap();
+            outbox.push(missing_with(&["gone@example.com", "c@example.com"]));
             let planner = Planner::new(composer(), outbox.clone(), at);
             let _ = planner.plan(at).await.unwrap();
             let told = send_all(&outbox, &["gone@example.com"], at).await;
             notices += told.iter().filter(|(to, _)| to == "a@example.com").count();
         }
         assert_eq!(notices, 3);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_else_got_is_told_of_at_once() {
+        let outbox = MemoryOutbox::new();
+        let planner = Planner::new(composer(), outbox.clone(), now());
+        for _ in 0..3 {
+            outbox.push(missing_with(&["gone@example.com"]));
+            let _ = planner.plan(now()).await.unwrap();
+            send_all(&outbox, &["gone@example.com"], now()).await;
+            assert_eq!(planner.plan(now()).await.unwrap().mails, 2);
+            send_all(&outbox, &[], now()).await;
+        }
     }
 
     #[tokio::test]

@@ -55,3 +55,9 @@ CREATE INDEX deliveries_untold ON deliveries (id)
 CREATE INDEX deliveries_dropped ON deliveries (id) WHERE state = 'dropped';
 CREATE INDEX deliveries_told ON deliveries (recipient, told_at) WHERE told_at IS NOT NULL;
 CREATE INDEX deliveries_by_event ON deliveries (event_id);
+
+-- When people last asked for mails to be tried at once: how a program that sends them learns of it.
+CREATE TABLE last_retry (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    requested_at INTEGER NOT NULL
+) STRICT;

@@ -113,11 +113,18 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             tokio::select! {
                 Some(ended) = self.sends.join_next_with_id() => self.land_all(ended),
                 () = self.worker.wake.notified() => self.nothing_due_at = None,
+                () = self.worker.retry.notified() => self.retry(),
                 () = sleep_until(next_look) => {}
                 () = stop.as_mut(), if self.is_claiming => self.begin_no_more(FAREWELL),
             }
             self.cut_off(work).await;
         }
+    }
+
+    fn retry(&mut self) {
+        self.nothing_due_at = None;
+        self.pause.end_early();
+        self.turns.end_rests();
     }
 
     /// Lets the transport rest that has had nothing to do for so long.
@@ -185,7 +192,13 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         except.dedup();
         let lease = self.lease();
         let at = self.worker.clock.now();
-        let claimed = self.worker.outbox.claim(at, &lease, &except, CLAIM).await?;
+        let limit = if self.worker.settings.max_per_minute.is_some() {
+            // People may give up meanwhile what nobody has in hand.
+            u32::try_from(self.worker.settings.parallel.get()).unwrap_or(CLAIM)
+        } else {
+            CLAIM
+        };
+        let claimed = self.worker.outbox.claim(at, &lease, &except, limit).await?;
         let before = self.ready.len();
         if !claimed.is_empty() && self.ready.is_empty() && self.in_flight.is_empty() {
             self.leased_until = lease.until;
@@ -287,7 +300,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 self.turns.end(&delivery.mail.recipient());
                 self.delivered.failed += 1;
                 Outcome::Unreached {
-                    error: "nobody waited longer for the answer; it is tried again".to_owned(),
+                    error: "sending was stopped before the server answered; it is tried again"
+                        .to_owned(),
                 }
             }
         };
@@ -317,7 +331,10 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         self.delivered.failed += 1;
         if problem.is_unreachable() {
             self.turns.end(&recipient);
-            if let Some(wait) = self.pause.begin(Instant::now()) {
+            if let Some(wait) = self
+                .pause
+                .begin(Instant::now(), &self.worker.settings.holder)
+            {
                 tracing::warn!(%error, next_try_in = ?wait, "all mails wait");
                 // People may retry or drop meanwhile what nobody has in hand.
                 self.give_back(|_| true);
@@ -383,11 +400,21 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         if matches!(work, Work::AllThatIsDue { .. })
             && self.is_claiming
             && self.sends.is_empty()
-            && (self.pause.is_on(Instant::now()) || self.is_drained())
+            && (self.pause.is_on(Instant::now()) || self.is_drained() || self.is_too_fast(work))
         {
             self.begin_no_more(Duration::ZERO);
         }
         !self.is_claiming && self.sends.is_empty() && self.unrecorded.is_empty()
+    }
+
+    /// Whether no more mails may leave for as long as this work lasts.
+    fn is_too_fast(&self, work: Work) -> bool {
+        let Work::AllThatIsDue { begin_until, .. } = work else {
+            return false;
+        };
+        let next = self.pace.as_ref();
+        let next = next.and_then(|pace| pace.next(Instant::now()));
+        next.is_some_and(|next| next > begin_until)
     }
 
     /// Whether nothing is due any more. Of who rests it is not known until the outbox was asked again.

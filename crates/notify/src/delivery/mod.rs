@@ -21,7 +21,10 @@ use crate::{Clock, Outbox, OutboxError, Transport};
 
 /// How long mails on their way may still take once the worker is told to stop. What is cut off then
 /// goes out again with the same message id.
-const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// How long mails may still take at the end of a round. What has begun by then mostly arrives in it.
+const LAST_ORDERS: Duration = Duration::from_secs(10);
 
 /// How long the worker waits for an outbox that fails.
 const OUTBOX_BACKOFF: Backoff = Backoff {
@@ -95,6 +98,7 @@ pub struct DeliveryWorker<T: ?Sized, O, C> {
     clock: C,
     settings: DeliverySettings,
     wake: Notify,
+    retry: Notify,
 }
 
 impl<T: ?Sized, O, C> std::fmt::Debug for DeliveryWorker<T, O, C> {
@@ -116,6 +120,7 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
             clock,
             settings,
             wake: Notify::new(),
+            retry: Notify::new(),
         }
     }
 
@@ -131,7 +136,7 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
         let until = Instant::now() + within;
         let work = Work::AllThatIsDue {
             // A mail that is cut off may have been taken, and arrives again.
-            begin_until: until - FAREWELL.min(within / 4),
+            begin_until: until - LAST_ORDERS.min(within / 4),
             until,
         };
         hand.work(work, pin!(std::future::pending())).await?;
@@ -173,6 +178,12 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
     /// each second.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Has all that is due tried now, even if the server or somebody is being left alone, as people who
+    /// have put something right want to see it.
+    pub fn retry(&self) {
+        self.retry.notify_one();
     }
 }
 

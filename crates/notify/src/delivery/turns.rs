@@ -54,6 +54,13 @@ impl Turns {
         })
     }
 
+    /// Nobody is left alone any longer.
+    pub(super) fn end_rests(&mut self) {
+        for turn in self.recipients.values_mut() {
+            turn.rests_until = None;
+        }
+    }
+
     /// Whether somebody is left alone at this instant.
     pub(super) fn anybody_rests(&self, at: Instant) -> bool {
         let mut turns = self.recipients.values();

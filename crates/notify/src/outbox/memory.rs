@@ -189,18 +189,19 @@ impl Kept {
             return None;
         };
         let mail = &row.delivery.mail;
-        let told_at = self.told_at.get(&mail.recipient());
-        if told_at.is_some_and(|told_at| *told_at > since && *told_at < now) {
-            return None;
-        }
         let others = self.of_event(event);
         let others = others.filter(|row| !matches!(row.state, State::Dead { .. }));
+        let others: Vec<String> = others.map(|row| row.delivery.mail.to.clone()).collect();
+        let told_at = self.told_at.get(&mail.recipient());
+        if !others.is_empty() && told_at.is_some_and(|told_at| *told_at > since && *told_at < now) {
+            return None;
+        }
         Some(DeadDelivery {
             id: row.delivery.id,
             mail: mail.clone(),
             died_at: *died_at,
             error: error.clone(),
-            others: others.map(|row| row.delivery.mail.to.clone()).collect(),
+            others,
         })
     }
 }

@@ -161,8 +161,9 @@ pub trait Outbox: Send + Sync {
         planned_at: Timestamp,
     ) -> Result<(), OutboxError>;
 
-    /// The first dead deliveries, in the order of their numbers, that nobody has been told of, without
-    /// those to somebody of whose dead deliveries others were told after `since` and before `now`.
+    /// The first dead deliveries, in the order of their numbers, that nobody has been told of. Those of
+    /// which others got a mail are left out for somebody of whose dead deliveries people were told
+    /// after `since` and before `now`.
     ///
     /// # Errors
     ///
