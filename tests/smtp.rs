@@ -12,11 +12,21 @@ const PASSWORD: &str = "s3cret-Pässword";
 /// aiosmtpd with STARTTLS and login, ended with this value.
 pub struct MailServer {
     process: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl MailServer {
     fn start(folder: &Path, certificate: &Path, key: &Path) -> Self {
+        Self::start_at(0, folder, certificate, key)
+    }
+
+    /// Starts the server of a site anew, at the port that it had.
+    pub fn restart(site: &Site, port: u16) -> Self {
+        let (certificate, key) = (site.path("server.pem"), site.path("server.key"));
+        Self::start_at(port, &site.path("inbox"), &certificate, &key)
+    }
+
+    fn start_at(port: u16, folder: &Path, certificate: &Path, key: &Path) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp_server.py");
         fs::create_dir_all(folder).unwrap();
         let mut process = Command::new("/usr/bin/python3")
@@ -24,6 +34,7 @@ impl MailServer {
             .args([certificate, key])
             .args(["vigie", PASSWORD])
             .arg(folder)
+            .arg(port.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -105,12 +116,32 @@ fn mails_wait_while_the_server_is_down_and_leave_once_it_is_up() {
     assert_eq!(site.json(&["status"])["mails_waiting"], 2);
     assert_eq!(site.status_of("X"), "MISSING");
 
-    let (certificate, key) = (site.path("server.pem"), site.path("server.key"));
-    let server = MailServer::start(&site.path("inbox"), &certificate, &key);
-    assert_ne!(server.port, port);
-    configure(&site, server.port, "\"admin@example.com\"");
+    let _server = MailServer::restart(&site, port);
     let result = site.scan(MORNING);
     assert_eq!(sent_failed_waiting(&result), [2, 0, 0]);
+    assert_eq!(read_mails(&site.path("inbox")).len(), 2);
+}
+
+#[test]
+fn a_second_server_takes_the_mails_while_the_first_is_not_there() {
+    let (site, server) = site_with_server("\"ops@example.com\"");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let config = fs::read_to_string(site.path("vigie.toml")).unwrap();
+    let (before, smtp) = config.split_once("[smtp]").unwrap();
+    let config =
+        format!("{before}[smtp]\nhost = \"localhost\"\nport = {port}\n[smtp.fallback]{smtp}");
+    fs::write(site.path("vigie.toml"), config).unwrap();
+    let check = site.run(&["config", "check"]);
+    let said = String::from_utf8(check.stdout).unwrap();
+    let way = format!(
+        "mails go by SMTP to localhost:{port}, else to localhost:{}.",
+        server.port
+    );
+    assert!(said.contains(&way), "{said}");
+    deliver_two_bad_backups(&site);
+    assert_eq!(sent_failed_waiting(&site.scan(MORNING)), [2, 0, 0]);
     assert_eq!(read_mails(&site.path("inbox")).len(), 2);
 }
 

@@ -1,9 +1,10 @@
 """An SMTP server on loopback that demands STARTTLS and a login, and keeps what it is sent.
 
-usage: smtp_server.py CERTIFICATE KEY USERNAME PASSWORD FOLDER
+usage: smtp_server.py CERTIFICATE KEY USERNAME PASSWORD FOLDER [PORT]
 
 Prints its port, then serves until its standard input is closed. Every message becomes a file
-NUMBER.eml in FOLDER. Recipients that begin with "nobody" are refused.
+NUMBER.eml in FOLDER. Recipients that begin with "nobody" are refused, and those that begin with
+"later" are put off the first time.
 """
 
 import asyncio
@@ -18,10 +19,14 @@ class Mailbox:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.count = 0
+        self.seen = set()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("nobody"):
             return "550 5.1.1 no such user here"
+        if address.startswith("later") and address not in self.seen:
+            self.seen.add(address)
+            return "451 4.7.1 greylisted, come back later"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
 
@@ -31,7 +36,7 @@ class Mailbox:
         return "250 2.0.0 kept"
 
 
-async def serve(certificate, key, username, password, folder):
+async def serve(certificate, key, username, password, folder, port=0):
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, key)
     mailbox = Mailbox(folder)
@@ -52,7 +57,7 @@ async def serve(certificate, key, username, password, folder):
         )
 
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(protocol, "127.0.0.1", 0)
+    server = await loop.create_server(protocol, "127.0.0.1", int(port))
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()

@@ -35,6 +35,9 @@ mod crashes;
 /// A mail server that nobody here wrote.
 mod smtp;
 
+/// The mails on their way: how they wait, and what people do about them.
+mod outbox;
+
 /// Signatures, as code that nobody here wrote sees them.
 mod dkim;
 

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tracing::{error, warn};
 use vigie_notify::{
-    Composer, ComposerSettings, FileTransport, Locale, Recipient, SendmailSettings,
-    SendmailTransport, Severity, SmtpClientCertificate, SmtpSecurity, SmtpSettings, SmtpTransport,
-    TemplateFiles, Templates, TemplatesBuilder, Transport,
+    Composer, ComposerSettings, FallbackTransport, FileTransport, Locale, Recipient,
+    SendmailSettings, SendmailTransport, Severity, SmtpClientCertificate, SmtpSecurity,
+    SmtpSettings, SmtpTransport, TemplateFiles, Templates, TemplatesBuilder, Transport,
 };
 
 use crate::config::{self, Complaint, Config, MailTransport, Problem, SendmailConfig, SmtpConfig};
@@ -117,12 +118,26 @@ pub fn locale_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
 /// What the mails leave by.
 pub fn transport(config: &Config) -> anyhow::Result<Arc<dyn Transport>> {
     Ok(match (config.mail.transport, &config.smtp) {
-        (MailTransport::Smtp, Some(smtp)) => Arc::new(SmtpTransport::new(smtp_settings(smtp)?)?),
+        (MailTransport::Smtp, Some(smtp)) => smtp_transport(smtp)?,
         (MailTransport::Sendmail, _) => {
             Arc::new(SendmailTransport::new(sendmail_settings(&config.sendmail)))
         }
         _ => Arc::new(FileTransport::new(&config.mail.directory)),
     })
+}
+
+fn smtp_transport(smtp: &SmtpConfig) -> anyhow::Result<Arc<dyn Transport>> {
+    let settings = smtp_settings(smtp)?;
+    // A mail has the same bytes whichever server it is offered to.
+    let dkim = settings.dkim.clone();
+    let first = SmtpTransport::new(settings)?;
+    let Some(fallback) = &smtp.fallback else {
+        return Ok(Arc::new(first));
+    };
+    let second = smtp_settings(fallback)
+        .and_then(|settings| Ok(SmtpTransport::new(SmtpSettings { dkim, ..settings })?));
+    let second = second.context("the second mail server, [smtp.fallback], can't be used")?;
+    Ok(Arc::new(FallbackTransport::new(first, second)))
 }
 
 fn sendmail_settings(sendmail: &SendmailConfig) -> SendmailSettings {
@@ -140,7 +155,7 @@ fn sendmail_settings(sendmail: &SendmailConfig) -> SendmailSettings {
 /// How many mails may be on their way at once.
 pub fn parallel(config: &Config) -> NonZeroUsize {
     match (config.mail.transport, &config.smtp) {
-        (MailTransport::Smtp, Some(_)) => NonZeroUsize::new(4).unwrap_or(NonZeroUsize::MIN),
+        (MailTransport::Smtp, Some(smtp)) => smtp.connections.into(),
         (MailTransport::Sendmail, _) => COMMANDS,
         // A folder takes a mail in no time.
         _ => NonZeroUsize::MIN,
@@ -156,6 +171,7 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
     let mut settings = SmtpSettings::new(&smtp.host, security);
     settings.port = smtp.port;
     settings.timeout = smtp.timeout;
+    settings.connections = smtp.connections;
     if let Some(login) = &smtp.login {
         settings.username = Some(login.username.clone());
         settings.password = Some(login.password.read()?);
@@ -166,11 +182,11 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
         settings.tokens = Some(Arc::new(tokens));
     }
     if let Some(path) = &smtp.ca_file {
-        settings.extra_root_certificates = fs::read(path)
-            .with_context(|| format!("could not read smtp.ca_file {}", path.display()))?;
+        settings.extra_root_certificates =
+            fs::read(path).with_context(|| unread(smtp, "ca_file", path))?;
     }
     if let Some(client) = &smtp.client_certificate {
-        settings.client_certificate = Some(client_certificate(client)?);
+        settings.client_certificate = Some(client_certificate(smtp, client)?);
     }
     if let Some(dkim) = &smtp.dkim {
         settings.dkim = Some(dkim.signer()?);
@@ -178,14 +194,20 @@ fn smtp_settings(smtp: &SmtpConfig) -> anyhow::Result<SmtpSettings> {
     Ok(settings)
 }
 
-fn client_certificate(files: &config::ClientCertificate) -> anyhow::Result<SmtpClientCertificate> {
-    let key = fs::read_to_string(&files.key)
-        .with_context(|| format!("could not read smtp.client_key {}", files.key.display()))?;
+fn client_certificate(
+    smtp: &SmtpConfig,
+    files: &config::ClientCertificate,
+) -> anyhow::Result<SmtpClientCertificate> {
+    let key =
+        fs::read_to_string(&files.key).with_context(|| unread(smtp, "client_key", &files.key))?;
     let path = &files.certificate;
-    let certificates = fs::read(path)
-        .with_context(|| format!("could not read smtp.client_certificate {}", path.display()))?;
+    let certificates = fs::read(path).with_context(|| unread(smtp, "client_certificate", path))?;
     Ok(SmtpClientCertificate {
         certificates,
         key: key.into(),
     })
+}
+
+fn unread(smtp: &SmtpConfig, key: &str, path: &Path) -> String {
+    format!("could not read {} {}", smtp.server.key(key), path.display())
 }

@@ -1,5 +1,6 @@
 mod mailbox;
 mod report;
+mod running;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 
 pub use mailbox::{ReceivedMail, read_mails};
 pub use report::{Backup, Report, sha256_of};
+pub use running::Running;
 
 /// The instant at which jobs become known in most tests.
 pub const START: &str = "2025-06-19T00:00:00Z";

@@ -33,7 +33,13 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
     composer_with(&config, templates)?;
     transport(&config)?;
     let way = match (config.mail.transport, &config.smtp) {
-        (MailTransport::Smtp, Some(smtp)) => format!("by SMTP to {}:{}", smtp.host, smtp.port),
+        (MailTransport::Smtp, Some(smtp)) => {
+            let servers = smtp
+                .servers()
+                .map(|one| format!("{}:{}", one.host, one.port));
+            let servers: Vec<String> = servers.collect();
+            format!("by SMTP to {}", servers.join(", else to "))
+        }
         (MailTransport::Sendmail, _) => {
             format!("to the command {}", config.sendmail.program.display())
         }

@@ -8,7 +8,7 @@ use super::document::{element, is_made_of_tables, join, kind_of};
 use super::nearest::nearest;
 use super::one_or_several::{OneOrSeveral, TextOrTable};
 use super::problem::Complaint;
-use super::raw::{RawConfig, RawJob, RawMail, RawRecipient};
+use super::raw::{RawConfig, RawDkim, RawJob, RawMail, RawRecipient, RawSmtp};
 use super::reading::Reading;
 
 /// How somebody who is told can be written besides the address alone.
@@ -59,14 +59,18 @@ pub fn remove_unknown(table: &mut DeTable<'_>, reading: &mut Reading) {
 /// Every key as it is written in the file: `smtp.port`, `jobs.every`.
 #[cfg(test)]
 pub fn every_known_key() -> Vec<String> {
-    let known = known_keys();
-    tables(&known)
-        .into_iter()
-        .flat_map(|table| {
-            let keys = table.keys.keys();
-            keys.map(move |key| format!("{}.{key}", table.name))
-        })
-        .collect()
+    fn collect(known: &Known, path: &str, every: &mut Vec<String>) {
+        for (key, sample) in known {
+            let path = join(path, key);
+            match Expected::of(sample) {
+                Expected::Table(known) | Expected::Tables(known) => collect(known, &path, every),
+                _ => every.push(path),
+            }
+        }
+    }
+    let mut every = Vec::new();
+    collect(&known_keys(), "", &mut every);
+    every
 }
 
 fn known_keys() -> Known {
@@ -78,6 +82,11 @@ fn known_keys() -> Known {
         mail: RawMail {
             admin_email_recipient: Some(OneOrSeveral::Several(vec![String::new()])),
             ..RawMail::default()
+        },
+        smtp: RawSmtp {
+            fallback: Some(Box::default()),
+            dkim: Some(RawDkim::default()),
+            ..RawSmtp::default()
         },
         recipients: vec![RawRecipient::default()],
         jobs: vec![RawJob {

@@ -69,12 +69,12 @@ impl PasswordSource {
         Ok(SecretString::from(password))
     }
 
-    /// The key that says where the password comes from.
+    /// The key that says where the password comes from, as it is called in its table.
     pub fn key(&self) -> &'static str {
         match self {
-            Self::Given(_) => "smtp.password",
-            Self::File(_) => "smtp.password_file",
-            Self::Credential { .. } => "smtp.password_credential",
+            Self::Given(_) => "password",
+            Self::File(_) => "password_file",
+            Self::Credential { .. } => "password_credential",
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::problem::{Complaint, Problem};
 use super::sendmail;
-use super::{Config, DkimConfig, MailTransport, SendmailConfig, TokenSource};
+use super::{Config, DkimConfig, MailTransport, SendmailConfig, SmtpConfig, TokenSource};
 
 /// Where programs are looked for when `PATH` is not set.
 const USUAL_SEARCH_PATH: &str = "/bin:/usr/bin";
@@ -33,30 +33,39 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
         MailTransport::Sendmail => check(sendmail::COMMAND, of_command(&config.sendmail)),
         MailTransport::Smtp => (),
     }
-    if let Some(smtp) = &config.smtp {
-        if let Some(login) = &smtp.login {
-            let complaint = login.password.read().err().map(|error| {
-                Complaint::new(format!("is of no use: {error}"), login.password.remedy())
-            });
-            check(login.password.key(), complaint);
-        }
-        if let Some(TokenSource::File(file)) = smtp.token.as_ref().map(|token| &token.source) {
-            check("smtp.oauth_token_file", of_token(file));
-        }
-        if let Some(file) = &smtp.ca_file {
-            check("smtp.ca_file", of_pem(file, "CERTIFICATE"));
-        }
-        if let Some(client) = &smtp.client_certificate {
-            let certificate = of_pem(&client.certificate, "CERTIFICATE");
-            check("smtp.client_certificate", certificate);
-            check(client.key_is_named_by(), of_pem(&client.key, "PRIVATE KEY"));
-        }
-        if let Some(Err(error)) = smtp.dkim.as_ref().map(DkimConfig::signer) {
-            let (key, complaint) = error.complaint();
-            check(key, Some(complaint));
-        }
+    for smtp in config.smtp.iter().flat_map(SmtpConfig::servers) {
+        check_files_of(smtp, &mut check);
+    }
+    let dkim = config.smtp.as_ref().and_then(|smtp| smtp.dkim.as_ref());
+    if let Some(Err(error)) = dkim.map(DkimConfig::signer) {
+        let (key, complaint) = error.complaint();
+        check(key, Some(complaint));
     }
     problems
+}
+
+/// The files for one mail server.
+fn check_files_of(smtp: &SmtpConfig, check: &mut impl FnMut(&str, Option<Complaint>)) {
+    let key = |name: &str| smtp.server.key(name);
+    if let Some(login) = &smtp.login {
+        let complaint =
+            login.password.read().err().map(|error| {
+                Complaint::new(format!("is of no use: {error}"), login.password.remedy())
+            });
+        check(&key(login.password.key()), complaint);
+    }
+    if let Some(TokenSource::File(file)) = smtp.token.as_ref().map(|token| &token.source) {
+        check(&key("oauth_token_file"), of_token(file));
+    }
+    if let Some(file) = &smtp.ca_file {
+        check(&key("ca_file"), of_pem(file, "CERTIFICATE"));
+    }
+    if let Some(client) = &smtp.client_certificate {
+        let certificate = of_pem(&client.certificate, "CERTIFICATE");
+        check(&key("client_certificate"), certificate);
+        let private_key = of_pem(&client.key, "PRIVATE KEY");
+        check(&key(client.key_is_named_by()), private_key);
+    }
 }
 
 fn of_readable(folder: &Path, remedy: &str) -> Option<Complaint> {
@@ -500,6 +509,23 @@ directory = 'file'
             ]
         );
         assert!(of_dkim("example.com", "a b", "key")[0].contains("toml:6: smtp.dkim.selector"));
+    }
+
+    #[test]
+    fn the_files_of_a_second_server_are_looked_at_too() {
+        let folder = folder_with_deposit();
+        let text = "deposit.root = 'deposit'\n[smtp]\nhost = 'a'\n[smtp.fallback]\nhost = 'b'\n\
+                    username = 'u'\npassword_file = 'file'\nca_file = 'absent'";
+        assert_eq!(
+            problems(folder.path(), text),
+            [
+                "vigie.toml:7: smtp.fallback.password_file is of no use: the password file ./file \
+                 is empty; write the password into that file, readable by the one who runs Vigie",
+                "vigie.toml:8: smtp.fallback.ca_file names ./absent, which can't be read: No such \
+                 file or directory (os error 2); name a PEM file that the one who runs Vigie can \
+                 read",
+            ]
+        );
     }
 
     #[test]

@@ -87,7 +87,12 @@ pub struct RawSmtp {
     pub ca_file: Option<String>,
     pub client_certificate: Option<String>,
     pub client_key: Option<String>,
-    pub dkim: RawDkim,
+    pub connections: Option<i64>,
+    // A fallback has neither, and so neither key where the known keys are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dkim: Option<RawDkim>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Box<RawSmtp>>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

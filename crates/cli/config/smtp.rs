@@ -1,6 +1,7 @@
-//! `[smtp]`: the mail server, and how to log in there.
+//! `[smtp]` and `[smtp.fallback]`: the mail servers, and how to log in there.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,12 +17,11 @@ use super::token::{self, TokenSource};
 use super::{choice, duration};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECTIONS: NonZeroU16 = NonZeroU16::MIN.saturating_add(3);
+/// More than any server takes from one client.
+const MOST_CONNECTIONS: u16 = 64;
 /// What tells where the password comes from, the best last.
-const PASSWORD_KEYS: [&str; 3] = [
-    "smtp.password",
-    "smtp.password_file",
-    "smtp.password_credential",
-];
+const PASSWORD_KEYS: [&str; 3] = ["password", "password_file", "password_credential"];
 const SECURITIES: [(&str, SmtpSecurity); 3] = [
     ("starttls", SmtpSecurity::StartTls),
     ("tls", SmtpSecurity::Tls),
@@ -49,9 +49,32 @@ impl SmtpSecurity {
     }
 }
 
+/// Which of the two mail servers is meant. Each has its keys in a table of its own, and takes nothing
+/// from the other: a login or a trusted authority that reaches another server by itself would be a
+/// surprise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// `[smtp]`.
+    First,
+    /// `[smtp.fallback]`.
+    Second,
+}
+
+impl Server {
+    /// A key of its table, as it is told to people.
+    pub fn key(self, name: &str) -> String {
+        match self {
+            Self::First => format!("smtp.{name}"),
+            Self::Second => format!("smtp.fallback.{name}"),
+        }
+    }
+}
+
 /// The mail server, and how to log in there.
 #[derive(Debug, Clone)]
 pub struct SmtpConfig {
+    /// Which one it is.
+    pub server: Server,
     /// A name or an IP address.
     pub host: String,
     /// The port that the server listens on.
@@ -68,8 +91,19 @@ pub struct SmtpConfig {
     pub ca_file: Option<PathBuf>,
     /// What Vigie proves itself with to the server, besides the login or instead of it.
     pub client_certificate: Option<ClientCertificate>,
-    /// What signs the mails; `None` leaves that to the server.
+    /// What signs the mails, whichever server they go to; `None` leaves that to the server.
     pub dkim: Option<DkimConfig>,
+    /// How many connections are open at most at the same time.
+    pub connections: NonZeroU16,
+    /// The server that is sent to when this one can't be reached; it has none itself.
+    pub fallback: Option<Box<SmtpConfig>>,
+}
+
+impl SmtpConfig {
+    /// This server, and the one that stands in for it.
+    pub fn servers(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.fallback.as_deref())
+    }
 }
 
 /// The files of a certificate of Vigie's own.
@@ -82,12 +116,12 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// The key of the config that names the private key's file.
+    /// The key of the config that names the private key's file, as it is called in its table.
     pub fn key_is_named_by(&self) -> &'static str {
         if self.key == self.certificate {
-            "smtp.client_certificate"
+            "client_certificate"
         } else {
-            "smtp.client_key"
+            "client_key"
         }
     }
 }
@@ -112,7 +146,7 @@ pub struct SmtpToken {
 
 /// The mail server; `None` when no host is given, which is a problem when mails go there.
 pub fn read(
-    raw: RawSmtp,
+    mut raw: RawSmtp,
     is_required: bool,
     environment: &Environment,
     reading: &mut Reading,
@@ -122,23 +156,59 @@ pub fn read(
         let remedy = "name the mail server, or set mail.transport to \"file\"";
         reading.complain("smtp.host", Complaint::new(what, remedy));
     }
-    let host = reading.parse("smtp.host", raw.host.as_deref(), host);
+    let fallback = raw.fallback.take();
+    let first = read_server(raw, Server::First, environment, reading);
+    let second = fallback.and_then(|raw| read_fallback(*raw, environment, reading));
+    Some(SmtpConfig {
+        fallback: second.map(Box::new),
+        ..first?
+    })
+}
+
+fn read_fallback(
+    raw: RawSmtp,
+    environment: &Environment,
+    reading: &mut Reading,
+) -> Option<SmtpConfig> {
+    let key = Server::Second.key("host");
+    if raw.host.is_none() && !reading.has_problem_with(&key) {
+        let remedy = "name the second mail server, or leave [smtp.fallback] out";
+        reading.complain(&key, Complaint::new("is not set", remedy));
+    }
+    read_server(raw, Server::Second, environment, reading)
+}
+
+fn read_server(
+    raw: RawSmtp,
+    server: Server,
+    environment: &Environment,
+    reading: &mut Reading,
+) -> Option<SmtpConfig> {
+    let host = reading.parse(&server.key("host"), raw.host.as_deref(), |text| {
+        host(text, server)
+    });
     let security = raw.security.as_deref();
     let security = reading
-        .parse("smtp.security", security, |word| {
+        .parse(&server.key("security"), security, |word| {
             choice::one_of(word, &SECURITIES)
         })
         .unwrap_or(SmtpSecurity::StartTls);
     let port = raw
         .port
-        .and_then(|port| reading.accept("smtp.port", port_of(port)));
-    let timeout = reading.parse("smtp.timeout", raw.timeout.as_deref(), duration::positive);
-    let ca_file = reading.path("smtp.ca_file", raw.ca_file.as_deref());
-    let client_certificate = client_certificate(&raw, reading);
-    let dkim = dkim::read(&raw.dkim, reading);
-    let token = token_login(&raw, reading);
+        .and_then(|port| reading.accept(&server.key("port"), port_of(port)));
+    let timeout = raw.timeout.as_deref();
+    let timeout = reading.parse(&server.key("timeout"), timeout, duration::positive);
+    let connections = raw.connections.and_then(|connections| {
+        let connections = connections_of(connections);
+        reading.accept(&server.key("connections"), connections)
+    });
+    let ca_file = reading.path(&server.key("ca_file"), raw.ca_file.as_deref());
+    let client_certificate = client_certificate(&raw, server, reading);
+    let dkim = raw.dkim.as_ref().and_then(|raw| dkim::read(raw, reading));
+    let token = token_login(&raw, server, reading);
     let smtp = SmtpConfig {
-        login: login(raw, environment, reading),
+        server,
+        login: login(raw, server, environment, reading),
         token,
         host: host?,
         port: port.unwrap_or_else(|| security.default_port()),
@@ -147,6 +217,8 @@ pub fn read(
         ca_file,
         client_certificate,
         dkim,
+        connections: connections.unwrap_or(CONNECTIONS),
+        fallback: None,
     };
     complain_of_password_in_the_clear(&smtp, reading);
     complain_of_certificate_without_tls(&smtp, reading);
@@ -164,27 +236,33 @@ fn complain_of_password_in_the_clear(smtp: &SmtpConfig, reading: &mut Reading) {
         let what = format!("is \"none\", which would send the {secret} in the clear to {host}");
         let remedy =
             format!("write \"starttls\" or \"tls\", or leave the username and the {secret} out");
-        reading.complain("smtp.security", Complaint::new(what, remedy));
+        reading.complain(&smtp.server.key("security"), Complaint::new(what, remedy));
     }
 }
 
 fn complain_of_certificate_without_tls(smtp: &SmtpConfig, reading: &mut Reading) {
     if smtp.client_certificate.is_some() && smtp.security == SmtpSecurity::None {
-        let what = "is given, and smtp.security is \"none\": it is only shown in TLS";
+        let security = smtp.server.key("security");
+        let what = format!("is given, and {security} is \"none\": it is only shown in TLS");
         let remedy = "write \"starttls\" or \"tls\" there, or leave the certificate out";
-        reading.complain("smtp.client_certificate", Complaint::new(what, remedy));
+        let key = smtp.server.key("client_certificate");
+        reading.complain(&key, Complaint::new(what, remedy));
     }
 }
 
 /// Without a key of its own, the certificate's file holds both, as Postfix has it.
-fn client_certificate(raw: &RawSmtp, reading: &mut Reading) -> Option<ClientCertificate> {
+fn client_certificate(
+    raw: &RawSmtp,
+    server: Server,
+    reading: &mut Reading,
+) -> Option<ClientCertificate> {
     let certificate = raw.client_certificate.as_deref();
-    let certificate = reading.path("smtp.client_certificate", certificate);
-    let key = reading.path("smtp.client_key", raw.client_key.as_deref());
+    let certificate = reading.path(&server.key("client_certificate"), certificate);
+    let key = reading.path(&server.key("client_key"), raw.client_key.as_deref());
     if key.is_some() && raw.client_certificate.is_none() {
         let what = "is given without a certificate";
         let remedy = "add client_certificate, or leave the key out";
-        reading.complain("smtp.client_key", Complaint::new(what, remedy));
+        reading.complain(&server.key("client_key"), Complaint::new(what, remedy));
     }
     let certificate = certificate?;
     Some(ClientCertificate {
@@ -193,30 +271,36 @@ fn client_certificate(raw: &RawSmtp, reading: &mut Reading) -> Option<ClientCert
     })
 }
 
-fn login(raw: RawSmtp, environment: &Environment, reading: &mut Reading) -> Option<SmtpLogin> {
-    let username = reading.parse("smtp.username", raw.username.as_deref(), reading::text);
+fn login(
+    raw: RawSmtp,
+    server: Server,
+    environment: &Environment,
+    reading: &mut Reading,
+) -> Option<SmtpLogin> {
+    let username_key = server.key("username");
+    let username = reading.parse(&username_key, raw.username.as_deref(), reading::text);
     let is_named = raw.username.is_some();
     let has_token = raw.oauth_token_file.is_some() || raw.oauth_token_command.is_some();
-    match (is_named, password(raw, environment, reading)) {
+    match (is_named, password(raw, server, environment, reading)) {
         (true, Some(password)) => Some(SmtpLogin {
             username: username?,
             password,
         }),
         (true, None) => {
             let mut secrets = PASSWORD_KEYS.into_iter().chain(token::KEYS);
-            let is_wrong = secrets.any(|key| reading.has_problem_with(key));
+            let is_wrong = secrets.any(|key| reading.has_problem_with(&server.key(key)));
             if !has_token && !is_wrong {
                 let what = "is given without a password";
                 let remedy = "add password_file, or leave the username out";
-                reading.complain("smtp.username", Complaint::new(what, remedy));
+                reading.complain(&username_key, Complaint::new(what, remedy));
             }
             None
         }
         (false, Some(source)) => {
-            if !reading.has_problem_with("smtp.username") {
+            if !reading.has_problem_with(&username_key) {
                 let what = "is given without a username";
                 let remedy = "add username, or leave the password out";
-                reading.complain(source.key(), Complaint::new(what, remedy));
+                reading.complain(&server.key(source.key()), Complaint::new(what, remedy));
             }
             None
         }
@@ -225,20 +309,19 @@ fn login(raw: RawSmtp, environment: &Environment, reading: &mut Reading) -> Opti
 }
 
 /// The login by a token; what is wrong with the username itself is told with the other login.
-fn token_login(raw: &RawSmtp, reading: &mut Reading) -> Option<SmtpToken> {
-    let source = token::read(raw, reading)?;
+fn token_login(raw: &RawSmtp, server: Server, reading: &mut Reading) -> Option<SmtpToken> {
+    let source = token::read(raw, server, reading)?;
+    let key = server.key(source.key());
     let passwords = [&raw.password, &raw.password_file, &raw.password_credential];
     let mut given = PASSWORD_KEYS.iter().zip(passwords);
-    if let Some((key, _)) = given.find(|(_, password)| password.is_some()) {
-        let what = format!("is given together with {key}");
-        reading.complain(source.key(), Complaint::new(what, "keep one of them"));
+    if let Some((password, _)) = given.find(|(_, password)| password.is_some()) {
+        let what = format!("is given together with {}", server.key(password));
+        reading.complain(&key, Complaint::new(what, "keep one of them"));
     }
-    if raw.username.is_none() && !reading.has_problem_with("smtp.username") {
+    if raw.username.is_none() && !reading.has_problem_with(&server.key("username")) {
         let remedy = "add username, or leave the token out";
-        reading.complain(
-            source.key(),
-            Complaint::new("is given without a username", remedy),
-        );
+        let complaint = Complaint::new("is given without a username", remedy);
+        reading.complain(&key, complaint);
     }
     let username = raw.username.clone()?;
     Some(SmtpToken { username, source })
@@ -246,16 +329,17 @@ fn token_login(raw: &RawSmtp, reading: &mut Reading) -> Option<SmtpToken> {
 
 fn password(
     raw: RawSmtp,
+    server: Server,
     environment: &Environment,
     reading: &mut Reading,
 ) -> Option<PasswordSource> {
-    let [itself, file, credential] = PASSWORD_KEYS;
+    let [itself, file, credential] = PASSWORD_KEYS.map(|name| server.key(name));
     let given = [
-        (raw.password.is_some(), itself, "the password"),
-        (raw.password_file.is_some(), file, "the file"),
+        (raw.password.is_some(), &itself, "the password"),
+        (raw.password_file.is_some(), &file, "the file"),
         (
             raw.password_credential.is_some(),
-            credential,
+            &credential,
             "the credential",
         ),
     ];
@@ -267,17 +351,14 @@ fn password(
         reading.complain(key, Complaint::new(what, remedy));
     }
     if let Some(password) = raw.password {
-        let password = reading.accept(itself, not_empty(password))?;
+        let password = reading.accept(&itself, not_empty(password))?;
         return Some(PasswordSource::Given(password));
     }
     if let Some(path) = raw.password_file {
-        return reading.path(file, Some(&path)).map(PasswordSource::File);
+        return reading.path(&file, Some(&path)).map(PasswordSource::File);
     }
-    let name = reading.parse(
-        credential,
-        raw.password_credential.as_deref(),
-        credential_name,
-    )?;
+    let name = raw.password_credential.as_deref();
+    let name = reading.parse(&credential, name, credential_name)?;
     let folder = environment.credentials_folder();
     Some(PasswordSource::Credential { name, folder })
 }
@@ -305,7 +386,7 @@ fn credential_name(text: &str) -> Result<String, Complaint> {
 }
 
 /// The host is not told when it is wrong: written as a URL, it could hold a password.
-fn host(text: &str) -> Result<String, Complaint> {
+fn host(text: &str, server: Server) -> Result<String, Complaint> {
     let text = reading::text(text)?;
     let bare = without_brackets(&text);
     if bare.parse::<IpAddr>().is_ok() {
@@ -315,8 +396,12 @@ fn host(text: &str) -> Result<String, Complaint> {
     if text.contains(is_strange) {
         return Err(Complaint::new(
             "is no host name",
-            "write the name alone, such as \"mail.example.com\"; the port goes to smtp.port, the \
-             login to smtp.username",
+            format!(
+                "write the name alone, such as \"mail.example.com\"; the port goes to {}, the \
+                 login to {}",
+                server.key("port"),
+                server.key("username")
+            ),
         ));
     }
     Ok(text)
@@ -330,6 +415,19 @@ fn port_of(port: i64) -> Result<u16, Complaint> {
             Complaint::new(
                 format!("is {port}, which is no port"),
                 "give a whole number from 1 to 65535",
+            )
+        })
+}
+
+fn connections_of(connections: i64) -> Result<NonZeroU16, Complaint> {
+    u16::try_from(connections)
+        .ok()
+        .filter(|connections| *connections <= MOST_CONNECTIONS)
+        .and_then(NonZeroU16::new)
+        .ok_or_else(|| {
+            Complaint::new(
+                format!("is {connections}"),
+                format!("give a whole number from 1 to {MOST_CONNECTIONS}"),
             )
         })
 }
@@ -382,6 +480,152 @@ mod tests {
         assert_eq!(smtp.security, SmtpSecurity::StartTls);
         assert_eq!(smtp.timeout, Duration::from_secs(30));
         assert_eq!(smtp.ca_file, None);
+    }
+
+    #[test]
+    fn a_number_of_connections_is_small_and_not_none() {
+        assert_eq!(smtp("").connections.get(), 4);
+        for connections in [1, 64] {
+            let keys = format!("connections = {connections}");
+            assert_eq!(smtp(&keys).connections.get(), connections);
+        }
+        for wrong in ["0", "65", "-1", "70000"] {
+            assert_eq!(
+                problems(&format!("smtp.connections = {wrong}")),
+                [format!(
+                    "vigie.toml:2: smtp.connections is {wrong}; give a whole number from 1 to 64"
+                )]
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_server_takes_nothing_from_the_first() {
+        let smtp = smtp(
+            "
+port = 2525
+security = 'tls'
+username = 'vigie'
+password = 'hunter2'
+timeout = '5s'
+ca_file = 'ca.pem'
+connections = 9
+[smtp.fallback]
+host = 'other.example.com'
+",
+        );
+        let hosts: Vec<&str> = smtp.servers().map(|one| one.host.as_str()).collect();
+        assert_eq!(hosts, ["mail.example.com", "other.example.com"]);
+        let fallback = smtp.fallback.unwrap();
+        assert_eq!(fallback.port, 587);
+        assert_eq!(fallback.security, SmtpSecurity::StartTls);
+        assert!(fallback.login.is_none() && fallback.fallback.is_none());
+        assert_eq!(fallback.timeout, Duration::from_secs(30));
+        assert_eq!(fallback.ca_file, None);
+        assert_eq!(fallback.connections.get(), 4);
+    }
+
+    #[test]
+    fn a_second_server_has_every_key_of_the_first() {
+        let smtp = smtp(
+            "
+[smtp.fallback]
+host = '[::1]'
+port = 25
+security = 'none'
+username = 'vigie'
+password_file = 'other-password'
+timeout = '5s'
+ca_file = 'ca.pem'
+connections = 1
+",
+        );
+        let fallback = smtp.fallback.unwrap();
+        assert_eq!((fallback.host.as_str(), fallback.port), ("::1", 25));
+        assert!(matches!(
+            fallback.login.unwrap().password,
+            PasswordSource::File(path) if path == Path::new("/srv/vigie/other-password")
+        ));
+        assert_eq!(fallback.timeout, Duration::from_secs(5));
+        assert_eq!(fallback.connections.get(), 1);
+        assert_eq!(
+            fallback.ca_file.as_deref(),
+            Some(Path::new("/srv/vigie/ca.pem"))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_second_server_is_told_with_its_line() {
+        let cases = [
+            (
+                "port = 25",
+                "vigie.toml:4: smtp.fallback.host is not set; name the second mail server, or leave \
+                 [smtp.fallback] out",
+            ),
+            (
+                "host = 'a:25'",
+                "vigie.toml:5: smtp.fallback.host is no host name; write the name alone, such as \
+                 \"mail.example.com\"; the port goes to smtp.fallback.port, the login to \
+                 smtp.fallback.username",
+            ),
+            (
+                "host = 'b'\nport = 0",
+                "vigie.toml:6: smtp.fallback.port is 0, which is no port; give a whole number from \
+                 1 to 65535",
+            ),
+            (
+                "host = 'b'\nport = '25'",
+                "vigie.toml:6: smtp.fallback.port is a string; write a whole number, without quotes",
+            ),
+            (
+                "host = 'b'\nusername = 'u'",
+                "vigie.toml:6: smtp.fallback.username is given without a password; add \
+                 password_file, or leave the username out",
+            ),
+            (
+                "host = 'b'\noauth_token_file = 't'",
+                "vigie.toml:6: smtp.fallback.oauth_token_file is given without a username; add \
+                 username, or leave the token out",
+            ),
+            (
+                "host = 'b'\nsecurity = 'none'\nusername = 'u'\npassword = 'hunter2'",
+                "vigie.toml:6: smtp.fallback.security is \"none\", which would send the password in \
+                 the clear to b; write \"starttls\" or \"tls\", or leave the username and the \
+                 password out",
+            ),
+            (
+                "host = 'b'\nconections = 2",
+                "vigie.toml:6: smtp.fallback.conections is no known key; did you mean \
+                 smtp.fallback.connections?",
+            ),
+        ];
+        for (keys, problem) in cases {
+            let text = format!("[smtp]\nhost = 'a'\n[smtp.fallback]\n{keys}");
+            assert_eq!(problems(&text), [problem]);
+        }
+    }
+
+    #[test]
+    fn a_second_server_has_no_third_one() {
+        let text = "[smtp]\nhost = 'a'\n[smtp.fallback]\nhost = 'b'\n[smtp.fallback.fallback]\n\
+                    host = 'c'";
+        let problems = problems(text);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let start = "vigie.toml:6: smtp.fallback.fallback is no known table; ";
+        assert!(problems[0].starts_with(start), "{problems:?}");
+    }
+
+    #[test]
+    fn variables_are_about_the_first_server() {
+        let text = "[smtp.fallback]\nhost = 'other.example.com'\nusername = 'u'\npassword = 'p'";
+        let variables = [("EMAIL_HOST", "mail.example.com"), ("EMAIL_PORT", "26")];
+        let smtp = config_with(text, &variables).smtp.unwrap();
+        assert_eq!((smtp.host.as_str(), smtp.port), ("mail.example.com", 26));
+        let fallback = smtp.fallback.unwrap();
+        assert_eq!(
+            (fallback.host.as_str(), fallback.port),
+            ("other.example.com", 587)
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `smtp.oauth_token_file` and `smtp.oauth_token_command`: where the token of a login comes from.
+//! `oauth_token_file` and `oauth_token_command`: where the token of a login comes from.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,11 +7,12 @@ use super::command;
 use super::problem::Complaint;
 use super::raw::RawSmtp;
 use super::reading::Reading;
+use super::smtp::Server;
 
-const FILE: &str = "smtp.oauth_token_file";
-const COMMAND: &str = "smtp.oauth_token_command";
+const FILE: &str = "oauth_token_file";
+const COMMAND: &str = "oauth_token_command";
 
-/// The keys that tell where the token comes from.
+/// The keys that tell where the token comes from, as they are called in their table.
 pub const KEYS: [&str; 2] = [FILE, COMMAND];
 
 /// Where the OAuth 2.0 token of a login comes from.
@@ -42,7 +43,7 @@ impl fmt::Debug for TokenSource {
 }
 
 impl TokenSource {
-    /// The key that says where the token comes from.
+    /// The key that says where the token comes from, as it is called in its table.
     pub fn key(&self) -> &'static str {
         match self {
             Self::File(_) => FILE,
@@ -52,14 +53,17 @@ impl TokenSource {
 }
 
 /// The source of the token, when one is given.
-pub fn read(raw: &RawSmtp, reading: &mut Reading) -> Option<TokenSource> {
-    let file = reading.path(FILE, raw.oauth_token_file.as_deref());
+pub fn read(raw: &RawSmtp, server: Server, reading: &mut Reading) -> Option<TokenSource> {
+    let file_key = server.key(FILE);
+    let file = reading.path(&file_key, raw.oauth_token_file.as_deref());
     let command = raw.oauth_token_command.as_deref();
     let example = "[\"mail-token\", \"vigie\"]";
-    let command = command.and_then(|words| command::read(COMMAND, words, example, reading));
+    let command_key = server.key(COMMAND);
+    let command = command.and_then(|words| command::read(&command_key, words, example, reading));
     if raw.oauth_token_file.is_some() && raw.oauth_token_command.is_some() {
-        let what = format!("is given together with {FILE}");
-        reading.complain(COMMAND, Complaint::new(what, "keep one of them"));
+        let what = format!("is given together with {file_key}");
+        let complaint = Complaint::new(what, "keep one of them");
+        reading.complain(&server.key(COMMAND), complaint);
     }
     let command = command.map(|command| TokenSource::Command {
         program: command.program,

@@ -21,6 +21,10 @@ use vigie_notify::{Mail, SmtpSecurity, SmtpSettings, SmtpTransport, Transport as
 /// How many times both are measured, in turns, so that a busy moment hits both.
 const ROUNDS: usize = 9;
 
+/// What the server says to EHLO: that it wants one command after the other, or takes several at once.
+const HELLO: &[u8] = b"250-localhost\r\n250 STARTTLS\r\n";
+const HELLO_AT_ONCE: &[u8] = b"250-localhost\r\n250-PIPELINING\r\n250 STARTTLS\r\n";
+
 /// How long one measurement takes at least.
 const AT_LEAST: Duration = Duration::from_millis(300);
 
@@ -39,17 +43,21 @@ fn main() {
     let client = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let port = serve(TlsAcceptor::from(Arc::new(server.unwrap())));
+    let acceptor = TlsAcceptor::from(Arc::new(server.unwrap()));
+    let in_turn = serve(acceptor.clone(), HELLO);
+    let at_once = serve(acceptor, HELLO_AT_ONCE);
     let runtime = runtime();
-    println!("security   bare mails/s   ours mails/s   ratio");
-    for security in [SmtpSecurity::None, SmtpSecurity::Starttls] {
-        let settings = SmtpSettings {
-            port,
-            extra_root_certificates: certified.cert.pem().into_bytes(),
-            ..SmtpSettings::new("localhost", security)
-        };
-        let connector = TlsConnector::from(Arc::new(client.clone()));
-        runtime.block_on(measure(&settings, &connector));
+    println!("security   commands   bare mails/s   ours mails/s   ratio");
+    for (port, commands) in [(in_turn, "in turn"), (at_once, "at once")] {
+        for security in [SmtpSecurity::None, SmtpSecurity::Starttls] {
+            let settings = SmtpSettings {
+                port,
+                extra_root_certificates: certified.cert.pem().into_bytes(),
+                ..SmtpSettings::new("localhost", security)
+            };
+            let connector = TlsConnector::from(Arc::new(client.clone()));
+            runtime.block_on(measure(&settings, commands, &connector));
+        }
     }
 }
 
@@ -60,7 +68,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-async fn measure(settings: &SmtpSettings, connector: &TlsConnector) {
+async fn measure(settings: &SmtpSettings, commands: &str, connector: &TlsConnector) {
     let mail = mail();
     let transport = SmtpTransport::new(settings.clone()).unwrap();
     let mut bare = Bare::connect(settings, connector, &mail).await;
@@ -76,7 +84,8 @@ async fn measure(settings: &SmtpSettings, connector: &TlsConnector) {
     measured.sort_by(|one, other| (one.0 / one.1).total_cmp(&(other.0 / other.1)));
     let (bare, ours) = measured[ROUNDS / 2];
     let security = format!("{:?}", settings.security);
-    println!("{security:8} {bare:14.0} {ours:14.0} {:7.2}", bare / ours);
+    let ratio = bare / ours;
+    println!("{security:8} {commands:>10} {bare:14.0} {ours:14.0} {ratio:7.2}");
 }
 
 /// How many calls fit into a second.
@@ -153,7 +162,7 @@ async fn read_line(stream: &mut BufReader<Box<dyn Stream>>) {
 }
 
 /// Serves on a thread of its own, and gives the port.
-fn serve(acceptor: TlsAcceptor) -> u16 {
+fn serve(acceptor: TlsAcceptor, hello: &'static [u8]) -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -163,14 +172,14 @@ fn serve(acceptor: TlsAcceptor) -> u16 {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
                 socket.set_nodelay(true).unwrap();
-                tokio::spawn(answer(socket, acceptor.clone()));
+                tokio::spawn(answer(socket, acceptor.clone(), hello));
             }
         });
     });
     port
 }
 
-async fn answer(socket: TcpStream, acceptor: TlsAcceptor) {
+async fn answer(socket: TcpStream, acceptor: TlsAcceptor, hello: &'static [u8]) {
     let mut stream: BufReader<Box<dyn Stream>> = BufReader::new(Box::new(socket));
     stream.write_all(b"220 ready\r\n").await.unwrap();
     let (mut line, mut is_content) = (Vec::new(), false);
@@ -188,7 +197,7 @@ async fn answer(socket: TcpStream, acceptor: TlsAcceptor) {
         let answer: &[u8] = match &line[..] {
             b"DATA\r\n" => b"354 go ahead\r\n",
             b"STARTTLS\r\n" => b"220 go ahead\r\n",
-            line if line.starts_with(b"EHLO") => b"250-localhost\r\n250 STARTTLS\r\n",
+            line if line.starts_with(b"EHLO") => hello,
             _ => b"250 ok\r\n",
         };
         stream.write_all(answer).await.unwrap();

@@ -83,6 +83,8 @@ pub use templates::{
     CopiedFrom, InvalidMailKind, InvalidOrigins, MailKind, ORIGINS, Origin, Origins, Severity,
     TemplateFault, TemplateFiles, TemplateOrigin, Templates, TemplatesBuilder,
 };
+#[cfg(any(feature = "file", feature = "smtp"))]
+pub use transport::FallbackTransport;
 #[cfg(feature = "file")]
 pub use transport::FileTransport;
 #[cfg(feature = "smtp")]

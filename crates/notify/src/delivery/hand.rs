@@ -24,6 +24,9 @@ const CLAIM: u32 = 32;
 /// How often an outbox is looked at in which nothing is due.
 const POLL: Duration = Duration::from_secs(1);
 
+/// How long a transport that has nothing to do keeps its connections for the next mail.
+const REST_AFTER: Duration = Duration::from_secs(10);
+
 /// What limits of mails are about.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -93,6 +96,8 @@ pub(super) struct Hand<'a, T: ?Sized, O, C> {
     /// When the outbox was last found to have nothing more for us.
     nothing_due_at: Option<Instant>,
     is_claiming: bool,
+    /// When the last mail left, until the transport was sent to rest.
+    busy_at: Option<Instant>,
     /// When mails that are on their way are cut off.
     cut_off_at: Option<Instant>,
     pub(super) delivered: Delivered,
@@ -113,6 +118,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             leased_until: Timestamp::MIN,
             nothing_due_at: None,
             is_claiming: true,
+            busy_at: None,
             cut_off_at: None,
             delivered: Delivered::default(),
         }
@@ -129,8 +135,10 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             self.begin_what_may().await?;
             self.begin_record();
             if self.is_done(work) {
+                self.rest(Duration::ZERO).await;
                 return Ok(());
             }
+            self.rest(REST_AFTER).await;
             let next_look = self.next_look(work);
             tokio::select! {
                 recorded = ended(&mut self.recording) => self.end_record(recorded)?,
@@ -140,6 +148,14 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 () = stop.as_mut(), if self.is_claiming => self.begin_no_more(FAREWELL),
             }
             self.cut_off(work).await;
+        }
+    }
+
+    /// Lets the transport rest that has had nothing to do for so long.
+    async fn rest(&mut self, idle: Duration) {
+        let is_idle = |busy_at: &mut Instant| *busy_at + idle <= Instant::now();
+        if self.sends.is_empty() && self.busy_at.take_if(is_idle).is_some() {
+            self.worker.transport.rest().await;
         }
     }
 
@@ -256,6 +272,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             pace.take(Instant::now());
         }
         self.pause.start(Instant::now());
+        self.busy_at = Some(Instant::now());
         self.turns.start(&claimed.recipient);
         let transport = self.worker.transport.clone();
         let mail = claimed.delivery.mail.clone();
@@ -302,11 +319,11 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     }
 
     fn taken(&mut self, claimed: &Claimed, receipt: Receipt) -> Outcome {
-        tracing::debug!(
+        tracing::info!(
             delivery = claimed.delivery.id.0,
             by = receipt.by,
             answer = receipt.answer,
-            "sent"
+            "a mail was sent"
         );
         self.turns.end(&claimed.recipient);
         self.pause.end();

@@ -66,6 +66,7 @@ struct Server {
     decide: Box<Decide>,
     seen: Mutex<Vec<(Instant, String, String)>>,
     taken: Mutex<Vec<(Instant, Mail)>>,
+    rests: AtomicU32,
 }
 
 impl Server {
@@ -74,6 +75,7 @@ impl Server {
             decide: Box::new(decide),
             seen: Mutex::new(Vec::new()),
             taken: Mutex::new(Vec::new()),
+            rests: AtomicU32::new(0),
         })
     }
 
@@ -138,6 +140,10 @@ impl Transport for Server {
             }),
             Answer::Panic => panic!("a transport that is broken"),
         }
+    }
+
+    async fn rest(&self) {
+        self.rests.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -543,6 +549,33 @@ async fn a_clock_that_is_put_back_or_forward_holds_no_mail_up() {
         assert_eq!(running.stop().await.sent, 3);
         assert_eq!(server.taken().len(), 3);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_rests_when_it_has_nothing_to_do() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    let server = Server::new(|_, _| Answer::Take);
+    let worker = worker(&server, outbox.clone(), &clock);
+    let second = Duration::from_secs(1);
+    let _ = worker.deliver_due(second).await.unwrap();
+    assert_eq!(server.rests.load(Ordering::SeqCst), 0, "it did nothing");
+    plan(&outbox, &clock, 1, &["a@example.com"]).await;
+    let _ = worker.deliver_due(second).await.unwrap();
+    assert_eq!(server.rests.load(Ordering::SeqCst), 1);
+
+    let running = Running::start(worker);
+    for number in 2..6 {
+        plan(&outbox, &clock, number, &["a@example.com"]).await;
+        sleep(Duration::from_secs(6)).await;
+    }
+    assert_eq!(
+        server.rests.load(Ordering::SeqCst),
+        1,
+        "it had mails to send"
+    );
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(server.rests.load(Ordering::SeqCst), 2);
+    assert_eq!(running.stop().await.sent, 4);
 }
 
 #[tokio::test(start_paused = true)]

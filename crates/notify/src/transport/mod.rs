@@ -2,6 +2,8 @@
 
 #[cfg(feature = "smtp")]
 mod dkim;
+#[cfg(any(feature = "file", feature = "smtp"))]
+mod fallback;
 #[cfg(feature = "file")]
 mod file;
 mod memory;
@@ -21,6 +23,8 @@ use crate::{Mail, MailError};
 pub use dkim::{
     DkimError, DkimRecord, DkimSettings, DkimSigner, InvalidDkimSettings, dkim_speaks_for,
 };
+#[cfg(any(feature = "file", feature = "smtp"))]
+pub use fallback::FallbackTransport;
 #[cfg(feature = "file")]
 pub use file::FileTransport;
 pub use memory::MemoryTransport;
@@ -42,6 +46,10 @@ pub trait Transport: Send + Sync {
     ///
     /// When it was not sent. [`TransportError`] tells whether it is worth trying again.
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError>;
+
+    /// Takes note that nothing will be sent for a while: whatever is held open for the next mail can be
+    /// closed. It takes seconds at most, changes nothing for the next mail, and by itself does nothing.
+    async fn rest(&self) {}
 }
 
 #[async_trait]
@@ -49,12 +57,20 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         (**self).send(mail).await
     }
+
+    async fn rest(&self) {
+        (**self).rest().await;
+    }
 }
 
 #[async_trait]
 impl<T: Transport + ?Sized> Transport for Box<T> {
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         (**self).send(mail).await
+    }
+
+    async fn rest(&self) {
+        (**self).rest().await;
     }
 }
 

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS, Mechanism};
-use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::Auth;
-use lettre::transport::smtp::response::Response;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::problem::Problem;
+use super::reply::Reply;
+use super::session::Session;
 use super::stage::Stage;
 use super::{InvalidSmtpSettings, SmtpSettings, SmtpTokens};
 
@@ -67,51 +66,56 @@ impl Login {
 
     pub(super) async fn log_in(
         &self,
-        connection: &mut AsyncSmtpConnection,
+        session: &mut Session,
         timeout: Duration,
     ) -> Result<(), Problem> {
         match self {
             Self::Password { username, password } => {
                 let proof = Proof::new(username, password, Mechanism::Plain)?;
-                let logging_in = log_in_by_password(connection, &proof);
+                let logging_in = log_in_by_password(session, &proof);
                 Stage::Login.within(timeout, logging_in).await
             }
             Self::Token { username, tokens } => {
-                let asking = async { tokens.token().await.map_err(|text| Problem::passing(&text)) };
+                let asking = async { tokens.token().await.map_err(|text| Problem::broken(&text)) };
                 let token = Stage::Token.within(timeout, asking).await?;
                 let proof = Proof::new(username, &token, Mechanism::Xoauth2)?;
-                let logging_in = log_in_by_token(connection, &proof);
+                let logging_in = log_in_by_token(session, &proof);
                 Stage::Login.within(timeout, logging_in).await
             }
         }
     }
 }
 
-async fn log_in_by_password(
-    connection: &mut AsyncSmtpConnection,
-    proof: &Proof,
-) -> Result<(), Problem> {
-    let reply = connection.auth(DEFAULT_MECHANISMS, &proof.credentials);
-    let reply = reply.await.map_err(|error| proof.refused(&error))?;
+async fn log_in_by_password(session: &mut Session, proof: &Proof) -> Result<(), Problem> {
+    let offered = &session.offers().logins;
+    let mechanism = DEFAULT_MECHANISMS
+        .iter()
+        .find(|known| offered.contains(known));
+    let Some(&mechanism) = mechanism else {
+        return Err(Problem::broken("it offers no login with PLAIN or LOGIN"));
+    };
+    let mut reply = proof.ask(session, proof.first_command(mechanism)?).await?;
+    // LOGIN is asked for the name, then for the password; PLAIN for nothing.
+    for _ in 0..2 {
+        if reply.code != GO_ON || mechanism != Mechanism::Login {
+            break;
+        }
+        let answer = proof.answer_to(&reply, mechanism)?;
+        reply = proof.ask(session, answer).await?;
+    }
     proof.welcomed(&reply)
 }
 
-/// lettre's own way ends where a server explains why it does not take a token: it asks on, and only
-/// the answer to an empty line is the refusal.
-async fn log_in_by_token(
-    connection: &mut AsyncSmtpConnection,
-    proof: &Proof,
-) -> Result<(), Problem> {
-    let server = connection.server_info();
-    if !server.supports_auth_mechanism(Mechanism::Xoauth2) {
-        return Err(Problem::passing("it offers no login with XOAUTH2"));
+/// A server that does not take a token explains why with a 334, and only the answer to an empty line
+/// is the refusal.
+async fn log_in_by_token(session: &mut Session, proof: &Proof) -> Result<(), Problem> {
+    let mechanism = Mechanism::Xoauth2;
+    if !session.offers().logins.contains(&mechanism) {
+        return Err(Problem::broken("it offers no login with XOAUTH2"));
     }
-    let login = Auth::new(Mechanism::Xoauth2, proof.credentials.clone(), None)?;
-    let reply = connection.command(login).await;
-    let mut reply = reply.map_err(|error| proof.refused(&error))?;
-    if reply.has_code(GO_ON) {
-        let answer = connection.command("\r\n").await;
-        reply = answer.map_err(|error| proof.refused(&error))?;
+    let mut reply = proof.ask(session, proof.first_command(mechanism)?).await?;
+    if reply.code == GO_ON {
+        reply = proof.ask(session, "\r\n".to_owned()).await?;
     }
     proof.welcomed(&reply)
 }
@@ -138,27 +142,41 @@ impl Proof {
         })
     }
 
-    /// What is told of an answer that is no yes.
-    fn refused(&self, error: &SmtpError) -> Problem {
-        if !self.is_quoted_in(&error.to_string()) {
-            return Problem::passing(&error.to_string());
-        }
-        match error.status() {
-            Some(code) => Problem::passing(&code.to_string()),
-            None => Problem::passing("its answer quotes the login"),
-        }
+    fn first_command(&self, mechanism: Mechanism) -> Result<String, Problem> {
+        Ok(Auth::new(mechanism, self.credentials.clone(), None)?.to_string())
     }
 
-    /// lettre takes each 2xx and 3xx for a yes, and a 334 is none.
-    fn welcomed(&self, reply: &Response) -> Result<(), Problem> {
-        if reply.has_code(WELCOME) {
+    /// What a server is told that asks on.
+    fn answer_to(&self, question: &Reply, mechanism: Mechanism) -> Result<String, Problem> {
+        let words = question.lines().next().unwrap_or_default();
+        let asked = BASE64.decode(words.trim()).unwrap_or_default();
+        let asked = String::from_utf8_lossy(&asked);
+        let answer = mechanism.response(&self.credentials, Some(&asked));
+        let answer =
+            answer.map_err(|_| Problem::broken("it asks for neither name nor password"))?;
+        Ok(format!("{}\r\n", BASE64.encode(answer)))
+    }
+
+    async fn ask(&self, session: &mut Session, command: String) -> Result<Reply, Problem> {
+        session.ask(command).await.map_err(|problem| {
+            if self.is_quoted_in(&problem.text) {
+                Problem::broken("its answer quotes the login")
+            } else {
+                problem
+            }
+        })
+    }
+
+    /// Each 2xx and 3xx sounds like a yes, and only one is.
+    fn welcomed(&self, reply: &Reply) -> Result<(), Problem> {
+        if reply.code == WELCOME {
             return Ok(());
         }
-        let words: Vec<&str> = reply.message().collect();
-        if self.is_quoted_in(&words.join(" ")) {
-            return Err(Problem::passing(&reply.code().to_string()));
+        let words: Vec<&str> = reply.lines().collect();
+        if self.is_quoted_in(&words.concat()) {
+            return Err(Problem::broken(&reply.code.to_string()));
         }
-        Err(Problem::unexpected(reply))
+        Err(Problem::of_reply(Stage::Login, reply))
     }
 
     /// Whether a part of a secret is in these words: a server may quote the start alone of a line

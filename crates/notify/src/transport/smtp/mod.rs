@@ -1,42 +1,41 @@
 //! Mails through an SMTP server.
-//!
-//! The steps of a session are taken one by one, because the same answer means another thing in each:
-//! a 550 to the sender stops every mail, a 550 to a recipient stops one.
 
+mod hello;
 mod login;
+mod meaning;
 mod opening;
+mod pool;
 mod problem;
+mod reply;
+mod session;
 mod socket;
 mod stage;
 mod stream;
 mod tls;
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::Address;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
-use lettre::transport::smtp::extension::{Extension, MailParameter};
-use lettre::transport::smtp::response::Severity;
 use secrecy::SecretString;
 use thiserror::Error;
-use tokio::sync::Mutex;
 
 use self::login::Login;
 use self::opening::{Opening, Protection};
-use self::problem::{Problem, ProblemKind, words_of};
+use self::pool::{Place, Pool};
+use self::problem::{Problem, ProblemKind};
+use self::reply::Reply;
+use self::session::{Failure, Session};
 use self::stage::Stage;
 use crate::mail::parse_address;
 use crate::{DkimSigner, Mail, Receipt, Transport, TransportError};
 
-/// How long a server that has just failed is waited for when it is told goodbye.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// The code with which a server asks for the content of a mail.
-const START_CONTENT: u16 = 354;
+/// How many connections there are at most when nothing else is said: enough that one slow answer holds
+/// up no other mail, and fewer than any server takes from one client (Postfix: 50, Exchange: 20).
+const CONNECTIONS: NonZeroU16 = NonZeroU16::MIN.saturating_add(3);
 
 /// Where and how mails are handed over.
 #[derive(Clone)]
@@ -56,6 +55,9 @@ pub struct SmtpSettings {
     /// The longest wait for any one answer: to the connection to each address, the greeting, TLS, the
     /// login, a command. The one to a whole mail may take twice as long.
     pub timeout: Duration,
+    /// How many connections are open at most at the same time; 4 when nothing else is said. One more
+    /// is opened when mails are sent at once and the others are in use.
+    pub connections: NonZeroU16,
     /// Certificates in PEM that are trusted beside those of the system; empty for none.
     pub extra_root_certificates: Vec<u8>,
     /// What this program proves itself with when the server asks during TLS; `None` for nothing.
@@ -77,6 +79,7 @@ impl fmt::Debug for SmtpSettings {
             .field("tokens", &self.tokens)
             .field("security", &self.security)
             .field("timeout", &self.timeout)
+            .field("connections", &self.connections)
             .field("extra_root_certificates", &format_args!("{bytes} bytes"))
             .field("client_certificate", &self.client_certificate)
             .field("dkim", &self.dkim)
@@ -160,6 +163,7 @@ impl SmtpSettings {
             tokens: None,
             security,
             timeout: Duration::from_secs(30),
+            connections: CONNECTIONS,
             extra_root_certificates: Vec::new(),
             client_certificate: None,
             dkim: None,
@@ -192,14 +196,19 @@ impl SmtpSecurity {
     }
 }
 
-/// Hands mails over to an SMTP server, over one connection that is kept between them.
+/// Hands mails over to an SMTP server, over connections that are kept between them.
+///
+/// Mails may be sent at once, each over a connection of its own up to
+/// [`connections`](SmtpSettings::connections); any more of them wait for one. A connection that was not
+/// used for half a minute is replaced. [`rest`](Transport::rest) says goodbye to those that are not in
+/// use; dropping the transport closes them without a word.
 ///
 /// Needs a Tokio runtime.
 pub struct SmtpTransport {
     settings: SmtpSettings,
     login: Option<Login>,
     protection: Protection,
-    connection: Mutex<Option<AsyncSmtpConnection>>,
+    pool: Pool,
 }
 
 impl fmt::Debug for SmtpTransport {
@@ -231,137 +240,96 @@ impl SmtpTransport {
             SmtpSecurity::Tls => Protection::Tls(tls::connector(&settings)?),
         };
         Ok(Self {
+            pool: Pool::new(settings.connections),
             settings,
             login,
             protection,
-            connection: Mutex::new(None),
         })
     }
 
-    /// A connection that has taken the sender: the kept one, else a new one.
+    /// Sends over a kept session, when there is one that stands.
     ///
-    /// The sender is also the question whether a kept connection still stands. Whatever goes wrong
-    /// with it there, the server has nothing of the mail yet, and a new connection can start over.
-    async fn connected(
+    /// The sender is also the question for that. Whatever goes wrong with it there, the server has
+    /// nothing of the mail yet, and `None` says that a new session can start over.
+    async fn send_over_kept(
         &self,
-        kept: Option<AsyncSmtpConnection>,
-        mail: &Mail,
+        place: &Place,
         parcel: &Parcel,
-    ) -> Result<AsyncSmtpConnection, TransportError> {
-        if let Some(mut kept) = kept
-            && self.name_sender(&mut kept, mail, parcel).await.is_ok()
-        {
-            return Ok(kept);
+    ) -> Option<Result<Reply, Failure>> {
+        let mut session = self.pool.take(place)?;
+        let sent = session.hand_over(parcel).await;
+        if matches!(&sent, Err(failure) if failure.stage == Stage::Sender) {
+            session.say_goodbye().await;
+            return None;
         }
+        self.let_go(session, place, &sent).await;
+        Some(sent)
+    }
+
+    async fn send_over_new(
+        &self,
+        mut session: Session,
+        place: &Place,
+        parcel: &Parcel,
+    ) -> Result<Reply, Failure> {
+        let sent = session.hand_over(parcel).await;
+        self.let_go(session, place, &sent).await;
+        sent
+    }
+
+    async fn open(&self) -> Result<Session, TransportError> {
         let opening = Opening {
             settings: &self.settings,
             protection: &self.protection,
             login: self.login.as_ref(),
         };
-        let mut connection = opening.open().await?;
-        let named = self.name_sender(&mut connection, mail, parcel).await;
-        match named {
-            Ok(()) => Ok(connection),
-            Err(error) => {
-                self.leave(connection).await;
-                Err(error)
-            }
+        opening.open().await
+    }
+
+    /// Keeps a session after a mail. A refused mail is no reason to connect and log in anew for the
+    /// next one, but one after which this very session gets no further is.
+    async fn let_go(&self, mut session: Session, place: &Place, sent: &Result<Reply, Failure>) {
+        let is_of_use = match sent {
+            Ok(_) => true,
+            Err(Failure { problem, .. }) if problem.kind == ProblemKind::LoginNeeded => false,
+            Err(Failure { stage, .. }) => *stage != Stage::Sender && session.reset().await,
+        };
+        if is_of_use {
+            self.pool.keep(session, place);
+        } else {
+            session.say_goodbye().await;
         }
     }
 
-    /// After an error nobody knows what the server expects next, nor whether it answers.
-    async fn leave(&self, mut connection: AsyncSmtpConnection) {
-        let patience = self.settings.timeout.min(FAREWELL);
-        let _ = tokio::time::timeout(patience, connection.abort()).await;
-    }
-
-    async fn name_sender(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        mail: &Mail,
-        parcel: &Parcel,
-    ) -> Result<(), TransportError> {
-        let mut parameters = Vec::new();
-        if parcel.needs_any_letters() {
-            let server = connection.server_info();
-            if !server.supports_feature(Extension::SmtpUtfEight) {
-                return Err(TransportError::Refused {
-                    by: self.settings.server(),
-                    recipient: mail.to.clone(),
-                    problem: "it takes no addresses with letters beyond ASCII".to_owned(),
-                });
-            }
-            parameters.push(MailParameter::SmtpUtfEight);
-        }
-        let sender = MailFrom::new(Some(parcel.from.clone()), parameters);
-        let naming = connection.command(sender);
-        let named = Stage::Sender.within(self.settings.timeout, naming).await;
-        named.map(drop).map_err(|problem| {
-            let advice = "check the address in `from`";
-            self.settings
-                .unreachable("name the sender to", &problem, advice)
-        })
-    }
-
-    /// Hands over a mail of which the server knows the sender.
-    async fn hand_over(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        mail: &Mail,
-        parcel: &Parcel,
-    ) -> Result<Receipt, TransportError> {
-        let not_taken = |problem: Problem| self.not_taken(mail, &problem);
-        let recipient = Rcpt::new(parcel.to.clone(), Vec::new());
-        Stage::Recipient
-            .within(self.settings.timeout, connection.command(recipient))
-            .await
-            .map_err(not_taken)?;
-        let go_on = Stage::Data
-            .within(self.settings.timeout, connection.command(Data))
-            .await
-            .map_err(not_taken)?;
-        // lettre takes each 2xx and 3xx for a yes. A server that waits for no content would take the
-        // lines of the mail for commands.
-        if !go_on.has_code(START_CONTENT) {
-            return Err(not_taken(Problem::unexpected(&go_on)));
-        }
-        let taking = connection.message(&parcel.bytes);
-        let answer = Stage::WholeMail.within(self.settings.timeout, taking);
-        let answer = answer.await.map_err(not_taken)?;
-        if answer.code().severity != Severity::PositiveCompletion {
-            return Err(not_taken(Problem::unexpected(&answer)));
-        }
-        Ok(Receipt {
-            by: self.settings.server(),
-            answer: words_of(&answer),
-        })
-    }
-
-    /// What it means that the server took the sender, and then not the mail.
-    fn not_taken(&self, mail: &Mail, problem: &Problem) -> TransportError {
+    /// What it means that the server did not take this mail.
+    fn not_sent(&self, mail: &Mail, Failure { stage, problem, .. }: &Failure) -> TransportError {
+        let unreachable = |action, advice| self.settings.unreachable(action, problem, advice);
         let (by, recipient) = (self.settings.server(), mail.to.clone());
-        let problem_text = problem.text.clone();
+        let text = problem.text.clone();
         match problem.kind {
-            ProblemKind::Closing => self.settings.unreachable(
-                "send a mail through",
-                problem,
-                "nothing needs to be done",
-            ),
-            ProblemKind::LoginNeeded => self.settings.unreachable(
-                "send a mail through",
-                problem,
-                "set username and password",
-            ),
+            ProblemKind::Closing => unreachable("send a mail through", "nothing needs to be done"),
+            ProblemKind::LoginNeeded => {
+                unreachable("send a mail through", "set username and password")
+            }
+            ProblemKind::Broken | ProblemKind::Silence if *stage == Stage::Sender => {
+                unreachable("name the sender to", "see whether that server works")
+            }
+            // Whatever this mail is, the next one has the same sender.
+            _ if *stage == Stage::Sender => {
+                unreachable("name the sender to", "check the address in `from`")
+            }
             ProblemKind::Permanent => TransportError::Refused {
                 by,
                 recipient,
-                problem: problem_text,
+                problem: text,
             },
-            ProblemKind::Passing | ProblemKind::Silence => TransportError::Temporary {
-                by,
-                recipient,
-                problem: problem_text,
-            },
+            ProblemKind::Temporary | ProblemKind::Broken | ProblemKind::Silence => {
+                TransportError::Temporary {
+                    by,
+                    recipient,
+                    problem: text,
+                }
+            }
         }
     }
 }
@@ -370,15 +338,24 @@ impl SmtpTransport {
 impl Transport for SmtpTransport {
     async fn send(&self, mail: &Mail) -> Result<Receipt, TransportError> {
         let parcel = Parcel::of(mail, self.settings.dkim.as_ref())?;
-        let mut kept = self.connection.lock().await;
-        let mut connection = self.connected(kept.take(), mail, &parcel).await?;
-        let sent = self.hand_over(&mut connection, mail, &parcel).await;
-        if sent.is_ok() {
-            *kept = Some(connection);
+        let place = self.pool.place().await;
+        let sent = if let Some(sent) = self.send_over_kept(&place, &parcel).await {
+            sent
         } else {
-            self.leave(connection).await;
+            let session = self.open().await?;
+            self.send_over_new(session, &place, &parcel).await
+        };
+        match sent {
+            Ok(reply) => Ok(Receipt {
+                by: self.settings.server(),
+                answer: reply.to_string(),
+            }),
+            Err(failure) => Err(self.not_sent(mail, &failure)),
         }
-        sent
+    }
+
+    async fn rest(&self) {
+        self.pool.rest().await;
     }
 }
 

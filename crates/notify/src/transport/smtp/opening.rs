@@ -1,13 +1,14 @@
 //! A session up to the point where mails can be handed over: socket, greeting, TLS, login. Knows no
 //! mail.
 
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Ehlo, Starttls};
-use lettre::transport::smtp::extension::{ClientId, Extension, ServerInfo};
+use lettre::transport::smtp::commands::Starttls;
 use tokio_rustls::TlsConnector;
 
+use super::hello::{Offers, hello};
 use super::login::Login;
 use super::problem::Problem;
+use super::reply::Reply;
+use super::session::Session;
 use super::stage::Stage;
 use super::stream::Stream;
 use super::{SmtpSettings, socket};
@@ -29,7 +30,7 @@ pub(super) struct Opening<'a> {
 
 impl Opening<'_> {
     /// A session that has greeted and logged in.
-    pub(super) async fn open(&self) -> Result<AsyncSmtpConnection, TransportError> {
+    pub(super) async fn open(&self) -> Result<Session, TransportError> {
         let mut stream = self.connect().await?;
         stream = match self.protection {
             Protection::Tls(tls) => {
@@ -47,16 +48,16 @@ impl Opening<'_> {
                 stream
             }
         };
-        let mut connection = self.say_hello(stream).await?;
-        self.log_in(&mut connection).await?;
-        Ok(connection)
+        let mut session = self.say_hello(stream).await?;
+        self.log_in(&mut session).await?;
+        Ok(session)
     }
 
     async fn connect(&self) -> Result<Stream, TransportError> {
         let (host, port) = (&self.settings.host, self.settings.port);
         let connecting = async {
             let socket = socket::connect(host, port, self.settings.timeout).await?;
-            Ok::<_, Problem>(Stream::plain(socket)?)
+            Ok::<_, Problem>(Stream::plain(socket))
         };
         connecting.await.map_err(|problem| {
             self.settings
@@ -65,10 +66,9 @@ impl Opening<'_> {
     }
 
     async fn wait_for_greeting(&self, stream: &mut Stream) -> Result<(), TransportError> {
-        let greeting = Stage::Greeting
-            .within(self.settings.timeout, stream.reply())
-            .await;
-        greeting.map(drop).map_err(|problem| {
+        let greeted = async { agreeing(Stage::Greeting, stream.reply().await?) };
+        let greeting = Stage::Greeting.within(self.settings.timeout, greeted);
+        greeting.await.map(drop).map_err(|problem| {
             self.settings.unreachable(
                 "get a greeting from",
                 &problem,
@@ -79,16 +79,16 @@ impl Opening<'_> {
 
     async fn ask_for_tls(&self, stream: &mut Stream) -> Result<(), TransportError> {
         let asking = async {
-            let hello = stream.ask(Ehlo::new(ClientId::default()));
-            let server = ServerInfo::from_response(&hello.await?)?;
-            if !server.supports_feature(Extension::StartTls) {
-                return Err(Problem::passing("it offers no STARTTLS"));
+            let reply = agreeing(Stage::Hello, stream.ask(hello()).await?)?;
+            if !Offers::of(&reply).starttls {
+                return Err(Problem::broken("it offers no STARTTLS"));
             }
-            stream.ask(Starttls).await.map(drop)
+            agreeing(Stage::Tls, stream.ask(Starttls).await?)
         };
         Stage::Tls
             .within(self.settings.timeout, asking)
             .await
+            .map(drop)
             .map_err(|problem| self.without_tls(&problem))
     }
 
@@ -108,26 +108,35 @@ impl Opening<'_> {
         )
     }
 
-    async fn say_hello(&self, stream: Stream) -> Result<AsyncSmtpConnection, TransportError> {
-        let (stream, hello) = (Box::new(stream.greeted()), ClientId::default());
-        let greeting = AsyncSmtpConnection::connect_with_transport(stream, &hello);
-        Stage::Hello
-            .within(self.settings.timeout, greeting)
-            .await
-            .map_err(|problem| {
-                self.settings
-                    .unreachable("greet", &problem, "check host, port and security")
-            })
+    async fn say_hello(&self, mut stream: Stream) -> Result<Session, TransportError> {
+        let timeout = self.settings.timeout;
+        let asking = async { agreeing(Stage::Hello, stream.ask(hello()).await?) };
+        match Stage::Hello.within(timeout, asking).await {
+            Ok(reply) => Ok(Session::new(stream, Offers::of(&reply), timeout)),
+            Err(problem) => {
+                Err(self
+                    .settings
+                    .unreachable("greet", &problem, "check host, port and security"))
+            }
+        }
     }
 
-    async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), TransportError> {
+    async fn log_in(&self, session: &mut Session) -> Result<(), TransportError> {
         let Some(login) = self.login else {
             return Ok(());
         };
-        let logging_in = login.log_in(connection, self.settings.timeout);
+        let logging_in = login.log_in(session, self.settings.timeout);
         logging_in.await.map_err(|problem| {
             self.settings
                 .unreachable("log in to", &problem, login.advice())
         })
+    }
+}
+
+fn agreeing(stage: Stage, reply: Reply) -> Result<Reply, Problem> {
+    if reply.agrees() {
+        Ok(reply)
+    } else {
+        Err(Problem::of_reply(stage, &reply))
     }
 }

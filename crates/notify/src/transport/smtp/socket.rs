@@ -35,13 +35,13 @@ async fn first_to_answer(
     if failures.is_empty() {
         failures.push("the name has no address".to_owned());
     }
-    Err(Problem::passing(&failures.join(", ")))
+    Err(Problem::broken(&failures.join(", ")))
 }
 
 async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpStream::connect(address).await?;
-    // A mail and the dot that ends it are written apart. Without this the dot waits until the server's
-    // system confirms the mail, which it does 40 ms later.
+    // What fills no whole packet, the end of a mail above all, would else wait until the server's
+    // system confirms what came before it, which it does 40 ms later.
     socket.set_nodelay(true)?;
     Ok(socket)
 }

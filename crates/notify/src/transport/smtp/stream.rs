@@ -1,192 +1,151 @@
-//! The bytes of a session, encrypted or not, and the replies before lettre takes over. Knows no mail.
+//! The bytes of a session, encrypted or not, and the replies in them. Knows no command.
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 
-use lettre::transport::smtp::client::AsyncTokioStream;
-use lettre::transport::smtp::response::Response;
-use tokio::io::{
-    AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, ReadBuf,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::problem::{Problem, words_of};
+use super::problem::Problem;
+use super::reply::Reply;
 
-/// What lettre is given to read as a greeting: the real one was read before.
-const GREETING: &[u8] = b"220 ready\r\n";
-
-/// How many bytes a server may say to one command. lettre looks at the length of a line only once it
-/// has the whole line, and so would keep all of one that never ends.
+/// How many bytes a server may say to one command.
 const LONGEST_REPLY: usize = 64 * 1024;
 
-/// A socket, or TLS over one.
-trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug {}
+/// How many bytes are read at once.
+const AT_ONCE: usize = 1024;
 
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug> Wire for S {}
+/// A socket, or TLS over one.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
 
 /// The bytes of a session.
-#[derive(Debug)]
 pub(super) struct Stream {
     wire: Box<dyn Wire>,
-    address: SocketAddr,
-    /// What is read before anything from the wire.
-    before: &'static [u8],
-    /// How many more bytes may be read until something is written.
-    left: usize,
+    /// What came after the last reply that was looked at.
+    unread: Vec<u8>,
 }
 
 impl Stream {
-    pub(super) fn plain(socket: TcpStream) -> io::Result<Self> {
-        Ok(Self {
-            address: socket.peer_addr()?,
+    pub(super) fn plain(socket: TcpStream) -> Self {
+        Self {
             wire: Box::new(socket),
-            before: &[],
-            left: LONGEST_REPLY,
-        })
+            unread: Vec::new(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn over(wire: tokio::io::DuplexStream) -> Self {
+        Self {
+            wire: Box::new(wire),
+            unread: Vec::new(),
+        }
     }
 
     /// The same connection, encrypted from here on.
     pub(super) async fn encrypted(self, tls: &TlsConnector, host: &str) -> Result<Self, Problem> {
+        self.check_nothing_is_left()?;
         let name = ServerName::try_from(host.to_owned());
-        let name = name.map_err(|error| Problem::passing(&error.to_string()))?;
+        let name = name.map_err(|error| Problem::broken(&error.to_string()))?;
         Ok(Self {
             wire: Box::new(tls.connect(name, self.wire).await?),
-            ..self
+            unread: self.unread,
         })
     }
 
-    /// The same connection, greeted once more.
-    pub(super) fn greeted(self) -> Self {
-        Self {
-            before: GREETING,
-            ..self
-        }
+    /// Says something: one command, or several to which the replies are awaited in their order.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        self.check_nothing_is_left()?;
+        self.wire.write_all(bytes).await?;
+        Ok(self.wire.flush().await?)
     }
 
-    /// Asks, and waits for the reply, which has to agree.
-    pub(super) async fn ask(&mut self, command: impl fmt::Display) -> Result<Response, Problem> {
-        self.write_all(command.to_string().as_bytes()).await?;
-        self.flush().await?;
+    /// Asks, and waits for the reply.
+    pub(super) async fn ask(&mut self, command: impl fmt::Display) -> Result<Reply, Problem> {
+        self.write(command.to_string().as_bytes()).await?;
         self.reply().await
     }
 
-    /// The next reply, which has to agree.
-    pub(super) async fn reply(&mut self) -> Result<Response, Problem> {
-        let mut reader = BufReader::new(self);
-        let mut text = String::new();
+    /// The next reply.
+    pub(super) async fn reply(&mut self) -> Result<Reply, Problem> {
+        let (mut line, mut searched) = (0, 0);
         loop {
-            let start = text.len();
-            if reader.read_line(&mut text).await? == 0 {
-                return Err(Problem::passing("it closed the connection"));
+            let ahead = &self.unread[searched..];
+            if let Some(length) = ahead.iter().position(|&byte| byte == b'\n') {
+                searched += length + 1;
+                if !goes_on(&self.unread[line..searched]) {
+                    return self.take_reply(searched);
+                }
+                line = searched;
+                continue;
             }
-            if !goes_on(&text[start..]) {
-                break;
+            searched = self.unread.len();
+            if searched >= LONGEST_REPLY {
+                let text = format!("its answer is longer than {LONGEST_REPLY} bytes");
+                return Err(Problem::broken(&text));
+            }
+            self.unread.reserve(AT_ONCE);
+            if self.wire.read_buf(&mut self.unread).await? == 0 {
+                return Err(Problem::broken("it closed the connection"));
             }
         }
-        if !reader.buffer().is_empty() {
-            // Taken for the reply to what is asked next, over TLS even, this would let anybody on
-            // the way speak for the server.
-            return Err(Problem::passing("it says more than it was asked for"));
-        }
-        let reply: Response = text.parse().map_err(|_| {
+    }
+
+    /// Whether the server has said nothing since its last reply, and not left either. It does not
+    /// wait.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = Pin::new(&mut self.wire).poll_read(&mut context, &mut buffer);
+        self.unread.is_empty() && matches!(polled, Poll::Pending)
+    }
+
+    /// Ends the connection from this side.
+    pub(super) async fn close(mut self) -> io::Result<()> {
+        self.wire.shutdown().await
+    }
+
+    fn take_reply(&mut self, end: usize) -> Result<Reply, Problem> {
+        let bytes: Vec<u8> = self.unread.drain(..end).collect();
+        Reply::parse(&bytes).ok_or_else(|| {
+            let text = String::from_utf8_lossy(&bytes);
             let start = text.lines().next().unwrap_or_default();
-            Problem::passing(&format!("it does not speak SMTP: {start:?}"))
-        })?;
-        if reply.is_positive() {
-            Ok(reply)
+            Problem::broken(&format!("it does not speak SMTP: {start}"))
+        })
+    }
+
+    /// Taken for the reply to what is asked next, over TLS even, what is left would let anybody on
+    /// the way speak for the server.
+    fn check_nothing_is_left(&self) -> Result<(), Problem> {
+        if self.unread.is_empty() {
+            Ok(())
         } else {
-            Err(Problem::passing(&words_of(&reply)))
+            Err(Problem::broken("it says more than it was asked for"))
         }
     }
 }
 
 /// Whether a reply has more lines than this one.
-fn goes_on(line: &str) -> bool {
-    let line = line.as_bytes();
+fn goes_on(line: &[u8]) -> bool {
     line.len() > 3 && line[..3].iter().all(u8::is_ascii_digit) && line[3] == b'-'
-}
-
-impl Stream {
-    fn poll_read_reply(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.left == 0 {
-            let problem = format!("its answer is longer than {LONGEST_REPLY} bytes");
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.wire).poll_read(context, buffer))?;
-        // One buffer more than the limit may be read; a buffer is small.
-        self.left = self.left.saturating_sub(buffer.filled().len() - before);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncTokioStream for Stream {
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.before.is_empty() {
-            return self.poll_read_reply(context, buffer);
-        }
-        let length = self.before.len().min(buffer.remaining());
-        let (now, later) = self.before.split_at(length);
-        buffer.put_slice(now);
-        self.before = later;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.left = LONGEST_REPLY;
-        Pin::new(&mut self.wire).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
+    use tokio::io::{DuplexStream, duplex};
 
     use super::*;
 
     /// A stream, and what a server writes into it.
     fn stream() -> (Stream, DuplexStream) {
         let (wire, server) = duplex(1024);
-        let stream = Stream {
-            wire: Box::new(wire),
-            address: SocketAddr::from(([127, 0, 0, 1], 25)),
-            before: &[],
-            left: LONGEST_REPLY,
-        };
-        (stream, server)
+        (Stream::over(wire), server)
     }
 
     /// How many bytes a server gets rid of that says this for ever, and what is told of it.
@@ -247,19 +206,52 @@ mod tests {
             server
         };
         let (_server, reply) = tokio::join!(dribbling, stream.reply());
-        assert_eq!(words_of(&reply.unwrap()), "250 first second");
+        assert_eq!(reply.unwrap().to_string(), "250 first second");
+    }
+
+    #[tokio::test]
+    async fn several_answers_at_once_are_several_answers() {
+        let (mut stream, mut server) = stream();
+        let said = b"250 a\r\n250-b\r\n250 c\r\n354 d\r\n";
+        server.write_all(said).await.unwrap();
+        for told in ["250 a", "250 b c"] {
+            assert_eq!(stream.reply().await.unwrap().to_string(), told);
+        }
+        assert!(!stream.is_quiet());
+        let error = stream.write(b"NOOP\r\n").await.unwrap_err();
+        assert_eq!(error.text, "it says more than it was asked for");
+        assert_eq!(stream.reply().await.unwrap().code, 354);
+        assert!(stream.is_quiet());
+        stream.write(b"NOOP\r\n").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_speaks_up_or_leaves_is_not_quiet() {
+        let (mut speaking, mut server) = stream();
+        assert!(speaking.is_quiet());
+        server
+            .write_all(b"421 idle for too long\r\n")
+            .await
+            .unwrap();
+        assert!(!speaking.is_quiet());
+
+        let (mut left, server) = stream();
+        drop(server);
+        assert!(!left.is_quiet());
     }
 
     #[tokio::test]
     async fn what_is_no_answer_is_told_as_such() {
         for (said, told) in [
-            ("SSH-2.0-OpenSSH_9.9\r\n", "it does not speak SMTP"),
+            (
+                "SSH-2.0-OpenSSH_9.9\r\n",
+                "it does not speak SMTP: SSH-2.0-OpenSSH_9.9",
+            ),
             ("\r\n", "it does not speak SMTP"),
-            ("220 half", "it does not speak SMTP"),
+            ("220-half\r\nhalf\r\n", "it does not speak SMTP"),
+            ("220 half", "it closed the connection"),
             ("220-half\r\n", "it closed the connection"),
             ("", "it closed the connection"),
-            ("554 go away\r\n", "554 go away"),
-            ("220 a\r\n250 b\r\n", "it says more than it was asked for"),
         ] {
             let (mut stream, mut server) = stream();
             server.write_all(said.as_bytes()).await.unwrap();
