@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
 use vigie_notify::{DeliveryId, Mail};
 
 use crate::SqliteStore;
@@ -88,7 +88,12 @@ impl SqliteStore {
     ) -> Result<Vec<DeliveryRecord>, QueryError> {
         let mut records = Vec::new();
         for state in states {
-            let query = sqlx::query(select_of(*state)).bind(limit);
+            let select = select(&format!(
+                "{} WHERE state = '{}' ORDER BY id DESC LIMIT ?",
+                table_of(*state),
+                state.as_str()
+            ));
+            let query = sqlx::query(select).bind(limit);
             let rows = query.fetch_all(&self.pool).await;
             let rows = rows.doing("look up mails")?;
             let read: Result<Vec<_>, Fault> = rows.iter().map(record_of).collect();
@@ -106,7 +111,7 @@ impl SqliteStore {
     ///
     /// When the database fails.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRecord>, QueryError> {
-        let query = sqlx::query("SELECT * FROM deliveries WHERE id = ?").bind(id.0);
+        let query = sqlx::query(select("deliveries WHERE id = ?")).bind(id.0);
         let row = query.fetch_optional(&self.pool).await;
         let row = row.doing("look up a mail")?;
         row.as_ref().map(record_of).transpose().doing("read a mail")
@@ -145,7 +150,7 @@ impl SqliteStore {
              WHERE lease_holder IS NULL AND {condition} RETURNING id"
         );
         // Nothing but the conditions above was put in.
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(update))
+        let query = sqlx::query_scalar(AssertSqlSafe(update))
             .bind(now.as_microsecond())
             .bind(id);
         let ids: Result<Vec<i64>, _> = query.fetch_all(&self.pool).await;
@@ -208,25 +213,20 @@ impl SqliteStore {
     }
 }
 
-/// The newest mails of a state. Most mails were sent; for all others SQLite has to be told which index
-/// holds them alone.
-const fn select_of(state: DeliveryState) -> &'static str {
+/// What is known of deliveries, with their mails. Nothing that was read may be put in.
+fn select(from: &str) -> AssertSqlSafe<String> {
+    let mail = "(SELECT mail FROM mails WHERE delivery_id = deliveries.id) AS mail";
+    AssertSqlSafe(format!("SELECT *, {mail} FROM {from}"))
+}
+
+/// Where the mails of a state are found, the newest first. Most mails were sent; for all others SQLite
+/// has to be told which index holds them alone.
+const fn table_of(state: DeliveryState) -> &'static str {
     match state {
-        DeliveryState::Waiting => {
-            "SELECT * FROM deliveries INDEXED BY deliveries_waiting_since WHERE state = 'waiting' \
-             ORDER BY id DESC LIMIT ?"
-        }
-        DeliveryState::Sent => {
-            "SELECT * FROM deliveries WHERE state = 'sent' ORDER BY id DESC LIMIT ?"
-        }
-        DeliveryState::Dead => {
-            "SELECT * FROM deliveries INDEXED BY deliveries_dead WHERE state = 'dead' \
-             ORDER BY id DESC LIMIT ?"
-        }
-        DeliveryState::Dropped => {
-            "SELECT * FROM deliveries INDEXED BY deliveries_dropped WHERE state = 'dropped' \
-             ORDER BY id DESC LIMIT ?"
-        }
+        DeliveryState::Waiting => "deliveries INDEXED BY deliveries_waiting_since",
+        DeliveryState::Sent => "deliveries",
+        DeliveryState::Dead => "deliveries INDEXED BY deliveries_dead",
+        DeliveryState::Dropped => "deliveries INDEXED BY deliveries_dropped",
     }
 }
 

@@ -23,7 +23,8 @@ const CLAIM: &str = "\
         SELECT id FROM deliveries WHERE state = 'waiting' AND due_at <= ?3 \
         AND recipient NOT IN (SELECT value FROM json_each(?4)) \
         ORDER BY due_at, id LIMIT ?5) \
-    RETURNING id, mail, attempts, deferrals";
+    RETURNING id, attempts, deferrals, \
+        (SELECT mail FROM mails WHERE delivery_id = deliveries.id) AS mail";
 
 /// What is due so late that a clock must have been put back. Asked apart, as one search for both would
 /// sort all that waits.
@@ -32,7 +33,8 @@ const CLAIM_TOO_LATE: &str = "\
         SELECT id FROM deliveries WHERE state = 'waiting' AND due_at > ?3 \
         AND recipient NOT IN (SELECT value FROM json_each(?4)) \
         ORDER BY due_at, id LIMIT ?5) \
-    RETURNING id, mail, attempts, deferrals";
+    RETURNING id, attempts, deferrals, \
+        (SELECT mail FROM mails WHERE delivery_id = deliveries.id) AS mail";
 
 const RECORD: &str = "\
     UPDATE deliveries SET \
@@ -56,8 +58,10 @@ const RENEW: &str = "UPDATE deliveries SET due_at = ? WHERE state = 'waiting' AN
 /// The others are those of the same event whose mail is not dead. Left to itself, SQLite would walk over
 /// all mails in the order of their numbers.
 const UNTOLD_DEAD: &str = "\
-    SELECT id, mail, last_attempt_at, last_error, ( \
-        SELECT json_group_array(other.mail ->> 'to') FROM deliveries AS other \
+    SELECT id, last_attempt_at, last_error, \
+        (SELECT mail FROM mails WHERE delivery_id = dead.id) AS mail, ( \
+        SELECT json_group_array(mail ->> 'to') \
+        FROM deliveries AS other JOIN mails ON delivery_id = other.id \
         WHERE other.event_id = dead.event_id AND other.state IN ('waiting', 'sent')) AS others \
     FROM deliveries AS dead INDEXED BY deliveries_untold \
     WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT (EXISTS ( \
@@ -251,27 +255,39 @@ async fn insert_deliveries(
     mails: impl Iterator<Item = (Option<EventId>, &Mail)>,
     planned_at: Timestamp,
 ) -> Result<(), Fault> {
-    let mails: Vec<_> = mails.collect();
+    let planned_at = planned_at.as_microsecond();
+    // The transaction keeps others from taking the same numbers.
+    let last = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'deliveries'";
+    let last: i64 = sqlx::query_scalar(last).fetch_one(&mut *connection).await?;
+    let mails: Vec<_> = (last + 1..).zip(mails).collect();
     for mails in mails.chunks(ROWS) {
-        let rows = vec!["(?, ?, ?, ?, 'waiting', ?, ?)"; mails.len()].join(", ");
-        let insert = format!(
-            "INSERT INTO deliveries (event_id, recipient, message_id, mail, state, planned_at, \
-             due_at) VALUES {rows}"
-        );
-        // Nothing but question marks was put in.
+        let insert = "INSERT INTO deliveries (id, event_id, recipient, message_id, state, \
+                      planned_at, due_at) VALUES ";
+        let insert = rows(insert, "(?, ?, ?, ?, 'waiting', ?, ?)", mails.len());
         let mut query = sqlx::query(AssertSqlSafe(insert));
-        for (event, mail) in mails {
+        for (id, (event, mail)) in mails {
             query = query
+                .bind(id)
                 .bind(event.map(|event| event.0))
                 .bind(mail.recipient())
                 .bind(&mail.message_id)
-                .bind(json("mail", mail)?)
-                .bind(planned_at.as_microsecond())
-                .bind(planned_at.as_microsecond());
+                .bind(planned_at)
+                .bind(planned_at);
+        }
+        query.execute(&mut *connection).await?;
+        let insert = "INSERT INTO mails (delivery_id, mail) VALUES ";
+        let mut query = sqlx::query(AssertSqlSafe(rows(insert, "(?, ?)", mails.len())));
+        for (id, (_, mail)) in mails {
+            query = query.bind(id).bind(json("mail", mail)?);
         }
         query.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// A statement for several rows. Nothing but question marks is put in.
+fn rows(insert: &'static str, row: &'static str, count: usize) -> String {
+    format!("{insert}{}", vec![row; count].join(", "))
 }
 
 /// One row that can't be read keeps no other mail from being sent; it comes up again when its lease
@@ -391,9 +407,9 @@ mod tests {
             .unwrap();
         for statement in [
             "INSERT INTO events (at, type, agent, event) VALUES (0, 'X', 'A', '{}')",
-            "INSERT INTO deliveries (event_id, recipient, message_id, mail, state, planned_at, due_at) \
-             VALUES (1, 'a', '<1>', '{}', 'waiting', 0, 0), \
-             (1, 'a', '<2>', '{}', 'waiting', 0, 9000000000000000)",
+            "INSERT INTO deliveries (event_id, recipient, message_id, state, planned_at, due_at) \
+             VALUES (1, 'a', '<1>', 'waiting', 0, 0), \
+             (1, 'a', '<2>', 'waiting', 0, 9000000000000000)",
             "CREATE TRIGGER full BEFORE UPDATE ON deliveries WHEN old.id = 2 \
              BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
         ] {

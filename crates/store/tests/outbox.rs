@@ -237,7 +237,7 @@ async fn a_mail_that_can_not_be_read_keeps_no_other_from_being_sent() {
     let (folder, store) = planned(&[("one", "a@example.com"), ("two", "b@example.com")]).await;
     let url = format!("sqlite://{}", folder.path().join("vigie.db").display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    sqlx::query("UPDATE deliveries SET mail = '{' WHERE id = 1")
+    sqlx::query("UPDATE mails SET mail = '{' WHERE delivery_id = 1")
         .execute(&pool)
         .await
         .unwrap();

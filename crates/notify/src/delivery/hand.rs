@@ -49,17 +49,49 @@ pub(super) enum Work {
     UntilStopped,
 }
 
+/// How many mails may have been answered that the outbox does not know of yet. After a crash they go
+/// out again as those do that were on their way. A quick server takes so many while a disk
+/// writes a few times.
+const UNRECORDED: usize = 16;
+
 type Sent = Result<Receipt, TransportError>;
+
+/// What the outbox was told, and what it said.
+type Recorded = (Vec<Attempt>, Result<(), OutboxError>);
+
+/// The outbox being told of attempts.
+struct Recording<'a> {
+    attempts: usize,
+    recorded: Pin<Box<dyn Future<Output = Recorded> + Send + 'a>>,
+}
+
+/// A delivery that was claimed, and whom it is to.
+struct Claimed {
+    delivery: Delivery,
+    recipient: String,
+}
+
+impl From<Delivery> for Claimed {
+    fn from(delivery: Delivery) -> Self {
+        let recipient = delivery.mail.recipient();
+        Self {
+            delivery,
+            recipient,
+        }
+    }
+}
 
 /// What a worker has in hand.
 pub(super) struct Hand<'a, T: ?Sized, O, C> {
     worker: &'a DeliveryWorker<T, O, C>,
     /// Claimed, and not begun.
-    ready: VecDeque<Delivery>,
+    ready: VecDeque<Claimed>,
     sends: JoinSet<Sent>,
-    in_flight: HashMap<Id, Delivery>,
-    /// What became of mails, until the outbox knows.
+    in_flight: HashMap<Id, Claimed>,
+    /// What became of mails, until the outbox is told.
     unrecorded: Vec<Attempt>,
+    /// The outbox being told.
+    recording: Option<Recording<'a>>,
     turns: Turns,
     pause: Pause,
     pace: Option<Pace>,
@@ -83,6 +115,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             sends: JoinSet::new(),
             in_flight: HashMap::new(),
             unrecorded: Vec::new(),
+            recording: None,
             turns: Turns::new(worker.settings.parallel.get()),
             pause: Pause::default(),
             pace: None,
@@ -104,6 +137,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     ) -> Result<(), OutboxError> {
         loop {
             self.begin_what_may().await?;
+            self.begin_record();
             if self.is_done(work) {
                 self.rest(Duration::ZERO).await;
                 return Ok(());
@@ -111,6 +145,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             self.rest(REST_AFTER).await;
             let next_look = self.next_look(work);
             tokio::select! {
+                recorded = ended(&mut self.recording) => self.end_record(recorded)?,
                 Some(ended) = self.sends.join_next_with_id() => self.land_all(ended),
                 () = self.worker.wake.notified() => self.nothing_due_at = None,
                 () = self.worker.retry.notified() => self.retry(),
@@ -139,16 +174,13 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         !self.is_claiming
     }
 
-    /// Starts what was claimed, records what became of what was on its way, and claims more while there
-    /// is a lane for it.
+    /// Starts what was claimed, and claims more while there is a lane for it.
     async fn begin_what_may(&mut self) -> Result<(), OutboxError> {
         if self.pace.is_none() {
-            self.pace = Some(self.pace_so_far().await?);
+            self.pace = Some(pace_so_far(self.worker).await?);
         }
         self.renew().await?;
         self.start_ready();
-        // What is on its way goes on meanwhile.
-        self.record().await?;
         while self.is_claiming && self.has_lane() && self.may_be_due() {
             self.claim().await?;
             self.start_ready();
@@ -156,27 +188,22 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         Ok(())
     }
 
-    async fn pace_so_far(&self) -> Result<Pace, OutboxError> {
-        let limit = self.worker.settings.max_per_minute;
-        let sent = if limit.is_some() {
-            let since = self.worker.clock.now().saturating_sub(MINUTE);
-            let since = since.unwrap_or(Timestamp::MIN);
-            self.worker.outbox.count_sent_since(since).await?
-        } else {
-            0
-        };
-        Ok(Pace::new(limit, sent, Instant::now()))
-    }
-
     /// Whether another mail could leave now.
     fn has_lane(&self) -> bool {
         let now = Instant::now();
         let lanes = self.pause.lanes(self.worker.settings.parallel.get(), now);
         self.sends.len() < lanes
+            && self.unrecorded() < UNRECORDED
             && self
                 .pace
                 .as_ref()
                 .is_none_or(|pace| pace.next(now).is_none())
+    }
+
+    /// Of how many attempts the outbox does not know for sure.
+    fn unrecorded(&self) -> usize {
+        let recording = self.recording.as_ref();
+        self.unrecorded.len() + recording.map_or(0, |recording| recording.attempts)
     }
 
     fn may_be_due(&self) -> bool {
@@ -186,8 +213,9 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
 
     async fn claim(&mut self) -> Result<(), OutboxError> {
         let now = Instant::now();
+        self.record().await?;
         let mut except: Vec<String> = self.turns.blocked(now).cloned().collect();
-        except.extend(self.ready.iter().map(|delivery| delivery.mail.recipient()));
+        except.extend(self.ready.iter().map(|claimed| claimed.recipient.clone()));
         except.sort();
         except.dedup();
         let lease = self.lease();
@@ -205,9 +233,9 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         }
         for delivery in claimed {
             // A lease that ran out may bring back what is on its way.
-            let is_same = |other: &Delivery| other.id == delivery.id;
+            let is_same = |other: &Claimed| other.delivery.id == delivery.id;
             if !self.in_flight.values().any(is_same) && !self.ready.iter().any(is_same) {
-                self.ready.push_back(delivery);
+                self.ready.push_back(delivery.into());
             }
         }
         if self.ready.len() == before {
@@ -251,26 +279,26 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     fn start_ready(&mut self) {
         let mut position = 0;
         while position < self.ready.len() && self.has_lane() {
-            let recipient = self.ready[position].mail.recipient();
-            if !self.turns.may_start(&recipient, Instant::now()) {
+            let recipient = &self.ready[position].recipient;
+            if !self.turns.may_start(recipient, Instant::now()) {
                 position += 1;
-            } else if let Some(delivery) = self.ready.remove(position) {
-                self.start(delivery, &recipient);
+            } else if let Some(claimed) = self.ready.remove(position) {
+                self.start(claimed);
             }
         }
     }
 
-    fn start(&mut self, delivery: Delivery, recipient: &str) {
+    fn start(&mut self, claimed: Claimed) {
         if let Some(pace) = &mut self.pace {
             pace.take(Instant::now());
         }
         self.pause.start(Instant::now());
         self.busy_at = Some(Instant::now());
-        self.turns.start(recipient);
+        self.turns.start(&claimed.recipient);
         let transport = self.worker.transport.clone();
-        let mail = delivery.mail.clone();
+        let mail = claimed.delivery.mail.clone();
         let send = self.sends.spawn(async move { transport.send(&mail).await });
-        self.in_flight.insert(send.id(), delivery);
+        self.in_flight.insert(send.id(), claimed);
     }
 
     fn land_all(&mut self, first: Result<(Id, Sent), JoinError>) {
@@ -290,14 +318,14 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             Err(error) if error.is_cancelled() => (error.id(), None),
             Err(error) => (error.id(), Some(Err(panicked(&error)))),
         };
-        let Some(delivery) = self.in_flight.remove(&id) else {
+        let Some(claimed) = self.in_flight.remove(&id) else {
             return;
         };
         let outcome = match sent {
-            Some(Ok(receipt)) => self.taken(&delivery, receipt),
-            Some(Err(error)) => self.not_taken(&delivery, &error),
+            Some(Ok(receipt)) => self.taken(&claimed, receipt),
+            Some(Err(error)) => self.not_taken(&claimed, &error),
             None => {
-                self.turns.end(&delivery.mail.recipient());
+                self.turns.end(&claimed.recipient);
                 self.delivered.failed += 1;
                 Outcome::Unreached {
                     error: "sending was stopped before the server answered; it is tried again"
@@ -306,35 +334,37 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             }
         };
         self.unrecorded.push(Attempt {
-            delivery: delivery.id,
+            delivery: claimed.delivery.id,
             at: self.worker.clock.now(),
             outcome,
         });
     }
 
-    fn taken(&mut self, delivery: &Delivery, receipt: Receipt) -> Outcome {
+    fn taken(&mut self, claimed: &Claimed, receipt: Receipt) -> Outcome {
         tracing::info!(
-            delivery = delivery.id.0,
+            delivery = claimed.delivery.id.0,
             by = receipt.by,
             answer = receipt.answer,
             "a mail was sent"
         );
-        self.turns.prove(&delivery.mail.recipient());
+        self.turns.prove(&claimed.recipient);
         self.pause.end();
         self.delivered.sent += 1;
         Outcome::Sent(receipt)
     }
 
-    fn not_taken(&mut self, delivery: &Delivery, problem: &TransportError) -> Outcome {
-        let (recipient, error) = (delivery.mail.recipient(), problem.to_string());
+    fn not_taken(&mut self, claimed: &Claimed, problem: &TransportError) -> Outcome {
+        let Claimed {
+            delivery,
+            recipient,
+        } = claimed;
+        let error = problem.to_string();
         let (delivery_id, attempts) = (delivery.id.0, delivery.attempts.saturating_add(1));
         self.delivered.failed += 1;
         if problem.is_unreachable() {
-            self.turns.end(&recipient);
-            if let Some(wait) = self
-                .pause
-                .begin(Instant::now(), &self.worker.settings.holder)
-            {
+            self.turns.end(recipient);
+            let whose = &self.worker.settings.holder;
+            if let Some(wait) = self.pause.begin(Instant::now(), whose) {
                 tracing::warn!(%error, next_try_in = ?wait, "all mails wait");
                 // People may retry or drop meanwhile what nobody has in hand.
                 self.give_back(|_| true);
@@ -350,15 +380,15 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 error,
                 "a mail was refused"
             );
-            self.turns.end(&recipient);
+            self.turns.end(recipient);
             self.delivered.dead += 1;
             return Outcome::Dead { error };
         }
         let deferrals = delivery.deferrals.saturating_add(1);
         let wait = BACKOFF.wait(deferrals, &delivery.mail.message_id);
         tracing::warn!(delivery = delivery_id, recipient, attempts, error, next_try_in = ?wait, "a mail waits");
-        self.turns.fail(&recipient, Instant::now());
-        self.give_back(|waiting| waiting.mail.recipient() == recipient);
+        self.turns.fail(recipient, Instant::now());
+        self.give_back(|waiting| waiting.recipient == *recipient);
         let due_at = self.worker.clock.now().saturating_add(wait);
         Outcome::Deferred {
             error,
@@ -367,27 +397,54 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     }
 
     /// Gives back what was claimed and not begun.
-    fn give_back(&mut self, which: impl Fn(&Delivery) -> bool) {
+    fn give_back(&mut self, which: impl Fn(&Claimed) -> bool) {
         let (back, kept): (VecDeque<_>, VecDeque<_>) =
-            self.ready.drain(..).partition(|delivery| which(delivery));
+            self.ready.drain(..).partition(|claimed| which(claimed));
         self.ready = kept;
         let at = self.worker.clock.now();
         self.unrecorded
-            .extend(back.into_iter().map(|delivery| Attempt {
-                delivery: delivery.id,
+            .extend(back.into_iter().map(|claimed| Attempt {
+                delivery: claimed.delivery.id,
                 at,
                 outcome: Outcome::Released,
             }));
     }
 
+    /// Waits until the outbox knows all.
     async fn record(&mut self) -> Result<(), OutboxError> {
-        if self.unrecorded.is_empty() {
-            return Ok(());
+        loop {
+            self.begin_record();
+            if self.recording.is_none() {
+                return Ok(());
+            }
+            let recorded = ended(&mut self.recording).await;
+            self.end_record(recorded)?;
         }
-        let holder = &self.worker.settings.holder;
-        self.worker.outbox.record(holder, &self.unrecorded).await?;
-        self.unrecorded.clear();
-        Ok(())
+    }
+
+    /// Tells the outbox what it does not know, unless it is just being told: mails go on meanwhile, and
+    /// what becomes of them is told together.
+    fn begin_record(&mut self) {
+        if self.recording.is_some() || self.unrecorded.is_empty() {
+            return;
+        }
+        let (worker, attempts) = (self.worker, std::mem::take(&mut self.unrecorded));
+        self.recording = Some(Recording {
+            attempts: attempts.len(),
+            recorded: Box::pin(async move {
+                let holder = &worker.settings.holder;
+                let recorded = worker.outbox.record(holder, &attempts).await;
+                (attempts, recorded)
+            }),
+        });
+    }
+
+    fn end_record(&mut self, (attempts, recorded): Recorded) -> Result<(), OutboxError> {
+        self.recording = None;
+        if recorded.is_err() {
+            self.unrecorded.splice(0..0, attempts);
+        }
+        recorded
     }
 
     pub(super) fn begin_no_more(&mut self, patience: Duration) {
@@ -404,7 +461,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         {
             self.begin_no_more(Duration::ZERO);
         }
-        !self.is_claiming && self.sends.is_empty() && self.unrecorded.is_empty()
+        !self.is_claiming && self.sends.is_empty() && self.unrecorded() == 0
     }
 
     /// Whether no more mails may leave for as long as this work lasts.
@@ -450,6 +507,28 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 self.land(ended);
             }
         }
+    }
+}
+
+async fn pace_so_far<T: ?Sized, O: Outbox, C: Clock>(
+    worker: &DeliveryWorker<T, O, C>,
+) -> Result<Pace, OutboxError> {
+    let limit = worker.settings.max_per_minute;
+    let sent = if limit.is_some() {
+        let since = worker.clock.now().saturating_sub(MINUTE);
+        let since = since.unwrap_or(Timestamp::MIN);
+        worker.outbox.count_sent_since(since).await?
+    } else {
+        0
+    };
+    Ok(Pace::new(limit, sent, Instant::now()))
+}
+
+/// The end of a record, when there is one.
+async fn ended(recording: &mut Option<Recording<'_>>) -> Recorded {
+    match recording {
+        Some(recording) => recording.recorded.as_mut().await,
+        None => std::future::pending().await,
     }
 }
 

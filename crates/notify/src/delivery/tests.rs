@@ -1,7 +1,7 @@
 //! The worker over an outbox in memory, on tokio's paused clock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -617,11 +617,16 @@ async fn a_transport_that_panics_loses_no_mail() {
     assert_eq!(running.stop().await.sent, 3);
 }
 
-/// An outbox that fails as often as it is told to, before it does anything.
+/// An outbox that fails as often as it is told to, before it does anything, and that takes its time to
+/// record.
 #[derive(Clone)]
 struct Failing {
     outbox: MemoryOutbox,
     failures: Arc<AtomicU32>,
+    record_takes: Duration,
+    recorded: Arc<AtomicUsize>,
+    /// How many were recorded when mails were last claimed.
+    recorded_at_claim: Arc<AtomicUsize>,
 }
 
 impl Failing {
@@ -629,6 +634,9 @@ impl Failing {
         Self {
             outbox: outbox.clone(),
             failures: Arc::default(),
+            record_takes: Duration::ZERO,
+            recorded: Arc::default(),
+            recorded_at_claim: Arc::default(),
         }
     }
 
@@ -692,6 +700,8 @@ impl Outbox for Failing {
         limit: u32,
     ) -> Result<Vec<Delivery>, OutboxError> {
         self.may_fail()?;
+        let recorded = self.recorded.load(Ordering::SeqCst);
+        self.recorded_at_claim.store(recorded, Ordering::SeqCst);
         self.outbox.claim(now, lease, except, limit).await
     }
 
@@ -702,6 +712,8 @@ impl Outbox for Failing {
 
     async fn record(&self, holder: &str, attempts: &[Attempt]) -> Result<(), OutboxError> {
         self.may_fail()?;
+        sleep(self.record_takes).await;
+        self.recorded.fetch_add(attempts.len(), Ordering::SeqCst);
         self.outbox.record(holder, attempts).await
     }
 
@@ -731,6 +743,33 @@ async fn what_was_sent_while_the_outbox_failed_is_recorded_later_and_not_sent_ag
     assert_eq!(running.stop().await.sent, 100);
     assert_eq!(server.tries(), 100);
     assert_eq!(waiting(&outbox).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mails_leave_while_a_slow_disk_writes_but_few_of_which_it_does_not_know() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    let people = ["a@example.com", "b@example.com"].repeat(160);
+    plan(&outbox, &clock, 1, &people).await;
+    let mut slow = Failing::new(&outbox);
+    slow.record_takes = Duration::from_millis(100);
+    let (recorded, recorded_at_claim) = (slow.recorded.clone(), slow.recorded_at_claim.clone());
+    let (begun, ahead) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let furthest = ahead.clone();
+    let server = Server::new(move |_, _| {
+        let before = begun.fetch_add(1, Ordering::SeqCst);
+        furthest.fetch_max(before - recorded.load(Ordering::SeqCst), Ordering::SeqCst);
+        // At each claim, all was recorded but what was on its way.
+        assert!(before < recorded_at_claim.load(Ordering::SeqCst) + 32 + 4);
+        Answer::Take
+    });
+    let started = Instant::now();
+    let worker = worker(&server, slow, &clock);
+    let delivered = worker.deliver_due(Duration::from_mins(5)).await.unwrap();
+    assert_eq!((delivered.sent, delivered.failed), (320, 0));
+    // One record for each mail would take 32 seconds.
+    assert!(started.elapsed() < Duration::from_secs(6));
+    let ahead = ahead.load(Ordering::SeqCst);
+    assert!((8..20).contains(&ahead), "{ahead}");
 }
 
 #[tokio::test(start_paused = true)]
