@@ -82,6 +82,17 @@ fn a_mail_that_waits_is_listed_with_the_reason_and_leaves_when_it_is_retried() {
 }
 
 #[test]
+fn mails_that_wait_are_sent_even_when_the_deposit_can_not_be_scanned() {
+    let (site, _server) = site_with_server("\"later@example.com\"");
+    deliver_bad_backup(&site, "X", "2025-06-19T02:10:00");
+    assert_eq!(sent_failed_waiting(&site.scan(MORNING)), [0, 1, 1]);
+    told(&site, &["outbox", "retry"]);
+    fs::rename(site.path("deposit"), site.path("unmounted")).unwrap();
+    complaint(&site, &["scan", "--now", MORNING]);
+    assert_eq!(listed(&site, "sent").len(), 1);
+}
+
+#[test]
 fn a_mail_that_was_refused_stays_until_it_is_retried_or_given_up() {
     let (site, _server) = site_with_server("\"nobody@example.com\"");
     deliver_bad_backup(&site, "X", "2025-06-19T02:10:00");
@@ -212,15 +223,39 @@ fn cycles_go_on_while_the_mail_server_is_mute() {
 }
 
 #[test]
-fn what_the_last_cycle_found_is_told_before_the_program_ends() {
+fn a_program_that_is_told_to_stop_begins_no_more_mails_and_loses_none() {
     let site = Site::with("[scan]\ninterval = \"1h\"\n");
-    let backups = (0..200).map(|number| Backup::good(&format!("X{number}"), b"x").not_staged());
+    let backups = (0..500).map(|number| Backup::good(&format!("X{number}"), b"x").not_staged());
     site.deliver(&Report::new(AGENT, &this_moment(), backups.collect()));
     let running = Running::start(site);
-    assert!(running.log().contains("mails=200"), "{}", running.log());
+    assert!(running.log().contains("mails=500"), "{}", running.log());
     let site = running.stop();
-    assert_eq!(site.mails().len(), 200);
-    assert_eq!(site.json(&["status"])["mails_waiting"], 0);
+    let (sent, waiting) = (
+        site.mails().len(),
+        site.json(&["status"])["mails_waiting"].clone(),
+    );
+    assert_eq!(sent as u64 + waiting.as_u64().unwrap(), 500);
+    assert!(sent < 500, "there was nothing left to begin");
+    site.json(&["scan"]);
+    assert_eq!(site.mails().len(), 500);
+}
+
+#[test]
+fn a_retry_is_heard_by_a_program_that_leaves_the_server_alone() {
+    let (site, server) = site_with_server("\"admin@example.com\"");
+    append(&site, "[scan]\ninterval = \"1h\"\n");
+    let port = server.port;
+    drop(server);
+    deliver_bad_backup(&site, "X", &this_moment());
+    let running = Running::start(site);
+    // By the fourth try it waits for eight seconds at least.
+    running.wait_for("all mails wait", 4);
+    let _server = MailServer::restart(&running.site, port);
+    let started = Instant::now();
+    told(&running.site, &["outbox", "retry"]);
+    let inbox = running.site.path("inbox");
+    running.wait_until("the mail", || read_mails(&inbox).len() == 1);
+    assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 fn append(site: &Site, sections: &str) {

@@ -32,6 +32,9 @@ mod hostile;
 /// kill -9 at every step.
 mod crashes;
 
+/// kill -9 at every step between an alert and the mail server that takes it.
+mod mail_crashes;
+
 /// A mail server that nobody here wrote.
 mod smtp;
 

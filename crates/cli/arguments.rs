@@ -66,7 +66,7 @@ pub enum Command {
         after_help = "Examples:\n  vigie status --failing\n  vigie status --format json\n  \
                             vigie status --check    one line for a monitoring system\n\n\
                             Exit status of --check: 0 all is well, 1 a job whose backup can't be \
-                            compared, 2 a failing job or a deadline that nobody judged, 3 the \
+                            compared, a mail that was refused or has waited for an hour, 2 a failing job or a deadline that nobody judged, 3 the \
                             state can't be told."
     )]
     Status(StatusArguments),

@@ -21,13 +21,13 @@ pub enum OutboxCommand {
         after_help = "Examples:\n  vigie outbox retry          all that wait, without waiting \
                             longer\n  vigie outbox retry 42       this one, even if it was refused \
                             or given up\n  vigie outbox retry --dead   all that were refused for \
-                            good\n\nA running `vigie run` sends them within a second, else the next \
-                            `vigie scan`.\n\nExit status: 0 done, 1 there is no such mail or it \
+                            good\n\nA running `vigie run` sends them as soon as its server answers, \
+                            else the next `vigie scan` does.\n\nExit status: 0 done, 1 there is no such mail or it \
                             can't be retried, 2 usage or configuration."
     )]
     Retry(RetryArguments),
-    /// Gives a mail up that waits or was refused; it is not sent
-    #[command(after_help = "Example: vigie outbox drop 42")]
+    /// Gives mails up that wait or were refused; they are not sent
+    #[command(after_help = "Examples:\n  vigie outbox drop 42\n  vigie outbox drop --dead")]
     Drop(DropArguments),
 }
 
@@ -88,6 +88,13 @@ pub struct RetryArguments {
 #[derive(Debug, Args)]
 pub struct DropArguments {
     /// The mail's number, as `vigie outbox list` has it
-    #[arg(value_name = "ID")]
-    pub id: i64,
+    #[arg(
+        value_name = "ID",
+        conflicts_with = "dead",
+        required_unless_present = "dead"
+    )]
+    pub id: Option<i64>,
+    /// All that were refused for good
+    #[arg(long)]
+    pub dead: bool,
 }

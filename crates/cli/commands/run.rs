@@ -11,7 +11,7 @@ use vigie_notify::{Clock, SystemClock};
 
 use crate::causes::causes;
 use crate::cycle::{CycleResult, cycle};
-use crate::delivery::{DeliveryTask, deliver};
+use crate::delivery::DeliveryTask;
 use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
 use crate::reload::{TemplateWatch, reload};
@@ -38,16 +38,26 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
             match reload(path).await {
                 Err(error) => error!("nothing was taken over: {}", causes(&error)),
                 Ok(anew) => {
-                    mails.stop().await;
-                    std::mem::replace(&mut vigie, anew).store.close().await;
+                    let old = std::mem::replace(&mut vigie, anew);
                     watch = TemplateWatch::new(&vigie);
-                    mails = DeliveryTask::start(&vigie);
+                    // Cycles go on while the mails of before arrive; those of now wait for that.
+                    let old_mails = std::mem::replace(&mut mails, DeliveryTask::start(&vigie));
+                    tokio::spawn(async move {
+                        old_mails.stop().await;
+                        old.store.close().await;
+                    });
                     has_declared = false;
                     tick = tick_of(&vigie);
                     info!("config and templates were taken over");
                 }
             }
             continue;
+        }
+        if mails.has_ended() {
+            error!("sending mails has ended and is begun anew");
+            std::mem::replace(&mut mails, DeliveryTask::start(&vigie))
+                .stop()
+                .await;
         }
         watch.look(&mut vigie).await;
         let mut is_stopping = false;
@@ -67,23 +77,14 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
             break;
         }
     }
+    // What is on its way arrives; all else waits for the next start.
     tokio::select! {
-        () = last_mails(&vigie, mails) => {}
+        () = mails.stop() => {}
         () = stop.recv() => return Ok(ExitCode::SUCCESS),
     }
     info!("stopped");
     vigie.store.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What the last cycle found is told before the program ends, if somebody is there to take it.
-async fn last_mails(vigie: &Vigie, mails: DeliveryTask) {
-    mails.stop().await;
-    match deliver(vigie, SystemClock.now()).await {
-        Err(failure) => error!("mails wait: {}", causes(&failure)),
-        Ok(result) if result.waiting > 0 => info!(waiting = result.waiting, "mails wait"),
-        Ok(_) => {}
-    }
 }
 
 /// The signals that end the program.

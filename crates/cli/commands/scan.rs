@@ -34,11 +34,15 @@ pub async fn run(
     let vigie = Vigie::open(load_config(config)?).await?;
     let lock = CycleLock::take(&vigie.config.database.path)?;
     vigie.declare_jobs(&lock, now).await?;
-    let cycle = cycle(&vigie, &lock, now, CycleProgress::new(is_quiet)).await?;
+    let cycle = cycle(&vigie, &lock, now, CycleProgress::new(is_quiet)).await;
     // Another cycle need not wait for mails.
     drop(lock);
-    let mails = deliver(&vigie, now).await?;
-    let result = ScanOutcome { cycle, mails };
+    // What was found before is told even when the deposit can't be scanned now.
+    let mails = deliver(&vigie, now).await;
+    let result = ScanOutcome {
+        cycle: cycle?,
+        mails: mails?,
+    };
     let mut out = io::stdout().lock();
     match arguments.output.format {
         Format::Json => {
@@ -135,6 +139,13 @@ fn print_mails(out: &mut dyn Write, mails: &MailResult) -> io::Result<()> {
         "mails    {} sent, {} failed, {} waiting",
         delivered.sent, delivered.failed, mails.waiting
     )?;
+    if delivered.dead > 0 {
+        let dead = delivered.dead;
+        writeln!(
+            out,
+            "  {dead} refused for good; `vigie outbox list` tells why"
+        )?;
+    }
     let Some(since) = mails.oldest_waiting_since else {
         return Ok(());
     };

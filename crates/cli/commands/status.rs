@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
 use vigie_notify::{Clock, Outbox, SystemClock};
@@ -21,6 +21,9 @@ use crate::vigie::{load_config, open_existing};
 
 /// How wide a column of the table may become, in characters.
 const WIDEST_CELL: usize = 48;
+
+/// How long a mail may wait until people should know.
+const LONG_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// A job as `--format json` shows it. The keys are stable.
 #[derive(Debug, Serialize)]
@@ -71,6 +74,12 @@ impl Mails {
             oldest_waiting_since: backlog.oldest_planned_at,
             dead: store.count_dead().await?,
         })
+    }
+
+    /// Whether people should look after them: one was refused, or has waited for an hour.
+    fn need_attention(self, now: Timestamp) -> bool {
+        let is_late = |since: Timestamp| now.duration_since(since) > LONG_WAIT;
+        self.dead > 0 || self.oldest_waiting_since.is_some_and(is_late)
     }
 
     /// What has to be said of them.
@@ -255,7 +264,7 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
     let unjudged = jobs.iter().filter(|job| is_unjudged(job, state, now));
     let unjudged = unjudged.count();
     let severity = match (failing + unjudged, uncompared) {
-        (0, 0) => Severity::Ok,
+        (0, 0) if !state.mails.need_attention(now) => Severity::Ok,
         (0, _) => Severity::Warning,
         _ => Severity::Critical,
     };
@@ -282,6 +291,7 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
         .map(|status| format!("{}={}", status.as_str().to_lowercase(), count(status)))
         .collect();
     data.push(format!("mails_waiting={}", state.mails.waiting));
+    data.push(format!("mails_dead={}", state.mails.dead));
     (
         severity,
         format!("{} | {}", told.join("; "), data.join(" ")),
@@ -375,13 +385,18 @@ mod tests {
             oldest_waiting_since: "2025-06-20T03:48:10Z".parse().ok(),
             dead: 1,
         };
-        let text = summary(&state, now()).1;
+        let (severity, text) = summary(&state, now());
+        assert_eq!(severity, Severity::Warning);
         assert!(
             text.contains(
                 "; 8 mails wait to be sent, the oldest for 2 h 11 min; 1 mail was refused for good |"
             ),
             "{text}"
         );
+        state.mails.dead = 0;
+        assert_eq!(summary(&state, now()).0, Severity::Warning);
+        state.mails.oldest_waiting_since = "2025-06-20T05:30:00Z".parse().ok();
+        assert_eq!(summary(&state, now()).0, Severity::Ok);
     }
 
     #[test]
@@ -406,7 +421,8 @@ mod tests {
         assert_eq!(
             summary(&watched(jobs.into()), now()).1,
             "2 jobs: 1 OK, 1 MISSING | ok=1 failed=0 missing=1 hash_mismatch=0 \
-             transfer_integrity_failed=0 unknown=0 mails_waiting=0"
+             transfer_integrity_failed=0 unknown=0 mails_waiting=0 \
+             mails_dead=0"
         );
     }
 

@@ -8,8 +8,8 @@ use vigie_domain::{DomainEvent, EventKind};
 
 use crate::mail::recipient_of;
 use crate::{
-    Clock, Composer, DeadDelivery, EventId, Mail, Outbox, OutboxError, PlannedMail, Templates,
-    UndeliveredMail,
+    Clock, Composer, DeadDelivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail,
+    Templates, UndeliveredMail,
 };
 
 /// How many events are planned in one transaction.
@@ -18,8 +18,8 @@ const EVENTS: u32 = 100;
 /// How many dead deliveries are told of in one transaction.
 const DEAD: u32 = 500;
 
-/// How long nobody is told again of dead deliveries to the same address.
-const QUIET: SignedDuration = SignedDuration::from_hours(24);
+/// How long nobody is told again of dead deliveries to the same address, if somebody else got the same.
+const QUIET: SignedDuration = SignedDuration::from_hours(1);
 
 /// Consumes the events that a scan left in the outbox, and the news that mails were refused.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
     /// When the outbox can't do its part. What was planned until then stays so.
     pub async fn plan(&self, now: Timestamp) -> Result<Planned, OutboxError> {
         let of_events = self.plan_events(now).await?;
-        let notices = self.plan_notices(now).await?;
+        let notices = self.plan_notices().await?;
         Ok(Planned {
             mails: of_events + notices,
         })
@@ -111,17 +111,22 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
     }
 
     /// Somebody who is told nothing is a danger that the others have to know of.
-    async fn plan_notices(&self, now: Timestamp) -> Result<u64, OutboxError> {
+    async fn plan_notices(&self) -> Result<u64, OutboxError> {
         let at = self.clock.now();
         let since = at.saturating_sub(QUIET).unwrap_or(Timestamp::MIN);
-        let dead = self.outbox.untold_dead(since, DEAD).await?;
-        if dead.is_empty() {
-            return Ok(0);
+        let (mut told_up_to, mut count) = (None, 0);
+        loop {
+            let dead = self.outbox.untold_dead(since, at, DEAD).await?;
+            let told: Vec<DeliveryId> = dead.iter().map(|delivery| delivery.id).collect();
+            let last = told.last().copied();
+            if last <= told_up_to {
+                return Ok(count);
+            }
+            let mails = self.notices(dead, at);
+            self.outbox.plan_notices(&told, &mails, at).await?;
+            count += mails.len() as u64;
+            told_up_to = last;
         }
-        let told: Vec<_> = dead.iter().map(|delivery| delivery.id).collect();
-        let mails = self.notices(dead, now);
-        self.outbox.plan_notices(&told, &mails, at).await?;
-        Ok(mails.len() as u64)
     }
 
     /// One mail to each reader about each address. Nobody reads of a mail that was not for them too,
@@ -272,7 +277,9 @@ mod tests {
         outbox
             .expect_unplanned_events()
             .returning(move |_| Ok(batches.next().unwrap_or_default()));
-        outbox.expect_untold_dead().returning(|_, _| Ok(Vec::new()));
+        outbox
+            .expect_untold_dead()
+            .returning(|_, _, _| Ok(Vec::new()));
         outbox
     }
 
@@ -424,18 +431,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_refused_each_day_is_told_of_once_a_day() {
+    async fn who_is_refused_again_and_again_is_told_of_once_an_hour() {
         let outbox = MemoryOutbox::new();
         let mut notices = 0;
-        for hour in 0..72 {
-            let at = now().checked_add(SignedDuration::from_hours(hour)).unwrap();
-            outbox.push(missing_with(&["gone@example.com"]));
+        for minutes in 0..180 {
+            let at = now()
+                .checked_add(SignedDuration::from_mins(minutes))
+                .unwrap();
+            outbox.push(missing_with(&["gone@example.com", "c@example.com"]));
             let planner = Planner::new(composer(), outbox.clone(), at);
             let _ = planner.plan(at).await.unwrap();
             let told = send_all(&outbox, &["gone@example.com"], at).await;
             notices += told.iter().filter(|(to, _)| to == "a@example.com").count();
         }
         assert_eq!(notices, 3);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_else_got_is_told_of_at_once() {
+        let outbox = MemoryOutbox::new();
+        let planner = Planner::new(composer(), outbox.clone(), now());
+        for _ in 0..3 {
+            outbox.push(missing_with(&["gone@example.com"]));
+            let _ = planner.plan(now()).await.unwrap();
+            send_all(&outbox, &["gone@example.com"], now()).await;
+            assert_eq!(planner.plan(now()).await.unwrap().mails, 2);
+            send_all(&outbox, &[], now()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn all_that_one_address_was_refused_is_told_of_at_once() {
+        let outbox = MemoryOutbox::new();
+        let planner = Planner::new(composer(), outbox.clone(), now());
+        for _ in 0..1100 {
+            outbox.push(missing_with(&["gone@example.com"]));
+        }
+        assert_eq!(planner.plan(now()).await.unwrap().mails, 1100);
+        for _ in 0..2 {
+            send_all(&outbox, &["gone@example.com"], now()).await;
+        }
+        // Three lists to each of two administrators.
+        assert_eq!(planner.plan(now()).await.unwrap().mails, 6);
+        assert_eq!(planner.plan(now()).await.unwrap().mails, 0);
     }
 
     #[tokio::test]

@@ -31,14 +31,22 @@ INSERT INTO new_deliveries (
     last_error
 )
 SELECT
-    deliveries.id, event_id, lower(recipient), message_id, mail, state, events.at, events.at, attempts,
+    deliveries.id, event_id,
+    lower(iif(
+        instr(recipient, '<') > 0,
+        rtrim(substr(recipient, instr(recipient, '<') + 1), '> '),
+        recipient
+    )),
+    message_id, mail, state, events.at, events.at, attempts,
     last_attempt_at, last_error
 FROM deliveries JOIN events ON events.id = deliveries.event_id;
 
 DROP TABLE deliveries;
 ALTER TABLE new_deliveries RENAME TO deliveries;
 
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state = 'waiting';
+-- With the recipient, so that those who have to wait are passed over without a look at their mails.
+CREATE INDEX deliveries_due ON deliveries (due_at, id, recipient) WHERE state = 'waiting';
+CREATE INDEX deliveries_claimed ON deliveries (lease_holder) WHERE lease_holder IS NOT NULL;
 CREATE INDEX deliveries_waiting_since ON deliveries (planned_at) WHERE state = 'waiting';
 CREATE INDEX deliveries_sent ON deliveries (last_attempt_at) WHERE state = 'sent';
 CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead';
@@ -47,3 +55,9 @@ CREATE INDEX deliveries_untold ON deliveries (id)
 CREATE INDEX deliveries_dropped ON deliveries (id) WHERE state = 'dropped';
 CREATE INDEX deliveries_told ON deliveries (recipient, told_at) WHERE told_at IS NOT NULL;
 CREATE INDEX deliveries_by_event ON deliveries (event_id);
+
+-- When people last asked for mails to be tried at once: how a program that sends them learns of it.
+CREATE TABLE last_retry (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    requested_at INTEGER NOT NULL
+) STRICT;

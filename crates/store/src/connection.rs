@@ -190,7 +190,7 @@ mod tests {
                 "message_id": format!("<{state}@example.com>"),
                 "date": "2025-06-20T02:20:00Z",
                 "from": "vigie@example.com",
-                "to": "Ops@example.com",
+                "to": "Ops <Ops@example.com>",
                 "subject": state,
                 "text": "",
                 "html": "",
@@ -199,7 +199,7 @@ mod tests {
             let insert = "INSERT INTO deliveries (event_id, recipient, message_id, mail, state, \
                           attempts, last_attempt_at, last_error) VALUES (1, ?, ?, ?, ?, 2, ?, ?)";
             sqlx::query(insert)
-                .bind("Ops@example.com")
+                .bind("Ops <Ops@example.com>")
                 .bind(format!("<{state}@example.com>"))
                 .bind(mail.to_string())
                 .bind(state)
@@ -232,9 +232,22 @@ mod tests {
         let claimed = store.claim(now, &lease, &[], 10).await.unwrap();
         assert_eq!((claimed.len(), claimed[0].attempts), (1, 2));
         assert_eq!(claimed[0].mail.message_id, "<waiting@example.com>");
-        let dead = store.untold_dead(Timestamp::MIN, 10).await.unwrap();
+        let dead = store
+            .untold_dead(Timestamp::MIN, Timestamp::MAX, 10)
+            .await
+            .unwrap();
         assert_eq!(dead.len(), 1);
-        assert_eq!(dead[0].others, ["Ops@example.com", "Ops@example.com"]);
+        assert_eq!(
+            dead[0].others,
+            ["Ops <Ops@example.com>", "Ops <Ops@example.com>"]
+        );
+        // Addresses are compared without their names.
+        let addresses = "SELECT DISTINCT recipient FROM deliveries";
+        let addresses: Vec<String> = sqlx::query_scalar(addresses)
+            .fetch_all(&store.pool)
+            .await
+            .unwrap();
+        assert_eq!(addresses, ["ops@example.com"]);
     }
 
     #[tokio::test]

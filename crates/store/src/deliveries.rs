@@ -25,9 +25,6 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Waiting, Self::Sent, Self::Dead, Self::Dropped];
-
     /// The state as it is written everywhere.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -158,20 +155,48 @@ impl SqliteStore {
             .bind(id);
         let ids: Result<Vec<i64>, _> = query.fetch_all(&self.pool).await;
         let ids = ids.doing("make mails due")?;
+        let upsert = "INSERT INTO last_retry (id, requested_at) VALUES (1, ?) \
+                      ON CONFLICT (id) DO UPDATE SET requested_at = excluded.requested_at";
+        let query = sqlx::query(upsert).bind(now.as_microsecond());
+        let noted = query.execute(&self.pool).await;
+        noted.doing("ask for mails to be tried at once")?;
         Ok(ids.into_iter().map(DeliveryId).collect())
     }
 
-    /// Gives a mail up that waits or is dead, and tells whether it was one. It stays in the list of
-    /// those that were.
+    /// When [`SqliteStore::retry_deliveries`] was last called.
     ///
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn drop_delivery(&self, id: DeliveryId) -> Result<bool, QueryError> {
-        let update = "UPDATE deliveries SET state = 'dropped', lease_holder = NULL \
-                      WHERE id = ? AND state IN ('waiting', 'dead')";
-        let updated = sqlx::query(update).bind(id.0).execute(&self.pool).await;
-        Ok(updated.doing("give a mail up")?.rows_affected() > 0)
+    pub async fn last_retry(&self) -> Result<Option<Timestamp>, QueryError> {
+        let row = sqlx::query("SELECT requested_at FROM last_retry");
+        let row = row.fetch_optional(&self.pool).await;
+        let row = row.doing("look up the last retry")?;
+        let last = row.as_ref().map(|row| instant_of(row, "requested_at"));
+        last.transpose().doing("read the last retry")
+    }
+
+    /// Gives mails up that wait or are dead, and tells which. They stay in the list of those that were;
+    /// what is on its way at this moment stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn drop_deliveries(&self, which: Which) -> Result<Vec<DeliveryId>, QueryError> {
+        let (condition, id) = match which {
+            Which::One(id) => ("id = ? AND state IN ('waiting', 'dead')", id.0),
+            Which::Dead => ("? = 0 AND state = 'dead'", 0),
+            Which::Waiting => ("? = 0 AND state = 'waiting'", 0),
+        };
+        let update = format!(
+            "UPDATE deliveries SET state = 'dropped' WHERE lease_holder IS NULL AND {condition} \
+             RETURNING id"
+        );
+        // Nothing but the conditions above was put in.
+        let query = sqlx::query_scalar(AssertSqlSafe(update)).bind(id);
+        let ids: Result<Vec<i64>, _> = query.fetch_all(&self.pool).await;
+        let ids = ids.doing("give mails up")?;
+        Ok(ids.into_iter().map(DeliveryId).collect())
     }
 
     /// Makes all that is claimed due at once. For who knows that nobody sends mails any more: after a

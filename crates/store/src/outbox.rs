@@ -52,7 +52,7 @@ const RECORD: &str = "\
         state = 'waiting' AND lease_holder = ?2 \
         OR state IN ('waiting', 'dropped') AND ended.value ->> 'state' = 'sent')";
 
-/// Few mails wait, and those that are claimed are among them.
+/// Many may wait, and few of them are claimed.
 const RENEW: &str = "UPDATE deliveries SET due_at = ? WHERE state = 'waiting' AND lease_holder = ?";
 
 /// The others are those of the same event whose mail is not dead. Left to itself, SQLite would walk over
@@ -64,10 +64,13 @@ const UNTOLD_DEAD: &str = "\
         FROM deliveries AS other JOIN mails ON delivery_id = other.id \
         WHERE other.event_id = dead.event_id AND other.state IN ('waiting', 'sent')) AS others \
     FROM deliveries AS dead INDEXED BY deliveries_untold \
-    WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT EXISTS ( \
+    WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT (EXISTS ( \
         SELECT 1 FROM deliveries AS told \
-        WHERE told.recipient = dead.recipient AND told.told_at > ?1) \
-    ORDER BY id LIMIT ?2";
+        WHERE told.recipient = dead.recipient AND told.told_at > ?1 AND told.told_at < ?2) \
+        AND EXISTS ( \
+        SELECT 1 FROM deliveries AS other \
+        WHERE other.event_id = dead.event_id AND other.state IN ('waiting', 'sent'))) \
+    ORDER BY id LIMIT ?3";
 
 #[async_trait]
 impl Outbox for SqliteStore {
@@ -98,10 +101,12 @@ impl Outbox for SqliteStore {
     async fn untold_dead(
         &self,
         since: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DeadDelivery>, OutboxError> {
         let query = sqlx::query(UNTOLD_DEAD)
             .bind(since.as_microsecond())
+            .bind(now.as_microsecond())
             .bind(limit);
         let dead = read(query.fetch_all(&self.pool).await, dead_of);
         dead.map_err(|fault| OutboxError::new("read the mails that were refused", fault))
@@ -124,14 +129,8 @@ impl Outbox for SqliteStore {
         except: &[String],
         limit: u32,
     ) -> Result<Vec<Delivery>, OutboxError> {
-        let claimed = self.claimed(CLAIM, now, lease, except, limit).await?;
-        let left = limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(limit));
-        if left == 0 {
-            return Ok(claimed);
-        }
-        let latest = now.saturating_add(LONGEST_DELAY).unwrap_or(Timestamp::MAX);
-        let too_late = self.claimed(CLAIM_TOO_LATE, latest, lease, except, left);
-        Ok([claimed, too_late.await?].concat())
+        let claimed = self.claim_both(now, lease, except, limit).await;
+        claimed.map_err(|fault| OutboxError::new("claim the mails that are due", fault))
     }
 
     async fn renew(&self, lease: &Lease) -> Result<(), OutboxError> {
@@ -180,24 +179,34 @@ impl Outbox for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn claimed(
+    /// What is due and what is due too late, or neither: who is told of an error does not know what to
+    /// give back.
+    async fn claim_both(
         &self,
-        claim: &'static str,
-        due_at: Timestamp,
+        now: Timestamp,
         lease: &Lease,
         except: &[String],
         limit: u32,
-    ) -> Result<Vec<Delivery>, OutboxError> {
-        let query = sqlx::query(claim)
-            .bind(&lease.holder)
-            .bind(lease.until.as_microsecond())
-            .bind(due_at.as_microsecond())
-            .bind(json!(except).to_string())
-            .bind(limit);
-        match query.fetch_all(&self.pool).await {
-            Ok(rows) => Ok(readable(&rows)),
-            Err(error) => Err(OutboxError::new("claim the mails that are due", error)),
+    ) -> Result<Vec<Delivery>, Fault> {
+        let except = json!(except).to_string();
+        let latest = now.saturating_add(LONGEST_DELAY).unwrap_or(Timestamp::MAX);
+        let mut transaction = self.begin().await?;
+        let mut claimed = Vec::new();
+        for (claim, due_at) in [(CLAIM, now), (CLAIM_TOO_LATE, latest)] {
+            let left = limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(limit));
+            if left == 0 {
+                break;
+            }
+            let query = sqlx::query(claim)
+                .bind(&lease.holder)
+                .bind(lease.until.as_microsecond())
+                .bind(due_at.as_microsecond())
+                .bind(&except)
+                .bind(left);
+            claimed.extend(readable(&query.fetch_all(&mut *transaction).await?));
         }
+        transaction.commit().await?;
+        Ok(claimed)
     }
 
     async fn insert_planned(
@@ -374,13 +383,13 @@ mod tests {
             (CLAIM_TOO_LATE, 5),
             (RECORD, 2),
             (RENEW, 2),
-            (UNTOLD_DEAD, 2),
+            (UNTOLD_DEAD, 3),
         ];
         for (statement, binds) in statements {
             let plan = plan_of(&store, statement, binds).await;
             let is_search = |step: &&String| {
                 step.starts_with("SCAN")
-                    && !step.contains("USING INDEX")
+                    && !step.contains("INDEX deliveries_untold")
                     && !step.contains("VIRTUAL TABLE")
             };
             let searches: Vec<&String> = plan.iter().filter(is_search).collect();
@@ -388,5 +397,35 @@ mod tests {
             let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE"));
             assert_eq!(sorts.count(), 0, "{statement}: {plan:#?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_fails_claims_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("vigie.db"))
+            .await
+            .unwrap();
+        for statement in [
+            "INSERT INTO events (at, type, agent, event) VALUES (0, 'X', 'A', '{}')",
+            "INSERT INTO deliveries (event_id, recipient, message_id, state, planned_at, due_at) \
+             VALUES (1, 'a', '<1>', 'waiting', 0, 0), \
+             (1, 'a', '<2>', 'waiting', 0, 9000000000000000)",
+            "CREATE TRIGGER full BEFORE UPDATE ON deliveries WHEN old.id = 2 \
+             BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+        ] {
+            sqlx::query(statement).execute(&store.pool).await.unwrap();
+        }
+        let lease = Lease {
+            holder: "me".to_owned(),
+            until: Timestamp::UNIX_EPOCH,
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        store.claim(now, &lease, &[], 10).await.unwrap_err();
+        let count = "SELECT count(*) FROM deliveries WHERE lease_holder IS NOT NULL";
+        let claimed: i64 = sqlx::query_scalar(count)
+            .fetch_one(&store.pool)
+            .await
+            .unwrap();
+        assert_eq!(claimed, 0);
     }
 }

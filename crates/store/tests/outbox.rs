@@ -139,10 +139,10 @@ async fn a_dead_mail_can_be_tried_again_or_given_up() {
         .record("me", &[attempt(1, 1, dead()), attempt(2, 1, dead())])
         .await
         .unwrap();
-    assert_eq!(store.untold_dead(at(0), 10).await.unwrap().len(), 2);
+    assert_eq!(store.untold_dead(at(0), at(2), 10).await.unwrap().len(), 2);
 
-    assert!(store.drop_delivery(DeliveryId(2)).await.unwrap());
-    assert!(!store.drop_delivery(DeliveryId(2)).await.unwrap());
+    assert!(drops(&store, 2).await);
+    assert!(!drops(&store, 2).await);
     assert_eq!(
         store.retry_deliveries(Which::Dead, at(3)).await.unwrap(),
         [DeliveryId(1)]
@@ -167,11 +167,42 @@ async fn a_dead_mail_can_be_tried_again_or_given_up() {
             .unwrap(),
         []
     );
-    assert!(!store.drop_delivery(DeliveryId(1)).await.unwrap());
-    assert!(!store.drop_delivery(DeliveryId(99)).await.unwrap());
+    assert!(!drops(&store, 1).await);
+    assert!(!drops(&store, 99).await);
     let given_up = Which::One(DeliveryId(2));
     assert_eq!(
         store.retry_deliveries(given_up, at(4)).await.unwrap(),
+        [DeliveryId(2)]
+    );
+}
+
+async fn drops(store: &SqliteStore, id: i64) -> bool {
+    let which = Which::One(DeliveryId(id));
+    !store.drop_deliveries(which).await.unwrap().is_empty()
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_neither_retried_nor_given_up() {
+    let (_folder, store) = planned(&[("one", "a@example.com"), ("two", "b@example.com")]).await;
+    assert_eq!(store.last_retry().await.unwrap(), None);
+    store
+        .claim(
+            at(1),
+            &lease("me", at(2)),
+            &["b@example.com".to_owned()],
+            10,
+        )
+        .await
+        .unwrap();
+    assert!(!drops(&store, 1).await);
+    let waiting = Which::Waiting;
+    assert_eq!(
+        store.retry_deliveries(waiting, at(1)).await.unwrap(),
+        [DeliveryId(2)]
+    );
+    assert_eq!(store.last_retry().await.unwrap(), Some(at(1)));
+    assert_eq!(
+        store.drop_deliveries(waiting).await.unwrap(),
         [DeliveryId(2)]
     );
 }
@@ -363,8 +394,16 @@ impl Both {
 
     async fn tell(&mut self, since: i64, recipient: usize) -> Result<(), TestCaseError> {
         let since = at(self.now - since);
-        let one = self.memory.untold_dead(since, 3).await.unwrap();
-        let other = self.store.untold_dead(since, 3).await.unwrap();
+        let one = self
+            .memory
+            .untold_dead(since, at(self.now), 3)
+            .await
+            .unwrap();
+        let other = self
+            .store
+            .untold_dead(since, at(self.now), 3)
+            .await
+            .unwrap();
         prop_assert_eq!(&one, &other);
         let told: Vec<DeliveryId> = one.iter().map(|dead| dead.id).collect();
         if told.is_empty() {

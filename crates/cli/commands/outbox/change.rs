@@ -18,23 +18,37 @@ pub async fn retry(store: &SqliteStore, arguments: &RetryArguments) -> anyhow::R
     if let (Which::One(id), true) = (which, due.is_empty()) {
         bail!("mail {id} can't be retried: {}", why_not(store, id).await?);
     }
-    let told = match due.len() {
-        0 => "nothing to retry".to_owned(),
-        1 => "1 mail is due now; `vigie run` or the next `vigie scan` sends it".to_owned(),
-        count => {
-            format!("{count} mails are due now; `vigie run` or the next `vigie scan` sends them")
-        }
-    };
-    println!("{told}");
+    println!("{}", retried(store, which, due.len()).await?);
     Ok(ExitCode::SUCCESS)
 }
 
+async fn retried(store: &SqliteStore, which: Which, count: usize) -> anyhow::Result<String> {
+    let dead = store.count_dead().await?;
+    Ok(match (count, which) {
+        (0, Which::Waiting) if dead > 0 => {
+            format!("no mail waits; {dead} were refused, which `vigie outbox retry --dead` retries")
+        }
+        (0, _) => "nothing to retry".to_owned(),
+        (1, _) => "1 mail is due now; `vigie run` or the next `vigie scan` sends it".to_owned(),
+        _ => format!("{count} mails are due now; `vigie run` or the next `vigie scan` sends them"),
+    })
+}
+
 pub async fn drop(store: &SqliteStore, arguments: &DropArguments) -> anyhow::Result<ExitCode> {
-    let id = DeliveryId(arguments.id);
-    if !store.drop_delivery(id).await? {
-        bail!("mail {id} can't be given up: {}", why_not(store, id).await?);
+    let which = match arguments.id {
+        Some(id) => Which::One(DeliveryId(id)),
+        None => Which::Dead,
+    };
+    let dropped = store.drop_deliveries(which).await?;
+    match (which, dropped.len()) {
+        (Which::One(id), 0) => bail!("mail {id} can't be given up: {}", why_not(store, id).await?),
+        (Which::One(id), _) => {
+            println!("mail {id} is given up; `vigie outbox retry {id}` takes that back");
+        }
+        (_, 0) => println!("no mail was refused"),
+        (_, 1) => println!("1 mail is given up"),
+        (_, count) => println!("{count} mails are given up"),
     }
-    println!("mail {id} is given up; `vigie outbox retry {id}` takes that back");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,8 +14,8 @@ use super::pause::Pause;
 use super::turns::Turns;
 use super::{Delivered, DeliveryWorker, FAREWELL};
 use crate::{
-    Attempt, Clock, Delivery, Lease, Outbox, OutboxError, Outcome, Receipt, Transport,
-    TransportError,
+    Attempt, Clock, Delivery, LONGEST_DELAY, Lease, Outbox, OutboxError, Outcome, Receipt,
+    Transport, TransportError,
 };
 
 /// How many deliveries are claimed at once.
@@ -39,8 +39,12 @@ const BACKOFF: Backoff = Backoff {
 /// When the work is done.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
-    /// Once nothing more is due, or nothing gets through, but at this instant at the latest.
-    AllThatIsDue { until: Instant },
+    /// Once nothing more is due, or nothing gets through, but begun by the one instant at the latest,
+    /// and cut off at the other.
+    AllThatIsDue {
+        begin_until: Instant,
+        until: Instant,
+    },
     /// Once it is told to stop.
     UntilStopped,
 }
@@ -133,7 +137,6 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     ) -> Result<(), OutboxError> {
         loop {
             self.begin_what_may().await?;
-            self.begin_record();
             if self.is_done(work) {
                 self.rest(Duration::ZERO).await;
                 return Ok(());
@@ -144,11 +147,18 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 recorded = ended(&mut self.recording) => self.end_record(recorded)?,
                 Some(ended) = self.sends.join_next_with_id() => self.land_all(ended),
                 () = self.worker.wake.notified() => self.nothing_due_at = None,
+                () = self.worker.retry.notified() => self.retry(),
                 () = sleep_until(next_look) => {}
                 () = stop.as_mut(), if self.is_claiming => self.begin_no_more(FAREWELL),
             }
             self.cut_off(work).await;
         }
+    }
+
+    fn retry(&mut self) {
+        self.nothing_due_at = None;
+        self.pause.end_early();
+        self.turns.end_rests();
     }
 
     /// Lets the transport rest that has had nothing to do for so long.
@@ -163,13 +173,15 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         !self.is_claiming
     }
 
-    /// Starts what was claimed, and claims more while there is a lane for it.
+    /// Starts what was claimed, has recorded what became of what was on its way, and claims more while
+    /// there is a lane for it.
     async fn begin_what_may(&mut self) -> Result<(), OutboxError> {
         if self.pace.is_none() {
             self.pace = Some(pace_so_far(self.worker).await?);
         }
         self.renew().await?;
         self.start_ready();
+        self.begin_record();
         while self.is_claiming && self.has_lane() && self.may_be_due() {
             self.claim().await?;
             self.start_ready();
@@ -201,18 +213,23 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     }
 
     async fn claim(&mut self) -> Result<(), OutboxError> {
-        let now = Instant::now();
         self.record().await?;
+        let now = Instant::now();
         let mut except: Vec<String> = self.turns.blocked(now).cloned().collect();
         except.extend(self.ready.iter().map(|claimed| claimed.recipient.clone()));
         except.sort();
         except.dedup();
         let lease = self.lease();
         let at = self.worker.clock.now();
-        let claimed = self.worker.outbox.claim(at, &lease, &except, CLAIM).await?;
-        if claimed.is_empty() {
-            self.nothing_due_at = Some(now);
-        } else if self.ready.is_empty() && self.in_flight.is_empty() {
+        let limit = if self.worker.settings.max_per_minute.is_some() {
+            // People may give up meanwhile what nobody has in hand.
+            u32::try_from(self.worker.settings.parallel.get()).unwrap_or(CLAIM)
+        } else {
+            CLAIM
+        };
+        let claimed = self.worker.outbox.claim(at, &lease, &except, limit).await?;
+        let before = self.ready.len();
+        if !claimed.is_empty() && self.ready.is_empty() && self.in_flight.is_empty() {
             self.leased_until = lease.until;
         }
         for delivery in claimed {
@@ -222,12 +239,17 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 self.ready.push_back(delivery.into());
             }
         }
+        if self.ready.len() == before {
+            self.nothing_due_at = Some(now);
+        }
         Ok(())
     }
 
     fn lease(&self) -> Lease {
         let settings = &self.worker.settings;
-        let until = self.worker.clock.now().saturating_add(settings.lease);
+        let longest = Duration::try_from(LONGEST_DELAY).unwrap_or_default();
+        let lease = settings.lease.clamp(Duration::from_secs(1), longest);
+        let until = self.worker.clock.now().saturating_add(lease);
         Lease {
             holder: settings.holder.clone(),
             until: until.unwrap_or(Timestamp::MAX),
@@ -307,7 +329,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
                 self.turns.end(&claimed.recipient);
                 self.delivered.failed += 1;
                 Outcome::Unreached {
-                    error: "nobody waited longer for the answer; it is tried again".to_owned(),
+                    error: "sending was stopped before the server answered; it is tried again"
+                        .to_owned(),
                 }
             }
         };
@@ -325,7 +348,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             answer = receipt.answer,
             "a mail was sent"
         );
-        self.turns.end(&claimed.recipient);
+        self.turns.prove(&claimed.recipient);
         self.pause.end();
         self.delivered.sent += 1;
         Outcome::Sent(receipt)
@@ -341,8 +364,13 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         self.delivered.failed += 1;
         if problem.is_unreachable() {
             self.turns.end(recipient);
-            if let Some(wait) = self.pause.begin(Instant::now()) {
+            if let Some(wait) = self
+                .pause
+                .begin(Instant::now(), &self.worker.settings.holder)
+            {
                 tracing::warn!(%error, next_try_in = ?wait, "all mails wait");
+                // People may retry or drop meanwhile what nobody has in hand.
+                self.give_back(|_| true);
             }
             return Outcome::Unreached { error };
         }
@@ -422,7 +450,7 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         recorded
     }
 
-    fn begin_no_more(&mut self, patience: Duration) {
+    pub(super) fn begin_no_more(&mut self, patience: Duration) {
         self.is_claiming = false;
         self.cut_off_at = Some(Instant::now() + patience);
         self.give_back(|_| true);
@@ -432,23 +460,35 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         if matches!(work, Work::AllThatIsDue { .. })
             && self.is_claiming
             && self.sends.is_empty()
-            && (self.pause.is_on(Instant::now()) || self.is_drained())
+            && (self.pause.is_on(Instant::now()) || self.is_drained() || self.is_too_fast(work))
         {
             self.begin_no_more(Duration::ZERO);
         }
         !self.is_claiming && self.sends.is_empty() && self.unrecorded() == 0
     }
 
+    /// Whether no more mails may leave for as long as this work lasts.
+    fn is_too_fast(&self, work: Work) -> bool {
+        let Work::AllThatIsDue { begin_until, .. } = work else {
+            return false;
+        };
+        let next = self.pace.as_ref();
+        let next = next.and_then(|pace| pace.next(Instant::now()));
+        next.is_some_and(|next| next > begin_until)
+    }
+
+    /// Whether nothing is due any more. Of who rests it is not known until the outbox was asked again.
     fn is_drained(&self) -> bool {
-        self.ready.is_empty() && self.nothing_due_at.is_some()
+        let is_all = |seen_at| !self.turns.anybody_rests(seen_at);
+        self.ready.is_empty() && self.nothing_due_at.is_some_and(is_all)
     }
 
     fn next_look(&self, work: Work) -> Instant {
         let now = Instant::now();
         let turn = self.pace.as_ref().and_then(|pace| pace.next(now));
         let end = match work {
-            Work::AllThatIsDue { until } => Some(until),
-            Work::UntilStopped => None,
+            Work::AllThatIsDue { begin_until, .. } if self.is_claiming => Some(begin_until),
+            Work::AllThatIsDue { .. } | Work::UntilStopped => None,
         };
         let looks = [turn, end, self.cut_off_at];
         looks.into_iter().flatten().fold(now + POLL, Instant::min)
@@ -458,11 +498,11 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     /// the same message id.
     async fn cut_off(&mut self, work: Work) {
         let now = Instant::now();
-        if let Work::AllThatIsDue { until } = work
-            && until <= now
+        if let Work::AllThatIsDue { begin_until, until } = work
+            && begin_until <= now
             && self.is_claiming
         {
-            self.begin_no_more(Duration::ZERO);
+            self.begin_no_more(until.saturating_duration_since(now));
         }
         if self.cut_off_at.is_some_and(|cut_off_at| cut_off_at <= now) {
             self.sends.abort_all();

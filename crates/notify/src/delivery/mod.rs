@@ -21,7 +21,10 @@ use crate::{Clock, Outbox, OutboxError, Transport};
 
 /// How long mails on their way may still take once the worker is told to stop. What is cut off then
 /// goes out again with the same message id.
-const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// How long mails may still take at the end of a round. What has begun by then mostly arrives in it.
+const LAST_ORDERS: Duration = Duration::from_secs(10);
 
 /// How long the worker waits for an outbox that fails.
 const OUTBOX_BACKOFF: Backoff = Backoff {
@@ -37,7 +40,7 @@ pub struct DeliverySettings {
     /// How many mails may leave in any minute, at most.
     pub max_per_minute: Option<NonZeroU32>,
     /// How long a claim on a delivery lasts without being renewed; after a crash, what was claimed
-    /// waits for so long. At most [`LONGEST_DELAY`](crate::LONGEST_DELAY).
+    /// waits for so long. From a second to [`LONGEST_DELAY`](crate::LONGEST_DELAY).
     pub lease: Duration,
     /// What tells this worker from all others at the same outbox.
     pub holder: String,
@@ -95,6 +98,7 @@ pub struct DeliveryWorker<T: ?Sized, O, C> {
     clock: C,
     settings: DeliverySettings,
     wake: Notify,
+    retry: Notify,
 }
 
 impl<T: ?Sized, O, C> std::fmt::Debug for DeliveryWorker<T, O, C> {
@@ -116,19 +120,24 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
             clock,
             settings,
             wake: Notify::new(),
+            retry: Notify::new(),
         }
     }
 
     /// Sends all that is due now, and ends when nothing more is, when nothing gets through, or when
-    /// the time is over: then what is on its way is cut off, and goes out again the next time.
+    /// the time is over: nothing is begun in its last quarter (ten seconds at most), and what is still
+    /// on its way at its end is cut off, and goes out again the next time.
     ///
     /// # Errors
     ///
     /// When the outbox can't do its part. What was recorded until then stays so.
     pub async fn deliver_due(&self, within: Duration) -> Result<Delivered, OutboxError> {
         let mut hand = Hand::new(self);
+        let until = Instant::now() + within;
         let work = Work::AllThatIsDue {
-            until: Instant::now() + within,
+            // A mail that is cut off may have been taken, and arrives again.
+            begin_until: until - LAST_ORDERS.min(within / 4),
+            until,
         };
         hand.work(work, pin!(std::future::pending())).await?;
         Ok(hand.delivered)
@@ -158,7 +167,8 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
             }
             tokio::select! {
                 () = sleep(wait) => {}
-                () = stop.as_mut() => break,
+                // The outbox is asked once more, as what was sent is not recorded yet.
+                () = stop.as_mut() => hand.begin_no_more(FAREWELL),
             }
         }
         hand.delivered
@@ -168,6 +178,12 @@ impl<T: Transport + ?Sized + 'static, O: Outbox, C: Clock> DeliveryWorker<T, O, 
     /// each second.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Has all that is due tried now, even if the server or somebody is being left alone, as people who
+    /// have put something right want to see it.
+    pub fn retry(&self) {
+        self.retry.notify_one();
     }
 }
 

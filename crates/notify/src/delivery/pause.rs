@@ -51,14 +51,19 @@ impl Pause {
 
     /// Nothing got through. Tells how long the server is left alone from now on, or `None` when it
     /// is already: what was on its way when a pause began is no further failure.
-    pub(super) fn begin(&mut self, now: Instant) -> Option<Duration> {
+    pub(super) fn begin(&mut self, now: Instant, whose: &str) -> Option<Duration> {
         if self.is_on(now) {
             return None;
         }
         self.failures = self.failures.saturating_add(1);
-        let wait = BACKOFF.wait(self.failures, "server");
+        let wait = BACKOFF.wait(self.failures, whose);
         self.until = Some(now + wait);
         Some(wait)
+    }
+
+    /// The server is tried now.
+    pub(super) fn end_early(&mut self) {
+        self.until = None;
     }
 
     /// The server answered.
@@ -81,10 +86,10 @@ mod tests {
         assert_eq!(pause.lanes(4, now), 4);
         let mut last = Duration::ZERO;
         for _ in 0..20 {
-            let wait = pause.begin(now).unwrap();
+            let wait = pause.begin(now, "worker").unwrap();
             assert!(wait >= last / 2 && wait <= BACKOFF.longest, "{wait:?}");
             assert_eq!(pause.lanes(4, now), 0);
-            assert_eq!(pause.begin(now), None);
+            assert_eq!(pause.begin(now, "worker"), None);
             now += wait;
             assert_eq!(pause.lanes(4, now), 1);
             last = wait;
@@ -92,7 +97,7 @@ mod tests {
         assert!(last >= BACKOFF.longest / 2);
         pause.end();
         assert_eq!(pause.lanes(4, now), 4);
-        assert!(pause.begin(now).unwrap() <= BACKOFF.first);
+        assert!(pause.begin(now, "worker").unwrap() <= BACKOFF.first);
     }
 
     #[test]

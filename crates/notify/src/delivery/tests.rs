@@ -297,7 +297,10 @@ async fn a_refused_mail_is_not_tried_again_and_is_told_of() {
     );
     assert_eq!(server.tries(), 2);
     assert_eq!(waiting(&outbox).await, 0);
-    let dead = outbox.untold_dead(Timestamp::MIN, 10).await.unwrap();
+    let dead = outbox
+        .untold_dead(Timestamp::MIN, Timestamp::MAX, 10)
+        .await
+        .unwrap();
     assert_eq!(dead.len(), 1);
     assert!(
         dead[0].error.contains("nobody@example.com"),
@@ -349,10 +352,11 @@ async fn when_nothing_gets_through_a_round_ends_and_all_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_whose_mails_hang_delays_nobody_else() {
+async fn some_whose_mails_hang_delay_nobody_else() {
     let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
     plan(&outbox, &clock, 1, &["slow@example.com"; 100]).await;
-    plan(&outbox, &clock, 101, &["a@example.com"; 100]).await;
+    plan(&outbox, &clock, 101, &["slow2@example.com"; 100]).await;
+    plan(&outbox, &clock, 201, &["a@example.com"; 100]).await;
     let server = Server::new(|mail, _| {
         let is_slow = mail.to.starts_with("slow");
         Answer::TakeAfter(Duration::from_millis(if is_slow { 300_000 } else { 5 }))
@@ -486,6 +490,25 @@ async fn a_round_ends_in_time_whatever_the_server_does() {
     );
     assert_eq!(started_at.elapsed(), Duration::from_secs(30));
     assert_eq!(waiting(&outbox).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_that_ends_cuts_no_mail_off_that_takes_its_usual_time() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(
+        &outbox,
+        &clock,
+        1,
+        &["a@example.com", "b@example.com"].repeat(100),
+    )
+    .await;
+    let server = Server::new(|_, _| Answer::TakeAfter(Duration::from_millis(2_300)));
+    let started_at = Instant::now();
+    let worker = worker(&server, outbox.clone(), &clock);
+    let delivered = worker.deliver_due(Duration::from_secs(30)).await.unwrap();
+    assert!(started_at.elapsed() <= Duration::from_secs(30));
+    assert_eq!(delivered.failed, 0);
+    assert_eq!(server.tries() as u64, delivered.sent);
 }
 
 #[tokio::test(start_paused = true)]
@@ -654,9 +677,10 @@ impl Outbox for Failing {
     async fn untold_dead(
         &self,
         since: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DeadDelivery>, OutboxError> {
-        self.outbox.untold_dead(since, limit).await
+        self.outbox.untold_dead(since, now, limit).await
     }
 
     async fn plan_notices(
@@ -763,6 +787,58 @@ async fn a_round_tells_what_the_outbox_can_not_do() {
     assert_eq!(error.to_string(), "could not do anything: the disk is full");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_stops_while_the_outbox_fails_records_what_was_sent() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(&outbox, &clock, 1, &["a@example.com"; 3]).await;
+    let failing = Failing::new(&outbox);
+    let breaking = failing.clone();
+    let server = Server::new(move |mail, _| {
+        if mail.message_id == "<1@example.com>" {
+            breaking.fail(1);
+        }
+        Answer::Take
+    });
+    let running = Running::start(worker(&server, failing, &clock));
+    // The outbox is whole again, and the worker waits before it asks.
+    sleep(Duration::from_millis(500)).await;
+    let stopped = running.stop().await;
+    assert_eq!(waiting(&outbox).await, 3 - server.taken().len() as u64);
+    assert_eq!(stopped.sent, server.taken().len() as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nothing_gets_through_no_mail_is_held() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(&outbox, &clock, 1, &["a@example.com"; 100]).await;
+    let server = Server::new(|_, _| Answer::GoAway);
+    let running = Running::start(worker(&server, outbox.clone(), &clock));
+    sleep(Duration::from_mins(20)).await;
+    let lease = Lease {
+        holder: "other".to_owned(),
+        until: Timestamp::MAX,
+    };
+    let due = outbox.claim(clock.now(), &lease, &[], 200).await.unwrap();
+    assert_eq!(due.len(), 100);
+    let _ = running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_sends_the_other_mails_of_who_did_not_take_one() {
+    let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
+    plan(&outbox, &clock, 1, &["a@example.com"; 100]).await;
+    let server = Server::new(|mail, _| {
+        if mail.message_id == "<1@example.com>" {
+            Answer::Defer
+        } else {
+            Answer::Take
+        }
+    });
+    let worker = worker(&server, outbox.clone(), &clock);
+    let delivered = worker.deliver_due(Duration::from_secs(30)).await.unwrap();
+    assert_eq!(delivered.sent, 99);
+}
+
 /// What one crash-ridden life of an outbox came to.
 async fn live(answers: Vec<Answer>, lives: Vec<u16>, mails: usize) -> Result<(), TestCaseError> {
     let (outbox, clock) = (MemoryOutbox::new(), TestClock::new());
@@ -802,7 +878,10 @@ async fn live(answers: Vec<Answer>, lives: Vec<u16>, mails: usize) -> Result<(),
     }
     let _ = running.stop().await;
     prop_assert_eq!(waiting(&outbox).await, 0);
-    let dead = outbox.untold_dead(Timestamp::MIN, 1000).await.unwrap();
+    let dead = outbox
+        .untold_dead(Timestamp::MIN, Timestamp::MAX, 1000)
+        .await
+        .unwrap();
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
     for id in server.taken() {
         *times.entry(id).or_default() += 1;

@@ -28,6 +28,8 @@ struct Turn {
     /// How many mails in a row were not taken for now.
     failures: u32,
     rests_until: Option<Instant>,
+    /// Whether the last mail was taken.
+    is_proven: bool,
 }
 
 impl Turns {
@@ -52,18 +54,37 @@ impl Turns {
         })
     }
 
+    /// Nobody is left alone any longer.
+    pub(super) fn end_rests(&mut self) {
+        for turn in self.recipients.values_mut() {
+            turn.rests_until = None;
+        }
+    }
+
+    /// Whether somebody is left alone at this instant.
+    pub(super) fn anybody_rests(&self, at: Instant) -> bool {
+        let mut turns = self.recipients.values();
+        turns.any(|turn| turn.rests_until.is_some_and(|until| until > at))
+    }
+
     /// A mail leaves.
     pub(super) fn start(&mut self, recipient: &str) {
         let turn = self.recipients.entry(recipient.to_owned()).or_default();
         turn.in_flight += 1;
     }
 
-    /// A mail was taken, or will never be, or nobody was there to take it.
-    pub(super) fn end(&mut self, recipient: &str) {
+    /// A mail was taken.
+    pub(super) fn prove(&mut self, recipient: &str) {
         self.land(recipient, |turn| {
             turn.failures = 0;
             turn.rests_until = None;
+            turn.is_proven = true;
         });
+    }
+
+    /// A mail will never be taken, or nobody was there to take it.
+    pub(super) fn end(&mut self, recipient: &str) {
+        self.land(recipient, |_| {});
     }
 
     /// A mail was not taken for now.
@@ -71,6 +92,7 @@ impl Turns {
         self.land(recipient, |turn| {
             turn.failures = turn.failures.saturating_add(1);
             turn.rests_until = Some(now + BACKOFF.wait(turn.failures, recipient));
+            turn.is_proven = false;
         });
     }
 
@@ -78,20 +100,17 @@ impl Turns {
         if let Some(turn) = self.recipients.get_mut(recipient) {
             turn.in_flight = turn.in_flight.saturating_sub(1);
             note(turn);
-            if turn.in_flight == 0 && turn.failures == 0 {
-                self.recipients.remove(recipient);
-            }
         }
     }
 }
 
 impl Turn {
-    /// Nobody gets all lanes, and who made others wait before gets one.
+    /// Nobody gets all lanes, and whoever may make the others wait gets one.
     fn may_start(&self, lanes: usize, now: Instant) -> bool {
-        let share = if self.failures > 0 {
-            1
-        } else {
+        let share = if self.is_proven {
             (lanes - 1).max(1)
+        } else {
+            1
         };
         self.in_flight < share && self.rests_until.is_none_or(|until| until <= now)
     }
@@ -102,18 +121,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_takes_all_lanes() {
+    fn nobody_takes_all_lanes_and_who_is_new_takes_one() {
         let now = Instant::now();
         let mut turns = Turns::new(4);
-        for _ in 0..3 {
-            assert!(turns.may_start("slow", now));
-            turns.start("slow");
-        }
-        assert!(!turns.may_start("slow", now));
+        turns.start("new");
+        assert!(!turns.may_start("new", now));
         assert!(turns.may_start("other", now));
-        assert_eq!(turns.blocked(now).collect::<Vec<_>>(), ["slow"]);
-        turns.end("slow");
-        assert!(turns.may_start("slow", now));
+        assert_eq!(turns.blocked(now).collect::<Vec<_>>(), ["new"]);
+        turns.prove("new");
+        for _ in 0..3 {
+            assert!(turns.may_start("new", now));
+            turns.start("new");
+        }
+        assert!(!turns.may_start("new", now));
+        assert!(turns.may_start("other", now));
     }
 
     #[test]
@@ -139,7 +160,8 @@ mod tests {
         }
         turns.start("greylisted");
         assert!(!turns.may_start("greylisted", now));
-        turns.end("greylisted");
-        assert!(turns.recipients.is_empty());
+        turns.prove("greylisted");
+        turns.start("greylisted");
+        assert!(turns.may_start("greylisted", now));
     }
 }

@@ -184,23 +184,24 @@ impl Kept {
         }
     }
 
-    fn dead_of(&self, row: &Row, since: Timestamp) -> Option<DeadDelivery> {
+    fn dead_of(&self, row: &Row, since: Timestamp, now: Timestamp) -> Option<DeadDelivery> {
         let (State::Dead { died_at, error }, Some(event)) = (&row.state, row.event) else {
             return None;
         };
         let mail = &row.delivery.mail;
-        let told_at = self.told_at.get(&mail.recipient());
-        if told_at.is_some_and(|told_at| *told_at > since) {
-            return None;
-        }
         let others = self.of_event(event);
         let others = others.filter(|row| !matches!(row.state, State::Dead { .. }));
+        let others: Vec<String> = others.map(|row| row.delivery.mail.to.clone()).collect();
+        let told_at = self.told_at.get(&mail.recipient());
+        if !others.is_empty() && told_at.is_some_and(|told_at| *told_at > since && *told_at < now) {
+            return None;
+        }
         Some(DeadDelivery {
             id: row.delivery.id,
             mail: mail.clone(),
             died_at: *died_at,
             error: error.clone(),
-            others: others.map(|row| row.delivery.mail.to.clone()).collect(),
+            others,
         })
     }
 }
@@ -265,11 +266,12 @@ impl Outbox for MemoryOutbox {
     async fn untold_dead(
         &self,
         since: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DeadDelivery>, OutboxError> {
         let kept = self.kept();
         let rows = kept.deliveries.values();
-        let untold = rows.filter_map(|row| kept.dead_of(row, since));
+        let untold = rows.filter_map(|row| kept.dead_of(row, since, now));
         Ok(untold.take(limit as usize).collect())
     }
 

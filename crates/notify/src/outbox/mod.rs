@@ -161,8 +161,9 @@ pub trait Outbox: Send + Sync {
         planned_at: Timestamp,
     ) -> Result<(), OutboxError>;
 
-    /// The first dead deliveries, in the order of their numbers, that nobody has been told of, without
-    /// those to somebody whose dead deliveries were last told of after `since`.
+    /// The first dead deliveries, in the order of their numbers, that nobody has been told of. Those of
+    /// which others got a mail are left out for somebody of whose dead deliveries people were told
+    /// after `since` and before `now`.
     ///
     /// # Errors
     ///
@@ -170,6 +171,7 @@ pub trait Outbox: Send + Sync {
     async fn untold_dead(
         &self,
         since: Timestamp,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DeadDelivery>, OutboxError>;
 

@@ -121,9 +121,7 @@ pub enum TransportError {
         problem: String,
     },
     /// This mail will never be taken as it is.
-    #[error(
-        "{by} refused the mail to {recipient}: {problem}; it is not tried again, check the address"
-    )]
+    #[error("{by} refused the mail to {recipient}: {problem}; it is not tried again")]
     Refused {
         /// Who refused it.
         by: String,
