@@ -178,7 +178,7 @@ impl Filled {
         let worker = DeliveryWorker::new(transport, outbox, SystemClock, settings);
         let before = server.taken();
         let started = Instant::now();
-        let delivered = worker.deliver_due(Duration::MAX / 4).await.unwrap();
+        let delivered = worker.deliver_due(Duration::from_hours(1)).await.unwrap();
         let took = started.elapsed();
         assert_eq!(delivered.sent, mails as u64);
         assert_eq!(server.taken() - before, mails);

@@ -193,7 +193,7 @@ impl SqliteStore {
              RETURNING id"
         );
         // Nothing but the conditions above was put in.
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(update)).bind(id);
+        let query = sqlx::query_scalar(AssertSqlSafe(update)).bind(id);
         let ids: Result<Vec<i64>, _> = query.fetch_all(&self.pool).await;
         let ids = ids.doing("give mails up")?;
         Ok(ids.into_iter().map(DeliveryId).collect())

@@ -137,7 +137,6 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     ) -> Result<(), OutboxError> {
         loop {
             self.begin_what_may().await?;
-            self.begin_record();
             if self.is_done(work) {
                 self.rest(Duration::ZERO).await;
                 return Ok(());
@@ -174,13 +173,15 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
         !self.is_claiming
     }
 
-    /// Starts what was claimed, and claims more while there is a lane for it.
+    /// Starts what was claimed, has recorded what became of what was on its way, and claims more while
+    /// there is a lane for it.
     async fn begin_what_may(&mut self) -> Result<(), OutboxError> {
         if self.pace.is_none() {
             self.pace = Some(pace_so_far(self.worker).await?);
         }
         self.renew().await?;
         self.start_ready();
+        self.begin_record();
         while self.is_claiming && self.has_lane() && self.may_be_due() {
             self.claim().await?;
             self.start_ready();
@@ -212,8 +213,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
     }
 
     async fn claim(&mut self) -> Result<(), OutboxError> {
-        let now = Instant::now();
         self.record().await?;
+        let now = Instant::now();
         let mut except: Vec<String> = self.turns.blocked(now).cloned().collect();
         except.extend(self.ready.iter().map(|claimed| claimed.recipient.clone()));
         except.sort();
