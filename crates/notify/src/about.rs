@@ -43,6 +43,14 @@ impl About<'_> {
         }
     }
 
+    /// The job whose incident it belongs to, and since when that is open.
+    pub(crate) fn incident(&self) -> Option<(&ExpectedBackupJob, Timestamp)> {
+        match self {
+            Self::Job { job, .. } => Some((job, job.incident_since?)),
+            Self::Undelivered { .. } => None,
+        }
+    }
+
     /// Whether the mail about it is marked as important.
     pub(crate) fn is_urgent(&self) -> bool {
         match self {

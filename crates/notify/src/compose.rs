@@ -144,6 +144,9 @@ impl Composer {
     /// nobody is to be told: neither the job nor the administrators have an address that can be
     /// used.
     ///
+    /// All mails of one incident are of one thread, so that programs for mail show them as one
+    /// conversation.
+    ///
     /// Nothing keeps a mail from being written. With a template that can't be used an error is
     /// logged, and the mail is written with the built-in ones.
     #[must_use]
@@ -281,6 +284,7 @@ impl Composer {
         mail.message_id = self.message_id(about, now, &parse_address(&mail.to)?);
         mail.subject = format!("[TEST] {}", mail.subject);
         mail.urgent = false;
+        mail.thread = None;
         Ok(mail)
     }
 
@@ -325,6 +329,7 @@ impl Composer {
             text: parts.text,
             html: parts.html,
             urgent: about.is_urgent(),
+            thread: about.incident().map(|(job, since)| self.thread(job, since)),
         }
     }
 
@@ -409,6 +414,22 @@ impl Composer {
         };
         facts.push(now.to_string());
         facts.push(AsRef::<str>::as_ref(&recipient.email).to_owned());
+        self.id(code, name, &facts)
+    }
+
+    /// What the mails of one incident share, whoever reads them.
+    fn thread(&self, job: &ExpectedBackupJob, since: Timestamp) -> String {
+        let facts = [
+            job.id.to_string(),
+            job.agent.as_str().to_owned(),
+            job.database.clone(),
+            since.to_string(),
+        ];
+        self.id("incident", &job.database, &facts)
+    }
+
+    /// A code and a name for people, and what tells these facts from all others.
+    fn id(&self, code: &str, name: &str, facts: &[String]) -> String {
         let facts: Vec<&[u8]> = facts.iter().map(String::as_bytes).collect();
         let digest = digest(&facts);
         let readable: String = name.chars().take(READABLE).map(word).collect();
@@ -573,6 +594,36 @@ mod tests {
     }
 
     #[test]
+    fn the_mails_of_an_incident_are_one_thread_for_all_and_the_next_is_another() {
+        let composer = composer(&["a@example.com", "b@example.com"]);
+        let threads = |sample: &samples::JobSample| -> Vec<Option<String>> {
+            let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
+            mails.into_iter().map(|mail| mail.thread).collect()
+        };
+        let missing = samples::missing_full();
+        let first = threads(&missing);
+        let thread = first[0].as_deref().unwrap();
+        assert!(thread.starts_with("<incident-XAFRIC_2025-"), "{thread}");
+        assert!(thread.ends_with("@example.com>"), "{thread}");
+        assert_eq!(first[0], first[1]);
+
+        let mut degraded = samples::entry_full(vigie_domain::BackupEntryStatus::Failed);
+        degraded.job.incident_since = missing.job.incident_since;
+        assert_eq!(threads(&degraded), first);
+
+        let mut others = [missing.clone(), missing.clone(), missing.clone()];
+        others[0].job.incident_since = Some(missing.now);
+        others[1].job.id.0 += 1;
+        others[2].job.database = "XAFRIC 2025".to_owned();
+        for other in others {
+            assert_ne!(threads(&other), first);
+        }
+        let mut no_incident = missing;
+        no_incident.job.incident_since = None;
+        assert_eq!(threads(&no_incident), [None, None]);
+    }
+
+    #[test]
     fn everybody_reads_in_their_own_language_and_time_zone() {
         let person = |address: &str, locale: &str, zone: Option<&str>| Recipient {
             address: address.to_owned(),
@@ -700,6 +751,7 @@ mod tests {
         assert!(mail.subject.starts_with("[TEST] "), "{}", mail.subject);
         assert!(mail.subject.contains("XAFRIC_2025"), "{}", mail.subject);
         assert!(!mail.urgent);
+        assert_eq!(mail.thread, None);
         assert!(mail.text.contains("Ceci est un essai"), "{}", mail.text);
         assert_eq!(mail.date, now);
     }
