@@ -1,7 +1,8 @@
-//! Jobs, entries and refused mails to look at mails with: for each mail and each status one with all
+//! Jobs, entries, incidents and refused mails to look at mails with: for each mail and each status one with all
 //! that can be known and one with as little as there can be. Every instant is fixed, so that the same
 //! sample always gives the same mail.
 
+mod incident;
 mod undelivered;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use vigie_domain::{
     LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
 };
 
+pub use incident::{RecoverySample, recovery_full, recovery_minimal};
 pub use undelivered::{UndeliveredSample, undelivered_full, undelivered_minimal};
 
 use crate::MailKind;
@@ -29,6 +31,8 @@ const SIZE: u64 = 1_288_490_188;
 pub enum Sample {
     /// A job: the missing mail and the entry mail.
     Job(Box<JobSample>),
+    /// A job that is OK again: the recovery mail.
+    Recovery(Box<RecoverySample>),
     /// Mails that were refused: the undelivered mail.
     Undelivered(UndeliveredSample),
 }
@@ -52,6 +56,7 @@ impl Sample {
     pub fn name(&self) -> &str {
         match self {
             Self::Job(sample) => &sample.name,
+            Self::Recovery(sample) => &sample.name,
             Self::Undelivered(sample) => &sample.name,
         }
     }
@@ -61,6 +66,7 @@ impl Sample {
     pub const fn now(&self) -> Timestamp {
         match self {
             Self::Job(sample) => sample.now,
+            Self::Recovery(sample) => sample.now,
             Self::Undelivered(sample) => sample.now,
         }
     }
@@ -77,6 +83,11 @@ impl Sample {
                 job: &sample.job,
                 entry: sample.entry.as_ref(),
             },
+            Self::Recovery(sample) => About::Recovery {
+                job: &sample.job,
+                entry: &sample.entry,
+                history: &sample.history,
+            },
             Self::Undelivered(UndeliveredSample { address, mails, .. }) => {
                 About::Undelivered { address, mails }
             }
@@ -87,6 +98,12 @@ impl Sample {
 impl From<JobSample> for Sample {
     fn from(sample: JobSample) -> Self {
         Self::Job(Box::new(sample))
+    }
+}
+
+impl From<RecoverySample> for Sample {
+    fn from(sample: RecoverySample) -> Self {
+        Self::Recovery(Box::new(sample))
     }
 }
 
@@ -104,6 +121,8 @@ pub fn all() -> Vec<Sample> {
         samples.push(entry_full(status).into());
         samples.push(entry_minimal(status).into());
     }
+    samples.push(recovery_full().into());
+    samples.push(recovery_minimal().into());
     samples.push(undelivered_full().into());
     samples.push(undelivered_minimal().into());
     samples

@@ -47,6 +47,12 @@ pub fn mail_of(composer: &Composer, sample: &Sample) -> Mail {
             let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
             mails.into_iter().next().unwrap()
         }
+        Sample::Recovery(ended) => {
+            let readers: Vec<String> = composer.administrators().collect();
+            let (job, entry, history) = (&ended.job, &ended.entry, &ended.history);
+            let mails = composer.compose_recovery(&readers, job, entry, history, ended.now);
+            mails.into_iter().next().unwrap()
+        }
         Sample::Undelivered(refused) => {
             let reader = composer.administrators().next().unwrap();
             let (address, mails) = (&refused.address, &refused.mails);
@@ -137,9 +143,10 @@ fn the_refused_mails_of_the_samples_are_real() {
 #[test]
 fn every_mail_travels_as_it_did() {
     let mismatch = vigie_domain::BackupEntryStatus::HashMismatch;
-    let samples: [(Sample, _); 3] = [
+    let samples: [(Sample, _); 4] = [
         (samples::missing_full().into(), &Locale::EN),
         (samples::entry_full(mismatch).into(), &Locale::FR),
+        (samples::recovery_full().into(), &Locale::EN),
         (samples::undelivered_minimal().into(), &Locale::EN),
     ];
     for (sample, locale) in samples {
@@ -269,6 +276,7 @@ fn the_code_of_the_state_leads_the_subject_and_the_text() {
                     let code = entry.map_or("MISSING", |entry| entry.status.as_str());
                     (code, format!("[{code}] {}", sample.job.database))
                 }
+                Sample::Recovery(sample) => ("OK", format!("[OK] {}", sample.job.database)),
                 _ => ("UNDELIVERED", "[UNDELIVERED] ".to_owned()),
             };
             assert!(mail.subject.starts_with(&start), "{}", mail.subject);
