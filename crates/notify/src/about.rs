@@ -28,8 +28,8 @@ pub struct IncidentHistory {
     pub changes: Vec<StatusChange>,
     /// How many expected times passed without a good backup; `None` when it can't be told.
     pub lost: Option<u32>,
-    /// The last backup that was proven before the incident's end; `None` when there was none. A
-    /// recovered job has the one that ended it already.
+    /// The last backup that was proven before the incident's end; `None` when there was none. The
+    /// recovery mail tells of it, as a recovered job has the one that ended the incident already.
     pub last_good: Option<LastGoodBackup>,
 }
 
@@ -42,6 +42,15 @@ pub struct StatusChange {
     pub status: JobStatus,
 }
 
+/// Which reminder of an open incident it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReminderNumber {
+    /// 1 for the first.
+    pub which: u32,
+    /// When the next one comes, unless the job is OK by then; `None` when it is the last.
+    pub next_at: Option<Timestamp>,
+}
+
 /// What a mail is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum About<'a> {
@@ -49,6 +58,13 @@ pub(crate) enum About<'a> {
     Job {
         job: &'a ExpectedBackupJob,
         entry: Option<&'a BackupEntry>,
+    },
+    /// A job whose incident is still open, and the entry that a report led to, if there is one.
+    Reminder {
+        job: &'a ExpectedBackupJob,
+        entry: Option<&'a BackupEntry>,
+        history: &'a IncidentHistory,
+        reminder: &'a ReminderNumber,
     },
     /// A job that is OK again, and the backup that ended its incident.
     Recovery {
@@ -69,6 +85,7 @@ impl About<'_> {
         match self {
             Self::Job { entry: None, .. } => MailKind::Missing,
             Self::Job { entry: Some(_), .. } => MailKind::Entry,
+            Self::Reminder { .. } => MailKind::Reminder,
             Self::Recovery { .. } => MailKind::Recovery,
             Self::Undelivered { .. } => MailKind::Undelivered,
         }
@@ -78,7 +95,9 @@ impl About<'_> {
     pub(crate) fn incident(&self) -> Option<(&ExpectedBackupJob, Timestamp)> {
         match self {
             Self::Job { job, .. } => Some((job, job.incident_since?)),
-            Self::Recovery { job, history, .. } => Some((job, history.opened_at)),
+            Self::Reminder { job, history, .. } | Self::Recovery { job, history, .. } => {
+                Some((job, history.opened_at))
+            }
             Self::Undelivered { .. } => None,
         }
     }
@@ -86,7 +105,7 @@ impl About<'_> {
     /// Whether the mail about it is marked as important.
     pub(crate) fn is_urgent(&self) -> bool {
         match self {
-            Self::Job { entry, .. } => entry.is_none(),
+            Self::Job { entry, .. } | Self::Reminder { entry, .. } => entry.is_none(),
             Self::Recovery { .. } => false,
             Self::Undelivered { mails, .. } => mails.iter().any(|refused| refused.mail.urgent),
         }

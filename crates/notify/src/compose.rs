@@ -15,7 +15,9 @@ use crate::mail::{digest, parse_address, word};
 use crate::samples::Sample;
 use crate::templates::Parts;
 use crate::wording::Wording;
-use crate::{IncidentHistory, InvalidAddress, Locale, Mail, Templates, UndeliveredMail};
+use crate::{
+    IncidentHistory, InvalidAddress, Locale, Mail, ReminderNumber, Templates, UndeliveredMail,
+};
 
 /// How much of what a mail is about stands in its message id.
 const READABLE: usize = 40;
@@ -207,6 +209,46 @@ impl Composer {
             job,
             entry,
             history,
+        };
+        self.to_each(&each_once(&usable(readers, job)), about, now)
+    }
+
+    /// The mails that remind of a job that is still not OK as of `now`, one to each of these readers:
+    /// since when, what was last known, what to do, and when the next reminder comes. As urgent as the
+    /// alert: with no entry, which means that no report came, it is.
+    ///
+    /// They are of the thread of the incident's other mails. A reader whose address can't be used is
+    /// logged and takes nothing from the others.
+    ///
+    /// ```
+    /// use vigie_notify::{Composer, ComposerSettings, samples};
+    ///
+    /// let composer = Composer::new(ComposerSettings::default())?;
+    /// let open = samples::reminder_full();
+    /// let readers = ["admin@example.com".to_owned()];
+    /// let (job, history, reminder) = (&open.job, &open.history, &open.reminder);
+    /// let mails = composer.compose_reminder(&readers, job, None, history, reminder, open.now);
+    /// assert_eq!(
+    ///     mails[0].subject,
+    ///     "[MISSING] XAFRIC_2025: still missing after 3 d (SDMC_DOUALA_AKWA)"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn compose_reminder(
+        &self,
+        readers: &[String],
+        job: &ExpectedBackupJob,
+        entry: Option<&BackupEntry>,
+        history: &IncidentHistory,
+        reminder: &ReminderNumber,
+        now: Timestamp,
+    ) -> Vec<Mail> {
+        let about = About::Reminder {
+            job,
+            entry,
+            history,
+            reminder,
         };
         self.to_each(&each_once(&usable(readers, job)), about, now)
     }
@@ -447,6 +489,12 @@ impl Composer {
     fn message_id(&self, about: About<'_>, now: Timestamp, recipient: &Mailbox) -> String {
         let (code, name, mut facts) = match about {
             About::Job { job, entry } => facts_of_job(job, entry),
+            About::Reminder {
+                job,
+                entry,
+                history,
+                reminder,
+            } => facts_of_reminder(job, entry, history, *reminder),
             About::Recovery {
                 job,
                 entry,
@@ -501,6 +549,19 @@ fn facts_of_job<'a>(
         entry.map_or(String::new(), |entry| entry.recorded_at.to_string()),
     ];
     (status, &job.database, facts)
+}
+
+/// The same for the mail that reminds of an incident.
+fn facts_of_reminder<'a>(
+    job: &'a ExpectedBackupJob,
+    entry: Option<&'a BackupEntry>,
+    history: &IncidentHistory,
+    reminder: ReminderNumber,
+) -> (&'static str, &'a str, Vec<String>) {
+    let (_, name, mut facts) = facts_of_job(job, entry);
+    facts.push(history.opened_at.to_string());
+    facts.push(format!("reminder {}", reminder.which));
+    (job.current_status.as_str(), name, facts)
 }
 
 /// The same for the mail that tells of the end of an incident.
@@ -790,6 +851,52 @@ mod tests {
         let mut other = sample;
         other.history.opened_at = other.now;
         assert_ne!(first, id("a@example.com", &other));
+    }
+
+    fn reminded(composer: &Composer, reader: &str, sample: &samples::ReminderSample) -> Mail {
+        let (job, entry) = (&sample.job, sample.entry.as_ref());
+        let (history, reminder) = (&sample.history, &sample.reminder);
+        let readers = ["no address".to_owned(), reader.to_owned()];
+        let mut mails =
+            composer.compose_reminder(&readers, job, entry, history, reminder, sample.now);
+        assert_eq!(mails.len(), 1);
+        mails.remove(0)
+    }
+
+    #[test]
+    fn a_reminder_belongs_to_the_conversation_and_is_as_urgent_as_the_alert() {
+        let composer = composer(&["a@example.com"]);
+        let alert = samples::missing_full();
+        let alert = composer.compose(&alert.job, None, alert.now).remove(0);
+        let silent = reminded(&composer, "a@example.com", &samples::reminder_full());
+        assert_eq!(silent.thread, alert.thread);
+        assert!(silent.thread.is_some() && silent.urgent);
+        let failed = samples::reminder_entry_full(vigie_domain::BackupEntryStatus::Failed);
+        assert!(!reminded(&composer, "a@example.com", &failed).urgent);
+    }
+
+    #[test]
+    fn each_reminder_has_an_id_of_its_own() {
+        let composer = composer(&["a@example.com"]);
+        let sample = samples::reminder_full();
+        let first = reminded(&composer, "a@example.com", &sample).message_id;
+        assert!(first.starts_with("<MISSING-XAFRIC_2025-"), "{first}");
+        assert_eq!(
+            first,
+            reminded(&composer, "a@example.com", &sample).message_id
+        );
+        assert_ne!(
+            first,
+            reminded(&composer, "b@example.com", &sample).message_id
+        );
+        let alert = composer.compose(&sample.job, None, sample.now).remove(0);
+        assert_ne!(first, alert.message_id);
+        let mut next = sample;
+        next.reminder.which += 1;
+        assert_ne!(
+            first,
+            reminded(&composer, "a@example.com", &next).message_id
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod incident;
 mod recovery;
+mod reminder;
 mod undelivered;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use incident::{IncidentContext, StatusChangeContext};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 pub use recovery::RecoveryContext;
+pub use reminder::{LastEntryContext, ReminderContext};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -345,6 +347,25 @@ pub(crate) fn value(
             job,
             entry: Some(entry),
         } => serde_json::to_value(EntryContext::new(job, entry, now, reader, surroundings)),
+        About::Reminder {
+            job,
+            entry,
+            history,
+            reminder,
+        } => {
+            let context = ReminderContext::new(
+                &reminder::Reminded {
+                    job,
+                    entry,
+                    history,
+                    reminder,
+                },
+                now,
+                reader,
+                surroundings,
+            );
+            serde_json::to_value(context)
+        }
         About::Recovery {
             job,
             entry,
@@ -643,6 +664,8 @@ mod tests {
                 &json["job"],
                 &json["mails"][0],
                 &json["incident"],
+                &json["entry"],
+                &json["entry"]["reason"],
                 &json["incident"]["changes"][0],
             ] {
                 keys.extend(
@@ -662,6 +685,14 @@ mod tests {
         assert_eq!(
             keys(samples::entry_full(status).into()),
             keys(samples::entry_minimal(status).into())
+        );
+        assert_eq!(
+            keys(samples::reminder_full().into()),
+            keys(samples::reminder_minimal().into())
+        );
+        assert_eq!(
+            keys(samples::reminder_entry_full(status).into()),
+            keys(samples::reminder_entry_minimal(status).into())
         );
         assert_eq!(
             keys(samples::recovery_full().into()),

@@ -61,13 +61,14 @@ mod variables;
 mod vocabulary;
 mod wording;
 
-pub use about::{IncidentHistory, StatusChange, UndeliveredMail};
+pub use about::{IncidentHistory, ReminderNumber, StatusChange, UndeliveredMail};
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
     BackupContext, CommonContext, EntryContext, IncidentContext, JobContext, JobMailContext,
-    LastGoodContext, LinksContext, MissingContext, ReasonContext, RecoveryContext, ScheduleContext,
-    StageContext, StatusChangeContext, UndeliveredContext, UndeliveredMailContext,
+    LastEntryContext, LastGoodContext, LinksContext, MissingContext, ReasonContext,
+    RecoveryContext, ReminderContext, ScheduleContext, StageContext, StatusChangeContext,
+    UndeliveredContext, UndeliveredMailContext,
 };
 pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
 pub use links::{InvalidLink, Link};

@@ -13,7 +13,11 @@ use vigie_domain::{
     LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
 };
 
-pub use incident::{RecoverySample, recovery_full, recovery_minimal};
+pub(crate) use incident::reminder_of;
+pub use incident::{
+    RecoverySample, ReminderSample, recovery_full, recovery_minimal, reminder_entry_full,
+    reminder_entry_minimal, reminder_full, reminder_minimal,
+};
 pub use undelivered::{UndeliveredSample, undelivered_full, undelivered_minimal};
 
 use crate::MailKind;
@@ -31,6 +35,8 @@ const SIZE: u64 = 1_288_490_188;
 pub enum Sample {
     /// A job: the missing mail and the entry mail.
     Job(Box<JobSample>),
+    /// A job that is still not OK: the reminder mail.
+    Reminder(Box<ReminderSample>),
     /// A job that is OK again: the recovery mail.
     Recovery(Box<RecoverySample>),
     /// Mails that were refused: the undelivered mail.
@@ -56,6 +62,7 @@ impl Sample {
     pub fn name(&self) -> &str {
         match self {
             Self::Job(sample) => &sample.name,
+            Self::Reminder(sample) => &sample.name,
             Self::Recovery(sample) => &sample.name,
             Self::Undelivered(sample) => &sample.name,
         }
@@ -66,6 +73,7 @@ impl Sample {
     pub const fn now(&self) -> Timestamp {
         match self {
             Self::Job(sample) => sample.now,
+            Self::Reminder(sample) => sample.now,
             Self::Recovery(sample) => sample.now,
             Self::Undelivered(sample) => sample.now,
         }
@@ -83,6 +91,12 @@ impl Sample {
                 job: &sample.job,
                 entry: sample.entry.as_ref(),
             },
+            Self::Reminder(sample) => About::Reminder {
+                job: &sample.job,
+                entry: sample.entry.as_ref(),
+                history: &sample.history,
+                reminder: &sample.reminder,
+            },
             Self::Recovery(sample) => About::Recovery {
                 job: &sample.job,
                 entry: &sample.entry,
@@ -98,6 +112,12 @@ impl Sample {
 impl From<JobSample> for Sample {
     fn from(sample: JobSample) -> Self {
         Self::Job(Box::new(sample))
+    }
+}
+
+impl From<ReminderSample> for Sample {
+    fn from(sample: ReminderSample) -> Self {
+        Self::Reminder(Box::new(sample))
     }
 }
 
@@ -121,6 +141,10 @@ pub fn all() -> Vec<Sample> {
         samples.push(entry_full(status).into());
         samples.push(entry_minimal(status).into());
     }
+    let failed = BackupEntryStatus::Failed;
+    samples.extend([reminder_full().into(), reminder_minimal().into()]);
+    samples.push(reminder_entry_full(failed).into());
+    samples.push(reminder_entry_minimal(failed).into());
     samples.push(recovery_full().into());
     samples.push(recovery_minimal().into());
     samples.push(undelivered_full().into());

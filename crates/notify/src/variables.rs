@@ -14,7 +14,9 @@ use crate::context::{self, Reader, Surroundings};
 use crate::samples::{self, JobSample, Sample};
 use crate::templates::MailKind;
 use crate::wording::Wording;
-use crate::{EntryContext, Locale, MissingContext, RecoveryContext, UndeliveredContext};
+use crate::{
+    EntryContext, Locale, MissingContext, RecoveryContext, ReminderContext, UndeliveredContext,
+};
 
 /// The longest text that is given as an example.
 const EXAMPLE: usize = 120;
@@ -113,6 +115,7 @@ impl Shape {
         match mail {
             MailKind::Missing => Self::of_struct::<MissingContext>(),
             MailKind::Entry => Self::of_struct::<EntryContext>(),
+            MailKind::Reminder => Self::of_struct::<ReminderContext>(),
             MailKind::Recovery => Self::of_struct::<RecoveryContext>(),
             MailKind::Undelivered => Self::of_struct::<UndeliveredContext>(),
         }
@@ -295,6 +298,16 @@ fn examples(mail: MailKind) -> Vec<Value> {
             let statuses = BackupEntryStatus::ALL.into_iter().rev();
             with_other_schedule(statuses.map(samples::entry_full).collect())
         }
+        MailKind::Reminder => {
+            let mut other = samples::reminder_full();
+            other.job.schedule = samples::reminder_minimal().job.schedule;
+            let of_entry = samples::reminder_entry_full(BackupEntryStatus::Failed);
+            vec![
+                of_entry.into(),
+                samples::reminder_full().into(),
+                other.into(),
+            ]
+        }
         MailKind::Recovery => {
             let mut other = samples::recovery_full();
             other.job.schedule = samples::recovery_minimal().job.schedule;
@@ -395,7 +408,7 @@ mod tests {
             // A job that is OK again has no incident any more.
             let is_over =
                 |name: &String| mail == MailKind::Recovery && name == "job.incident_since";
-            let allowed = |name: &String| name.starts_with("reason.") || is_over(name);
+            let allowed = |name: &String| name.contains("reason.") || is_over(name);
             assert!(without.iter().all(allowed), "{mail}: {without:?}");
         }
     }
