@@ -107,7 +107,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let team = Team::new();
     let checked = team.succeed(&["check"]);
     assert!(
-        checked.contains("own: 3 mails with 16 samples in 2 languages (en, fr): nothing is wrong"),
+        checked.contains("own: 5 mails with 22 samples in 2 languages (en, fr): nothing is wrong"),
         "{checked}"
     );
     assert_eq!(
@@ -118,7 +118,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let site = Site::new();
     succeeded(of_site(&site, &["snapshot", "snapshots"]));
     let names = site.files_in("snapshots");
-    assert_eq!(names.len(), 32);
+    assert_eq!(names.len(), 44);
     for name in names {
         let relative = format!("snapshots/{name}");
         let built_in = fs::read_to_string(site.path(&relative)).unwrap();
@@ -224,7 +224,7 @@ fn a_changed_word_is_a_change_of_that_mails_snapshots() {
     team.write(SUBJECT, "[MISSING] {{job.database}}\n");
     team.succeed(&["snapshot", "snapshots"]);
     let same = team.succeed(&["snapshot", "--check", "snapshots"]);
-    assert!(same.contains("32 snapshots in snapshots: every mail is as it was"));
+    assert!(same.contains("44 snapshots in snapshots: every mail is as it was"));
     team.write(SUBJECT, "[MISSING] {{job.database}}: nothing heard\n");
     let (diff, error) = failed(team.command(&["snapshot", "--check", "snapshots"]));
     let differing: Vec<&str> = diff
@@ -307,8 +307,8 @@ fn a_misspelt_variable_is_told_with_its_place_and_what_was_meant() {
     assert_eq!(
         json,
         json!({
-            "directory": "own", "errors": 1, "warnings": 0, "mails": 3,
-            "locales": ["en", "fr"], "samples": 16,
+            "directory": "own", "errors": 1, "warnings": 0, "mails": 5,
+            "locales": ["en", "fr"], "samples": 22,
             "faults": [{
                 "path": "en/missing/subject.txt.hbs", "line": 1, "column": 13,
                 "severity": "error", "problem": problem,
@@ -354,9 +354,9 @@ fn a_template_whose_default_has_changed_is_a_warning_until_it_is_updated() {
 fn a_preview_has_an_index_and_the_parts_of_each_mail() {
     let team = Team::new();
     let told = team.succeed(&["preview"]);
-    assert!(told.contains("Wrote 32 mails to vigie-preview; open vigie-preview/index.html"));
+    assert!(told.contains("Wrote 44 mails to vigie-preview; open vigie-preview/index.html"));
     let index = team.read("vigie-preview/index.html");
-    assert_eq!(index.matches("<iframe").count(), 2 * 32);
+    assert_eq!(index.matches("<iframe").count(), 2 * 44);
     assert!(!index.contains("class=\"faults\"") && !index.contains("http"));
     let text = team.read("vigie-preview/missing.full.fr.txt");
     assert!(text.contains("Aucun rapport"), "{text}");
@@ -523,6 +523,45 @@ fn the_page_about_templates_says_what_the_program_says() {
     let json: Value = serde_json::from_str(&vocabulary(&["--format", "json"])).unwrap();
     assert_eq!(json["mails"][1]["mail"], "entry");
     assert_eq!(json["helpers"][0]["name"], "date");
+}
+
+#[test]
+fn the_mail_about_the_end_of_an_incident_can_be_edited_and_tried_like_all_others() {
+    let site = Site::with("[templates]\ndirectory = \"own\"\n");
+    succeeded(of_site(&site, &["eject", "recovery", "--locale", "en"]));
+    let subject = site.path("own/en/recovery/subject.txt.hbs");
+    assert!(site.path("own/en/partials/incident-changes.hbs").exists());
+    assert!(!site.path("own/en/partials/missing-steps.hbs").exists());
+    fs::write(&subject, "OURS {{duration incident.seconds}}\n").unwrap();
+    succeeded(of_site(&site, &["check"]));
+    succeeded(of_site(&site, &["preview", "recovery"]));
+    let previewed = fs::read_to_string(site.path("vigie-preview/recovery.full.en.subject.txt"));
+    assert_eq!(previewed.unwrap(), "OURS 2 d 3 h\n");
+
+    let output = site.run(&[
+        "mail",
+        "test",
+        "--to",
+        "me@example.com",
+        "--mail",
+        "recovery",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let mail = site.only_mail();
+    assert_eq!(mail.subject, "[TEST] OURS 2 d 3 h");
+    assert!(
+        mail.text.contains("A good backup has arrived"),
+        "{}",
+        mail.text
+    );
+
+    succeeded(of_site(&site, &["eject", "reminder", "--locale", "fr"]));
+    let text = site.path("own/fr/reminder/body.txt.hbs");
+    fs::write(&text, "NOTRE RAPPEL {{reminder}}\n").unwrap();
+    fs::remove_file(site.path("own/fr/reminder/body.html.hbs")).unwrap();
+    succeeded(of_site(&site, &["preview", "--sample", "reminder.full"]));
+    let previewed = fs::read_to_string(site.path("vigie-preview/reminder.full.fr.txt"));
+    assert_eq!(previewed.unwrap(), "NOTRE RAPPEL 3\n");
 }
 
 #[test]

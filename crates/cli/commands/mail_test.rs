@@ -51,6 +51,8 @@ pub async fn run(config: Option<&Path>, arguments: &MailTestArguments) -> anyhow
 fn sample(mail: MailKind) -> Sample {
     match mail {
         MailKind::Missing => samples::missing_full().into(),
+        MailKind::Reminder => samples::reminder_full().into(),
+        MailKind::Recovery => samples::recovery_full().into(),
         MailKind::Undelivered => samples::undelivered_full().into(),
         _ => samples::entry_full(BackupEntryStatus::HashMismatch).into(),
     }

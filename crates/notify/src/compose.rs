@@ -15,7 +15,9 @@ use crate::mail::{digest, parse_address, word};
 use crate::samples::Sample;
 use crate::templates::Parts;
 use crate::wording::Wording;
-use crate::{InvalidAddress, Locale, Mail, Templates, UndeliveredMail};
+use crate::{
+    IncidentHistory, InvalidAddress, Locale, Mail, ReminderNumber, Templates, UndeliveredMail,
+};
 
 /// How much of what a mail is about stands in its message id.
 const READABLE: usize = 40;
@@ -144,6 +146,9 @@ impl Composer {
     /// nobody is to be told: neither the job nor the administrators have an address that can be
     /// used.
     ///
+    /// All mails of one incident are of one thread, so that programs for mail show them as one
+    /// conversation.
+    ///
     /// Nothing keeps a mail from being written. With a template that can't be used an error is
     /// logged, and the mail is written with the built-in ones.
     #[must_use]
@@ -167,11 +172,100 @@ impl Composer {
                  address; set `recipients` of the job or `admin_email_recipient`"
             );
         }
-        let about = About::Job { job, entry };
+        self.to_each(&recipients, About::Job { job, entry }, now)
+    }
+
+    /// The mails that tell that a job is OK again as of `now`, one to each of these readers: which
+    /// backup ended the incident, how long it lasted and what was lost. Not urgent.
+    ///
+    /// They are of the thread of the incident's other mails. A reader whose address can't be used is
+    /// logged and takes nothing from the others. The incident lasted from its opening until the
+    /// server judged the backup, whenever that is told.
+    ///
+    /// ```
+    /// use vigie_notify::{Composer, ComposerSettings, samples};
+    ///
+    /// let composer = Composer::new(ComposerSettings::default())?;
+    /// let ended = samples::recovery_full();
+    /// let readers = ["admin@example.com".to_owned()];
+    /// let mails =
+    ///     composer.compose_recovery(&readers, &ended.job, &ended.entry, &ended.history, ended.now);
+    /// assert_eq!(
+    ///     mails[0].subject,
+    ///     "[OK] XAFRIC_2025: backups arrive again from SDMC_DOUALA_AKWA after 2 d 3 h"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn compose_recovery(
+        &self,
+        readers: &[String],
+        job: &ExpectedBackupJob,
+        entry: &BackupEntry,
+        history: &IncidentHistory,
+        now: Timestamp,
+    ) -> Vec<Mail> {
+        let about = About::Recovery {
+            job,
+            entry,
+            history,
+        };
+        self.to_each(&each_once(&usable(readers, job)), about, now)
+    }
+
+    /// The mails that remind of a job that is still not OK as of `now`, one to each of these readers:
+    /// since when, what was last known, what to do, and when the next reminder comes. As urgent as the
+    /// alert: with no entry, which means that no report came, it is.
+    ///
+    /// They are of the thread of the incident's other mails. A reader whose address can't be used is
+    /// logged and takes nothing from the others.
+    ///
+    /// ```
+    /// use vigie_notify::{Composer, ComposerSettings, samples};
+    ///
+    /// let composer = Composer::new(ComposerSettings::default())?;
+    /// let open = samples::reminder_full();
+    /// let readers = ["admin@example.com".to_owned()];
+    /// let (job, history, reminder) = (&open.job, &open.history, &open.reminder);
+    /// let mails = composer.compose_reminder(&readers, job, None, history, reminder, open.now);
+    /// assert_eq!(
+    ///     mails[0].subject,
+    ///     "[MISSING] XAFRIC_2025: still missing after 3 d (SDMC_DOUALA_AKWA)"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn compose_reminder(
+        &self,
+        readers: &[String],
+        job: &ExpectedBackupJob,
+        entry: Option<&BackupEntry>,
+        history: &IncidentHistory,
+        reminder: &ReminderNumber,
+        now: Timestamp,
+    ) -> Vec<Mail> {
+        let about = About::Reminder {
+            job,
+            entry,
+            history,
+            reminder,
+        };
+        self.to_each(&each_once(&usable(readers, job)), about, now)
+    }
+
+    /// Who is told about a job, each once: its own recipients, or else the administrators. An address
+    /// that can't be used is logged and left out.
+    #[must_use]
+    pub fn recipients_of(&self, job: &ExpectedBackupJob) -> Vec<String> {
+        let recipients = self.recipients(job);
+        recipients.iter().map(ToString::to_string).collect()
+    }
+
+    fn to_each(&self, recipients: &[Mailbox], about: About<'_>, now: Timestamp) -> Vec<Mail> {
         // Those who read alike get the same words.
         let mut written: Vec<(&Language, Parts)> = Vec::new();
         let mut mails = Vec::new();
-        for recipient in &recipients {
+        for recipient in recipients {
             let language = self.language_of(recipient);
             let known = written.iter().find(|(known, _)| *known == language);
             let parts = known.map_or_else(
@@ -281,6 +375,7 @@ impl Composer {
         mail.message_id = self.message_id(about, now, &parse_address(&mail.to)?);
         mail.subject = format!("[TEST] {}", mail.subject);
         mail.urgent = false;
+        mail.thread = None;
         Ok(mail)
     }
 
@@ -325,6 +420,7 @@ impl Composer {
             text: parts.text,
             html: parts.html,
             urgent: about.is_urgent(),
+            thread: about.incident().map(|(job, since)| self.thread(job, since)),
         }
     }
 
@@ -381,19 +477,7 @@ impl Composer {
     /// Who is told about a job, each once. One address that can't be used takes nothing from the
     /// others; when none of the job's own can be, the administrators are told.
     fn recipients(&self, job: &ExpectedBackupJob) -> Vec<Mailbox> {
-        let mut own = Vec::new();
-        for address in &job.recipients {
-            match parse_address(address) {
-                Ok(mailbox) => own.push(mailbox),
-                Err(error) => tracing::warn!(
-                    job = job.id.0,
-                    database = ?job.database,
-                    agent = %job.agent,
-                    %error,
-                    "a recipient of this job gets no mail"
-                ),
-            }
-        }
+        let own = usable(&job.recipients, job);
         each_once(if own.is_empty() {
             &self.administrators
         } else {
@@ -405,10 +489,37 @@ impl Composer {
     fn message_id(&self, about: About<'_>, now: Timestamp, recipient: &Mailbox) -> String {
         let (code, name, mut facts) = match about {
             About::Job { job, entry } => facts_of_job(job, entry),
+            About::Reminder {
+                job,
+                entry,
+                history,
+                reminder,
+            } => facts_of_reminder(job, entry, history, *reminder),
+            About::Recovery {
+                job,
+                entry,
+                history,
+            } => facts_of_recovery(job, entry, history),
             About::Undelivered { address, mails } => facts_of_undelivered(address, mails),
         };
         facts.push(now.to_string());
         facts.push(AsRef::<str>::as_ref(&recipient.email).to_owned());
+        self.id(code, name, &facts)
+    }
+
+    /// What the mails of one incident share, whoever reads them.
+    fn thread(&self, job: &ExpectedBackupJob, since: Timestamp) -> String {
+        let facts = [
+            job.id.to_string(),
+            job.agent.as_str().to_owned(),
+            job.database.clone(),
+            since.to_string(),
+        ];
+        self.id("incident", &job.database, &facts)
+    }
+
+    /// A code and a name for people, and what tells these facts from all others.
+    fn id(&self, code: &str, name: &str, facts: &[String]) -> String {
         let facts: Vec<&[u8]> = facts.iter().map(String::as_bytes).collect();
         let digest = digest(&facts);
         let readable: String = name.chars().take(READABLE).map(word).collect();
@@ -440,6 +551,30 @@ fn facts_of_job<'a>(
     (status, &job.database, facts)
 }
 
+/// The same for the mail that reminds of an incident.
+fn facts_of_reminder<'a>(
+    job: &'a ExpectedBackupJob,
+    entry: Option<&'a BackupEntry>,
+    history: &IncidentHistory,
+    reminder: ReminderNumber,
+) -> (&'static str, &'a str, Vec<String>) {
+    let (_, name, mut facts) = facts_of_job(job, entry);
+    facts.push(history.opened_at.to_string());
+    facts.push(format!("reminder {}", reminder.which));
+    (job.current_status.as_str(), name, facts)
+}
+
+/// The same for the mail that tells of the end of an incident.
+fn facts_of_recovery<'a>(
+    job: &'a ExpectedBackupJob,
+    entry: &'a BackupEntry,
+    history: &IncidentHistory,
+) -> (&'static str, &'a str, Vec<String>) {
+    let (_, name, mut facts) = facts_of_job(job, Some(entry));
+    facts.push(history.opened_at.to_string());
+    (JobStatus::Ok.as_str(), name, facts)
+}
+
 /// The same for a mail about mails that were refused, whatever their order.
 fn facts_of_undelivered<'a>(
     address: &'a str,
@@ -458,6 +593,24 @@ fn facts_of_undelivered<'a>(
 enum Note {
     None,
     Test,
+}
+
+/// The addresses that mails about a job can go to; the others are logged.
+fn usable(addresses: &[String], job: &ExpectedBackupJob) -> Vec<Mailbox> {
+    let mut usable = Vec::new();
+    for address in addresses {
+        match parse_address(address) {
+            Ok(mailbox) => usable.push(mailbox),
+            Err(error) => tracing::warn!(
+                job = job.id.0,
+                database = ?job.database,
+                agent = %job.agent,
+                %error,
+                "a recipient of this job gets no mail"
+            ),
+        }
+    }
+    usable
 }
 
 /// The first of those that have the same address.
@@ -573,6 +726,36 @@ mod tests {
     }
 
     #[test]
+    fn the_mails_of_an_incident_are_one_thread_for_all_and_the_next_is_another() {
+        let composer = composer(&["a@example.com", "b@example.com"]);
+        let threads = |sample: &samples::JobSample| -> Vec<Option<String>> {
+            let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
+            mails.into_iter().map(|mail| mail.thread).collect()
+        };
+        let missing = samples::missing_full();
+        let first = threads(&missing);
+        let thread = first[0].as_deref().unwrap();
+        assert!(thread.starts_with("<incident-XAFRIC_2025-"), "{thread}");
+        assert!(thread.ends_with("@example.com>"), "{thread}");
+        assert_eq!(first[0], first[1]);
+
+        let mut degraded = samples::entry_full(vigie_domain::BackupEntryStatus::Failed);
+        degraded.job.incident_since = missing.job.incident_since;
+        assert_eq!(threads(&degraded), first);
+
+        let mut others = [missing.clone(), missing.clone(), missing.clone()];
+        others[0].job.incident_since = Some(missing.now);
+        others[1].job.id.0 += 1;
+        others[2].job.database = "XAFRIC 2025".to_owned();
+        for other in others {
+            assert_ne!(threads(&other), first);
+        }
+        let mut no_incident = missing;
+        no_incident.job.incident_since = None;
+        assert_eq!(threads(&no_incident), [None, None]);
+    }
+
+    #[test]
     fn everybody_reads_in_their_own_language_and_time_zone() {
         let person = |address: &str, locale: &str, zone: Option<&str>| Recipient {
             address: address.to_owned(),
@@ -607,6 +790,122 @@ mod tests {
             )
             .unwrap();
         assert!(one.text.contains("Aucun rapport") && one.text.contains("UTC"));
+    }
+
+    fn ended(composer: &Composer, readers: &[&str], sample: &samples::RecoverySample) -> Vec<Mail> {
+        let readers: Vec<String> = readers.iter().map(|&reader| reader.to_owned()).collect();
+        let (job, entry, history) = (&sample.job, &sample.entry, &sample.history);
+        composer.compose_recovery(&readers, job, entry, history, sample.now)
+    }
+
+    #[test]
+    fn the_recovery_mail_ends_the_conversation_that_the_alert_began() {
+        let composer = composer(&["a@example.com"]);
+        let alert = samples::missing_full();
+        let alert = composer.compose(&alert.job, None, alert.now).remove(0);
+        let sample = samples::recovery_full();
+        assert_eq!(sample.job.incident_since, None);
+        let mail = ended(&composer, &["a@example.com"], &sample).remove(0);
+        assert_eq!(mail.thread, alert.thread);
+        assert!(mail.thread.is_some() && !mail.urgent);
+        assert_ne!(mail.message_id, alert.message_id);
+    }
+
+    #[test]
+    fn the_recovery_mail_goes_to_each_reader_once_in_their_own_language() {
+        let composer = Composer::new(ComposerSettings {
+            preferences: vec![Recipient {
+                address: "fr@example.com".to_owned(),
+                locale: Some(Locale::FR),
+                time_zone: None,
+            }],
+            ..ComposerSettings::default()
+        })
+        .unwrap();
+        let sample = samples::recovery_full();
+        let readers = [
+            "no address",
+            "a@example.com",
+            "A@example.com",
+            "Chef <fr@example.com>",
+        ];
+        let mails = ended(&composer, &readers, &sample);
+        let to: Vec<&str> = mails.iter().map(|mail| &*mail.to).collect();
+        assert_eq!(to, ["a@example.com", "Chef <fr@example.com>"]);
+        assert!(mails[0].text.contains("A good backup"), "{}", mails[0].text);
+        assert!(mails[1].text.contains("Une bonne"), "{}", mails[1].text);
+        assert!(ended(&composer, &[], &sample).is_empty());
+    }
+
+    #[test]
+    fn a_recovery_mail_has_an_id_of_its_own() {
+        let composer = composer(&[]);
+        let id = |reader: &str, sample: &samples::RecoverySample| {
+            ended(&composer, &[reader], sample).remove(0).message_id
+        };
+        let sample = samples::recovery_full();
+        let first = id("a@example.com", &sample);
+        assert!(first.starts_with("<OK-XAFRIC_2025-"), "{first}");
+        assert_eq!(first, id("a@example.com", &sample));
+        assert_ne!(first, id("b@example.com", &sample));
+        let mut other = sample;
+        other.history.opened_at = other.now;
+        assert_ne!(first, id("a@example.com", &other));
+    }
+
+    fn reminded(composer: &Composer, reader: &str, sample: &samples::ReminderSample) -> Mail {
+        let (job, entry) = (&sample.job, sample.entry.as_ref());
+        let (history, reminder) = (&sample.history, &sample.reminder);
+        let readers = ["no address".to_owned(), reader.to_owned()];
+        let mut mails =
+            composer.compose_reminder(&readers, job, entry, history, reminder, sample.now);
+        assert_eq!(mails.len(), 1);
+        mails.remove(0)
+    }
+
+    #[test]
+    fn a_reminder_belongs_to_the_conversation_and_is_as_urgent_as_the_alert() {
+        let composer = composer(&["a@example.com"]);
+        let alert = samples::missing_full();
+        let alert = composer.compose(&alert.job, None, alert.now).remove(0);
+        let silent = reminded(&composer, "a@example.com", &samples::reminder_full());
+        assert_eq!(silent.thread, alert.thread);
+        assert!(silent.thread.is_some() && silent.urgent);
+        let failed = samples::reminder_entry_full(vigie_domain::BackupEntryStatus::Failed);
+        assert!(!reminded(&composer, "a@example.com", &failed).urgent);
+    }
+
+    #[test]
+    fn each_reminder_has_an_id_of_its_own() {
+        let composer = composer(&["a@example.com"]);
+        let sample = samples::reminder_full();
+        let first = reminded(&composer, "a@example.com", &sample).message_id;
+        assert!(first.starts_with("<MISSING-XAFRIC_2025-"), "{first}");
+        assert_eq!(
+            first,
+            reminded(&composer, "a@example.com", &sample).message_id
+        );
+        assert_ne!(
+            first,
+            reminded(&composer, "b@example.com", &sample).message_id
+        );
+        let alert = composer.compose(&sample.job, None, sample.now).remove(0);
+        assert_ne!(first, alert.message_id);
+        let mut next = sample;
+        next.reminder.which += 1;
+        assert_ne!(
+            first,
+            reminded(&composer, "a@example.com", &next).message_id
+        );
+    }
+
+    #[test]
+    fn who_is_told_about_a_job_is_known_without_writing_a_mail() {
+        let composer = composer(&["Ops <ops@example.com>", "OPS@example.com"]);
+        let mut job = samples::missing_full().job;
+        assert_eq!(composer.recipients_of(&job), ["Ops <ops@example.com>"]);
+        job.recipients = vec!["no address".to_owned(), "own@example.com".to_owned()];
+        assert_eq!(composer.recipients_of(&job), ["own@example.com"]);
     }
 
     fn refused(composer: &Composer, reader: &str, mails: &[UndeliveredMail]) -> Mail {
@@ -700,6 +999,7 @@ mod tests {
         assert!(mail.subject.starts_with("[TEST] "), "{}", mail.subject);
         assert!(mail.subject.contains("XAFRIC_2025"), "{}", mail.subject);
         assert!(!mail.urgent);
+        assert_eq!(mail.thread, None);
         assert!(mail.text.contains("Ceci est un essai"), "{}", mail.text);
         assert_eq!(mail.date, now);
     }

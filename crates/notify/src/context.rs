@@ -4,12 +4,18 @@
 //! What is not known is null and never left out, so that a template that misspells a variable fails
 //! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
 
+mod incident;
+mod recovery;
+mod reminder;
 mod undelivered;
 
 use std::sync::Arc;
 
+pub use incident::{IncidentContext, StatusChangeContext};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+pub use recovery::RecoveryContext;
+pub use reminder::{LastEntryContext, ReminderContext};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -132,6 +138,26 @@ pub struct EntryContext {
     pub reason: ReasonContext,
     /// Whether this server, not the agent, is what failed.
     pub is_server_fault: bool,
+    /// The backup that the report spoke of.
+    #[serde(flatten)]
+    pub backup: BackupContext,
+    /// The three stages, in their order.
+    pub stages: Vec<StageContext>,
+    /// The error that the agent gives, of several lines; null when it gives none.
+    #[schemars(extend("severalLines" = true))]
+    pub agent_error: Option<String>,
+    /// What the agent tells of its log, of several lines; null when it tells nothing.
+    #[schemars(extend("severalLines" = true))]
+    pub logs_summary: Option<String>,
+    /// The SHA-256 that the agent reported; null when it reported none.
+    pub expected_sha256: Option<String>,
+    /// The size in bytes that the agent reported; null when it reported none.
+    pub expected_size: Option<u64>,
+}
+
+/// A backup that a report spoke of.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct BackupContext {
     /// When the server judged the backup.
     pub recorded_at: Zoned,
     /// The name of the report's file.
@@ -144,20 +170,8 @@ pub struct EntryContext {
     pub operation_seconds: Option<u64>,
     /// What the agent says of its run as a whole; null when it says nothing.
     pub overall_status: Option<String>,
-    /// The three stages, in their order.
-    pub stages: Vec<StageContext>,
-    /// The error that the agent gives, of several lines; null when it gives none.
-    #[schemars(extend("severalLines" = true))]
-    pub agent_error: Option<String>,
-    /// What the agent tells of its log, of several lines; null when it tells nothing.
-    #[schemars(extend("severalLines" = true))]
-    pub logs_summary: Option<String>,
     /// The staged file's bare name; null when the report names none.
     pub staged_file_name: Option<String>,
-    /// The SHA-256 that the agent reported; null when it reported none.
-    pub expected_sha256: Option<String>,
-    /// The size in bytes that the agent reported; null when it reported none.
-    pub expected_size: Option<u64>,
     /// The SHA-256 that the server computed; null when it had no reason to, or could not.
     pub actual_sha256: Option<String>,
     /// The size in bytes that the server found; null when it found no file.
@@ -333,6 +347,33 @@ pub(crate) fn value(
             job,
             entry: Some(entry),
         } => serde_json::to_value(EntryContext::new(job, entry, now, reader, surroundings)),
+        About::Reminder {
+            job,
+            entry,
+            history,
+            reminder,
+        } => {
+            let context = ReminderContext::new(
+                &reminder::Reminded {
+                    job,
+                    entry,
+                    history,
+                    reminder,
+                },
+                now,
+                reader,
+                surroundings,
+            );
+            serde_json::to_value(context)
+        }
+        About::Recovery {
+            job,
+            entry,
+            history,
+        } => {
+            let context = RecoveryContext::new(job, entry, history, now, reader, surroundings);
+            serde_json::to_value(context)
+        }
         About::Undelivered { address, mails } => {
             let context = UndeliveredContext::new(address, mails, now, reader, surroundings);
             serde_json::to_value(context)
@@ -367,15 +408,30 @@ impl EntryContext {
         reader: &Reader,
         surroundings: &Surroundings,
     ) -> Self {
-        let name = |text: &Option<String>| text.as_deref().map(|text| reader.name(text));
         let message = |text: &Option<String>| text.as_deref().map(|text| reader.message(text));
-        let ended_at = entry.operation_ended_at;
         Self {
             of_job: JobMailContext::new(job, now, reader, surroundings),
             expected_at: job.expected_at().map(|at| reader.at(at)),
             status: entry.status.as_str(),
             reason: ReasonContext::new(entry.reason.as_ref(), reader),
             is_server_fault: entry.is_server_fault(),
+            backup: BackupContext::new(entry, reader),
+            stages: StageName::ALL
+                .map(|name| StageContext::new(name, entry, reader))
+                .into(),
+            agent_error: message(&entry.agent_error),
+            logs_summary: message(&entry.logs_summary),
+            expected_sha256: entry.expected_sha256.map(|digest| digest.to_string()),
+            expected_size: entry.expected_size,
+        }
+    }
+}
+
+impl BackupContext {
+    fn new(entry: &BackupEntry, reader: &Reader) -> Self {
+        let name = |text: &Option<String>| text.as_deref().map(|text| reader.name(text));
+        let ended_at = entry.operation_ended_at;
+        Self {
             recorded_at: reader.at(entry.recorded_at),
             report: reader.name(&entry.report),
             operation_started_at: entry.operation_started_at.map(|at| reader.at(at)),
@@ -384,14 +440,7 @@ impl EntryContext {
                 .operation_started_at
                 .and_then(|started_at| seconds_between(started_at, ended_at)),
             overall_status: name(&entry.overall_status),
-            stages: StageName::ALL
-                .map(|name| StageContext::new(name, entry, reader))
-                .into(),
-            agent_error: message(&entry.agent_error),
-            logs_summary: message(&entry.logs_summary),
             staged_file_name: name(&entry.staged_file_name),
-            expected_sha256: entry.expected_sha256.map(|digest| digest.to_string()),
-            expected_size: entry.expected_size,
             actual_sha256: entry.actual_sha256.map(|digest| digest.to_string()),
             actual_size: entry.actual_size,
             unchanged: entry.unchanged,
@@ -427,7 +476,10 @@ impl JobMailContext {
             common: CommonContext::new(about, now, reader, surroundings),
             job: JobContext::new(job, now, reader),
             schedule: ScheduleContext::new(&job.schedule, reader),
-            last_good: last_good(job, now, reader),
+            last_good: job
+                .last_good
+                .as_ref()
+                .map(|good| LastGoodContext::new(good, now, reader)),
             links: LinksContext {
                 dashboard: link(&surroundings.dashboard),
                 runbook: link(&surroundings.runbook),
@@ -475,6 +527,18 @@ impl ScheduleContext {
                 time_zone: Some(reader.name(cron.time_zone_name())),
                 grace_seconds,
             },
+        }
+    }
+}
+
+impl LastGoodContext {
+    fn new(good: &LastGoodBackup, now: Timestamp, reader: &Reader) -> Self {
+        Self {
+            ended_at: reader.at(good.ended_at),
+            age_seconds: seconds_between(good.ended_at, now).unwrap_or_default(),
+            size: good.size,
+            sha256: good.sha256.to_string(),
+            staged_file_name: reader.name(&good.staged_file_name),
         }
     }
 }
@@ -556,17 +620,6 @@ impl StageContext {
     }
 }
 
-fn last_good(job: &ExpectedBackupJob, now: Timestamp, reader: &Reader) -> Option<LastGoodContext> {
-    let context = |good: &LastGoodBackup| LastGoodContext {
-        ended_at: reader.at(good.ended_at),
-        age_seconds: seconds_between(good.ended_at, now).unwrap_or_default(),
-        size: good.size,
-        sha256: good.sha256.to_string(),
-        staged_file_name: reader.name(&good.staged_file_name),
-    };
-    job.last_good.as_ref().map(context)
-}
-
 /// `None` when the end lies before the start, which an agent's clock may well say.
 fn seconds_between(start: Timestamp, end: Timestamp) -> Option<u64> {
     u64::try_from(start.duration_until(end).as_secs()).ok()
@@ -607,7 +660,14 @@ mod tests {
         let keys = |sample: samples::Sample| {
             let json = value(sample.about(), sample.now(), &reader, &around);
             let mut keys: Vec<String> = json.as_object().unwrap().keys().cloned().collect();
-            for part in [&json["job"], &json["mails"][0]] {
+            for part in [
+                &json["job"],
+                &json["mails"][0],
+                &json["incident"],
+                &json["entry"],
+                &json["entry"]["reason"],
+                &json["incident"]["changes"][0],
+            ] {
                 keys.extend(
                     part.as_object()
                         .into_iter()
@@ -625,6 +685,18 @@ mod tests {
         assert_eq!(
             keys(samples::entry_full(status).into()),
             keys(samples::entry_minimal(status).into())
+        );
+        assert_eq!(
+            keys(samples::reminder_full().into()),
+            keys(samples::reminder_minimal().into())
+        );
+        assert_eq!(
+            keys(samples::reminder_entry_full(status).into()),
+            keys(samples::reminder_entry_minimal(status).into())
+        );
+        assert_eq!(
+            keys(samples::recovery_full().into()),
+            keys(samples::recovery_minimal().into())
         );
         assert_eq!(
             keys(samples::undelivered_full().into()),

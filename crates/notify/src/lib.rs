@@ -61,13 +61,14 @@ mod variables;
 mod vocabulary;
 mod wording;
 
-pub use about::UndeliveredMail;
+pub use about::{IncidentHistory, ReminderNumber, StatusChange, UndeliveredMail};
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
-    CommonContext, EntryContext, JobContext, JobMailContext, LastGoodContext, LinksContext,
-    MissingContext, ReasonContext, ScheduleContext, StageContext, UndeliveredContext,
-    UndeliveredMailContext,
+    BackupContext, CommonContext, EntryContext, IncidentContext, JobContext, JobMailContext,
+    LastEntryContext, LastGoodContext, LinksContext, MissingContext, ReasonContext,
+    RecoveryContext, ReminderContext, ScheduleContext, StageContext, StatusChangeContext,
+    UndeliveredContext, UndeliveredMailContext,
 };
 pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
 pub use links::{InvalidLink, Link};

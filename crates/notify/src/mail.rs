@@ -44,6 +44,12 @@ pub struct Mail {
     pub html: String,
     /// Whether it is marked as important.
     pub urgent: bool,
+    /// What mails that belong together share, in angle brackets: programs for mail show them as one
+    /// conversation (RFC 5322, section 3.6.4). It is the id of no mail. `None` for one that stands
+    /// alone.
+    // Mails that were written before there were threads wait in databases without one.
+    #[serde(default)]
+    pub thread: Option<String>,
 }
 
 /// Why a mail has no bytes.
@@ -55,6 +61,9 @@ pub enum MailError {
     /// The message id could break out of its header.
     #[error("the message id {0:?} is not one word in angle brackets")]
     MessageId(String),
+    /// The id of the thread could break out of its header.
+    #[error("the thread id {0:?} is not one word in angle brackets")]
+    Thread(String),
     /// The parts do not make up a message.
     #[error("the mail can't be put together: {0}")]
     Build(String),
@@ -77,16 +86,13 @@ impl Mail {
     ///
     /// # Errors
     ///
-    /// When sender or recipient is no mail address, or the message id is not one.
+    /// When sender or recipient is no mail address, or the message id or the thread's is not one.
     pub fn to_mime(&self) -> Result<Vec<u8>, MailError> {
-        let is_word = |id: &str| id.bytes().all(|byte| byte.is_ascii_graphic());
-        let id_length = 5..=SUBJECT;
-        if !self.message_id.starts_with('<')
-            || !self.message_id.ends_with('>')
-            || !is_word(&self.message_id)
-            || !id_length.contains(&self.message_id.len())
-        {
+        if !is_message_id(&self.message_id) {
             return Err(MailError::MessageId(self.message_id.clone()));
+        }
+        if let Some(thread) = self.thread.as_ref().filter(|id| !is_message_id(id)) {
+            return Err(MailError::Thread(thread.clone()));
         }
         let mut message = Message::builder()
             .message_id(Some(self.message_id.clone()))
@@ -96,6 +102,11 @@ impl Mail {
             .to(parse_address(&self.to)?)
             .subject(header_text(&self.subject))
             .raw_header(header("Auto-Submitted", "auto-generated"));
+        if let Some(thread) = &self.thread {
+            message = message
+                .in_reply_to(thread.clone())
+                .references(thread.clone());
+        }
         if self.urgent {
             message = message
                 .raw_header(header("Importance", "high"))
@@ -139,6 +150,15 @@ impl Mail {
 /// When the text is no mail address; the error says why.
 pub fn check_address(address: &str) -> Result<(), InvalidAddress> {
     parse_address(address).map(|_| ())
+}
+
+/// Whether an id is one word in angle brackets.
+fn is_message_id(id: &str) -> bool {
+    let length = 5..=SUBJECT;
+    id.starts_with('<')
+        && id.ends_with('>')
+        && id.bytes().all(|byte| byte.is_ascii_graphic())
+        && length.contains(&id.len())
 }
 
 /// Reads an address, with or without a name.
@@ -233,6 +253,7 @@ mod tests {
             text: "No report.\n".to_owned(),
             html: "<p>No report.</p>\n".to_owned(),
             urgent: true,
+            thread: None,
         }
     }
 
@@ -283,6 +304,45 @@ mod tests {
         }));
         assert!(!quiet.contains(&"Importance".to_owned()));
         assert!(quiet.contains(&"Auto-Submitted".to_owned()));
+    }
+
+    #[test]
+    fn mails_of_one_thread_refer_to_the_same_id_and_others_to_none() {
+        let thread = "<incident-X-0123@example.com>";
+        let threaded = Mail {
+            thread: Some(thread.to_owned()),
+            ..mail()
+        };
+        let headers = headers(&mime(&threaded));
+        for name in ["In-Reply-To", "References"] {
+            assert!(
+                headers.contains(&format!("{name}: {thread}")),
+                "{headers:?}"
+            );
+            assert!(!names(&mime(&mail())).contains(&name.to_owned()));
+        }
+        let hostile = "<a@example.com>\r\nBcc: b@example.com>";
+        for no_id in [hostile, "incident", "", "<a b@example.com>"] {
+            let error = Mail {
+                thread: Some(no_id.to_owned()),
+                ..mail()
+            }
+            .to_mime();
+            assert_eq!(error, Err(MailError::Thread(no_id.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_mail_that_was_kept_before_there_were_threads_has_none() {
+        let mut kept = serde_json::to_value(mail()).unwrap();
+        kept.as_object_mut().unwrap().remove("thread").unwrap();
+        assert_eq!(serde_json::from_value::<Mail>(kept).unwrap(), mail());
+        let threaded = Mail {
+            thread: Some("<incident-X-0123@example.com>".to_owned()),
+            ..mail()
+        };
+        let kept = serde_json::to_value(&threaded).unwrap();
+        assert_eq!(serde_json::from_value::<Mail>(kept).unwrap(), threaded);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{Clock, Composer, Transport};
 /// Writes the mails about a job and sends them, for programs that keep no queue of their own.
 ///
 /// A mail that can't be sent is logged and gone. Where that must not happen, use a
-/// [`Dispatcher`](crate::Dispatcher).
+/// [`Planner`](crate::Planner) and a [`DeliveryWorker`](crate::DeliveryWorker).
 #[derive(Debug)]
 pub struct Notifier<T, C> {
     composer: Composer,

@@ -1,7 +1,8 @@
-//! Jobs, entries and refused mails to look at mails with: for each mail and each status one with all
+//! Jobs, entries, incidents and refused mails to look at mails with: for each mail and each status one with all
 //! that can be known and one with as little as there can be. Every instant is fixed, so that the same
 //! sample always gives the same mail.
 
+mod incident;
 mod undelivered;
 
 use std::time::Duration;
@@ -12,6 +13,11 @@ use vigie_domain::{
     LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
 };
 
+pub(crate) use incident::reminder_of;
+pub use incident::{
+    RecoverySample, ReminderSample, recovery_full, recovery_minimal, reminder_entry_full,
+    reminder_entry_minimal, reminder_full, reminder_minimal,
+};
 pub use undelivered::{UndeliveredSample, undelivered_full, undelivered_minimal};
 
 use crate::MailKind;
@@ -29,6 +35,10 @@ const SIZE: u64 = 1_288_490_188;
 pub enum Sample {
     /// A job: the missing mail and the entry mail.
     Job(Box<JobSample>),
+    /// A job that is still not OK: the reminder mail.
+    Reminder(Box<ReminderSample>),
+    /// A job that is OK again: the recovery mail.
+    Recovery(Box<RecoverySample>),
     /// Mails that were refused: the undelivered mail.
     Undelivered(UndeliveredSample),
 }
@@ -52,6 +62,8 @@ impl Sample {
     pub fn name(&self) -> &str {
         match self {
             Self::Job(sample) => &sample.name,
+            Self::Reminder(sample) => &sample.name,
+            Self::Recovery(sample) => &sample.name,
             Self::Undelivered(sample) => &sample.name,
         }
     }
@@ -61,6 +73,8 @@ impl Sample {
     pub const fn now(&self) -> Timestamp {
         match self {
             Self::Job(sample) => sample.now,
+            Self::Reminder(sample) => sample.now,
+            Self::Recovery(sample) => sample.now,
             Self::Undelivered(sample) => sample.now,
         }
     }
@@ -77,6 +91,17 @@ impl Sample {
                 job: &sample.job,
                 entry: sample.entry.as_ref(),
             },
+            Self::Reminder(sample) => About::Reminder {
+                job: &sample.job,
+                entry: sample.entry.as_ref(),
+                history: &sample.history,
+                reminder: &sample.reminder,
+            },
+            Self::Recovery(sample) => About::Recovery {
+                job: &sample.job,
+                entry: &sample.entry,
+                history: &sample.history,
+            },
             Self::Undelivered(UndeliveredSample { address, mails, .. }) => {
                 About::Undelivered { address, mails }
             }
@@ -87,6 +112,18 @@ impl Sample {
 impl From<JobSample> for Sample {
     fn from(sample: JobSample) -> Self {
         Self::Job(Box::new(sample))
+    }
+}
+
+impl From<ReminderSample> for Sample {
+    fn from(sample: ReminderSample) -> Self {
+        Self::Reminder(Box::new(sample))
+    }
+}
+
+impl From<RecoverySample> for Sample {
+    fn from(sample: RecoverySample) -> Self {
+        Self::Recovery(Box::new(sample))
     }
 }
 
@@ -104,6 +141,12 @@ pub fn all() -> Vec<Sample> {
         samples.push(entry_full(status).into());
         samples.push(entry_minimal(status).into());
     }
+    let failed = BackupEntryStatus::Failed;
+    samples.extend([reminder_full().into(), reminder_minimal().into()]);
+    samples.push(reminder_entry_full(failed).into());
+    samples.push(reminder_entry_minimal(failed).into());
+    samples.push(recovery_full().into());
+    samples.push(recovery_minimal().into());
     samples.push(undelivered_full().into());
     samples.push(undelivered_minimal().into());
     samples

@@ -14,7 +14,9 @@ use crate::context::{self, Reader, Surroundings};
 use crate::samples::{self, JobSample, Sample};
 use crate::templates::MailKind;
 use crate::wording::Wording;
-use crate::{EntryContext, Locale, MissingContext, UndeliveredContext};
+use crate::{
+    EntryContext, Locale, MissingContext, RecoveryContext, ReminderContext, UndeliveredContext,
+};
 
 /// The longest text that is given as an example.
 const EXAMPLE: usize = 120;
@@ -113,6 +115,8 @@ impl Shape {
         match mail {
             MailKind::Missing => Self::of_struct::<MissingContext>(),
             MailKind::Entry => Self::of_struct::<EntryContext>(),
+            MailKind::Reminder => Self::of_struct::<ReminderContext>(),
+            MailKind::Recovery => Self::of_struct::<RecoveryContext>(),
             MailKind::Undelivered => Self::of_struct::<UndeliveredContext>(),
         }
     }
@@ -294,6 +298,21 @@ fn examples(mail: MailKind) -> Vec<Value> {
             let statuses = BackupEntryStatus::ALL.into_iter().rev();
             with_other_schedule(statuses.map(samples::entry_full).collect())
         }
+        MailKind::Reminder => {
+            let mut other = samples::reminder_full();
+            other.job.schedule = samples::reminder_minimal().job.schedule;
+            let of_entry = samples::reminder_entry_full(BackupEntryStatus::Failed);
+            vec![
+                of_entry.into(),
+                samples::reminder_full().into(),
+                other.into(),
+            ]
+        }
+        MailKind::Recovery => {
+            let mut other = samples::recovery_full();
+            other.job.schedule = samples::recovery_minimal().job.schedule;
+            vec![samples::recovery_full().into(), other.into()]
+        }
         MailKind::Undelivered => vec![
             samples::undelivered_full().into(),
             samples::undelivered_minimal().into(),
@@ -386,7 +405,10 @@ mod tests {
                 })
                 .map(|variable| variable.name)
                 .collect();
-            let allowed = |name: &String| name.starts_with("reason.");
+            // A job that is OK again has no incident any more.
+            let is_over =
+                |name: &String| mail == MailKind::Recovery && name == "job.incident_since";
+            let allowed = |name: &String| name.contains("reason.") || is_over(name);
             assert!(without.iter().all(allowed), "{mail}: {without:?}");
         }
     }

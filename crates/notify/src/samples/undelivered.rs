@@ -81,6 +81,7 @@ fn mail(subject: &str, text: &str, date: &str) -> Mail {
         text: text.to_owned(),
         html: format!("<p>{subject}</p>\n"),
         urgent: false,
+        thread: None,
     }
 }
 

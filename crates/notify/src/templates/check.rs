@@ -60,7 +60,10 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
         }
     }
     let mut samples = samples::all();
-    samples.extend(samples::with_each_reason().into_iter().map(Sample::from));
+    let with_each_reason = samples::with_each_reason();
+    let reminders = with_each_reason.iter().cloned().map(samples::reminder_of);
+    samples.extend(reminders.map(Sample::from));
+    samples.extend(with_each_reason.into_iter().map(Sample::from));
     let mut reached = BTreeSet::new();
     for (locale, set) in checked.sets {
         findings.faults.extend(set.faults().cloned());

@@ -495,6 +495,14 @@ mod tests {
         assert!(parts.html.contains("A&lt;b"));
         assert!(parts.text.contains("\"A<b\""));
 
+        let context = serde_json::json!({"about": "A", "job": {"status": "MISSING"}});
+        let parts = without_template(MailKind::Reminder, &context);
+        assert_eq!(parts.subject, "[MISSING] A");
+
+        let context = serde_json::json!({"about": "A", "job": {"status": "OK"}});
+        let parts = without_template(MailKind::Recovery, &context);
+        assert_eq!(parts.subject, "[OK] A");
+
         let context = serde_json::json!({"about": "ops@example.com"});
         let parts = without_template(MailKind::Undelivered, &context);
         assert_eq!(parts.subject, "[UNDELIVERED] ops@example.com");

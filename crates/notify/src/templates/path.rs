@@ -17,18 +17,30 @@ pub enum MailKind {
     Missing,
     /// A report spoke of a backup, and the job is not OK.
     Entry,
+    /// A job is still not OK.
+    Reminder,
+    /// A job is OK again.
+    Recovery,
     /// A mail server refused mails for good, and somebody did not get them.
     Undelivered,
 }
 
 /// A text that names no mail.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no mail; there are \"missing\", \"entry\" and \"undelivered\"")]
+#[error(
+    "{0:?} is no mail; there are \"missing\", \"entry\", \"reminder\", \"recovery\" and \"undelivered\""
+)]
 pub struct InvalidMailKind(pub String);
 
 impl MailKind {
     /// Every mail, in the order in which they are documented.
-    pub const ALL: [Self; 3] = [Self::Missing, Self::Entry, Self::Undelivered];
+    pub const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::Entry,
+        Self::Reminder,
+        Self::Recovery,
+        Self::Undelivered,
+    ];
 
     /// The name of the folder that holds its templates.
     #[must_use]
@@ -36,6 +48,8 @@ impl MailKind {
         match self {
             Self::Missing => "missing",
             Self::Entry => "entry",
+            Self::Reminder => "reminder",
+            Self::Recovery => "recovery",
             Self::Undelivered => "undelivered",
         }
     }

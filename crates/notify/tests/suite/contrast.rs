@@ -17,6 +17,8 @@ const TEXT: &[(&str, &str, &str)] = &[
     ("its badge", "#b42318", "#ffffff"),
     ("the band of a late one and a cut one", "#ffffff", "#9a3d06"),
     ("its badge", "#9a3d06", "#ffffff"),
+    ("the band of a job that is OK again", "#ffffff", "#1c6b37"),
+    ("its badge", "#1c6b37", "#ffffff"),
     ("the band of what is not known", "#ffffff", "#475467"),
     ("its badge", "#475467", "#ffffff"),
     ("the logo, above the card", "#1d2939", "#eef1f5"),

@@ -3,13 +3,13 @@
 
 use proptest::prelude::*;
 use vigie_domain::BackupEntryStatus;
-use vigie_notify::samples::{self, JobSample, Sample};
+use vigie_notify::samples::{self, JobSample, ReminderSample, Sample};
 use vigie_notify::{DeliveryId, Locale, Mail};
 
 use crate::mails::mail;
 
 /// Every mail, with this text in every place that an agent or a mail server fills.
-fn filled_with(text: &str) -> [Sample; 4] {
+fn filled_with(text: &str) -> [Sample; 7] {
     let fill = |mut sample: JobSample| {
         text.clone_into(&mut sample.job.database);
         text.clone_into(&mut sample.job.company);
@@ -30,12 +30,37 @@ fn filled_with(text: &str) -> [Sample; 4] {
         }
         sample
     };
+    let mut ended = samples::recovery_full();
+    let filled = fill(JobSample {
+        name: ended.name.clone(),
+        job: ended.job,
+        entry: Some(ended.entry),
+        now: ended.now,
+    });
+    ended.job = filled.job;
+    ended.entry = filled.entry.unwrap();
+    ended.entry.validated_path = Some(text.to_owned());
+    let good = ended.history.last_good.as_mut().unwrap();
+    text.clone_into(&mut good.staged_file_name);
     [
         fill(samples::missing_full()).into(),
         fill(samples::entry_full(BackupEntryStatus::Failed)).into(),
+        reminder(fill(samples::missing_full()), samples::reminder_full()),
+        reminder(
+            fill(samples::entry_full(BackupEntryStatus::Failed)),
+            samples::reminder_entry_full(BackupEntryStatus::Failed),
+        ),
+        ended.into(),
         refused(text, 1),
         refused(text, 30),
     ]
+}
+
+/// A reminder of this alert.
+fn reminder(alert: JobSample, mut sample: ReminderSample) -> Sample {
+    sample.job = alert.job;
+    sample.entry = alert.entry;
+    sample.into()
 }
 
 /// As many mails that an address did not get, each with an answer of its own.

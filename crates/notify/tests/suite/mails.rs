@@ -47,6 +47,19 @@ pub fn mail_of(composer: &Composer, sample: &Sample) -> Mail {
             let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
             mails.into_iter().next().unwrap()
         }
+        Sample::Reminder(open) => {
+            let readers: Vec<String> = composer.administrators().collect();
+            let (job, entry, now) = (&open.job, open.entry.as_ref(), open.now);
+            let (history, reminder) = (&open.history, &open.reminder);
+            let mails = composer.compose_reminder(&readers, job, entry, history, reminder, now);
+            mails.into_iter().next().unwrap()
+        }
+        Sample::Recovery(ended) => {
+            let readers: Vec<String> = composer.administrators().collect();
+            let (job, entry, history) = (&ended.job, &ended.entry, &ended.history);
+            let mails = composer.compose_recovery(&readers, job, entry, history, ended.now);
+            mails.into_iter().next().unwrap()
+        }
         Sample::Undelivered(refused) => {
             let reader = composer.administrators().next().unwrap();
             let (address, mails) = (&refused.address, &refused.mails);
@@ -137,9 +150,10 @@ fn the_refused_mails_of_the_samples_are_real() {
 #[test]
 fn every_mail_travels_as_it_did() {
     let mismatch = vigie_domain::BackupEntryStatus::HashMismatch;
-    let samples: [(Sample, _); 3] = [
+    let samples: [(Sample, _); 4] = [
         (samples::missing_full().into(), &Locale::EN),
         (samples::entry_full(mismatch).into(), &Locale::FR),
+        (samples::recovery_full().into(), &Locale::EN),
         (samples::undelivered_minimal().into(), &Locale::EN),
     ];
     for (sample, locale) in samples {
@@ -171,6 +185,47 @@ fn every_reason_is_told_in_words() {
             ]);
         }
         assert_snapshot(format!("reasons.{locale}"), &told);
+    }
+}
+
+#[test]
+fn an_incident_that_goes_back_and_forth_stays_readable() {
+    let mut sample = samples::recovery_full();
+    let first = sample.history.changes[0];
+    sample.history.changes = vec![first; 500];
+    let sample = sample.into();
+    for (locale, left_out) in [
+        (Locale::EN, "480 more before the next one listed here"),
+        (Locale::FR, "480 autres avant le suivant de cette liste"),
+    ] {
+        let mail = mail(&sample, &locale);
+        let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.matches(left_out).count(), 1, "{text}");
+        assert_eq!(mail.html.matches(left_out).count(), 1);
+        assert_eq!(mail.html.matches("<li").count(), 20);
+        assert!(mail.html.len() < 100_000);
+    }
+}
+
+/// What is reminded of, and what to do, for each status and for a good backup that came too late.
+#[test]
+fn a_reminder_tells_of_every_status_what_was_last_known() {
+    for locale in &Locale::BUILT_IN {
+        let mut told = String::new();
+        for status in vigie_domain::BackupEntryStatus::ALL {
+            let sample = samples::reminder_entry_full(status);
+            let mail = mail(&sample.into(), locale);
+            let is_before_details = |line: &&str| {
+                !["WHAT HAPPENED SO FAR", "CE QUI S’EST PASSÉ JUSQU’ICI"].contains(line)
+            };
+            let lines: Vec<&str> = mail.text.lines().take_while(is_before_details).collect();
+            told.extend([
+                format!("===== {status}: {} =====\n\n", mail.subject),
+                lines.join("\n"),
+                "\n".to_owned(),
+            ]);
+        }
+        assert_snapshot(format!("reminders.{locale}"), &told);
     }
 }
 
@@ -269,6 +324,11 @@ fn the_code_of_the_state_leads_the_subject_and_the_text() {
                     let code = entry.map_or("MISSING", |entry| entry.status.as_str());
                     (code, format!("[{code}] {}", sample.job.database))
                 }
+                Sample::Reminder(sample) => {
+                    let code = sample.job.current_status.as_str();
+                    (code, format!("[{code}] {}", sample.job.database))
+                }
+                Sample::Recovery(sample) => ("OK", format!("[OK] {}", sample.job.database)),
                 _ => ("UNDELIVERED", "[UNDELIVERED] ".to_owned()),
             };
             assert!(mail.subject.starts_with(&start), "{}", mail.subject);

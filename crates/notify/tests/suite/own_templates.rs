@@ -50,6 +50,8 @@ fn mails_that_left(templates: &Templates) -> Vec<Mail> {
     let mails = [
         mail(templates, &samples::missing_full()),
         mail(templates, &failed),
+        mail_of(&composer, &samples::reminder_full().into()),
+        mail_of(&composer, &samples::recovery_full().into()),
         mail_of(&composer, &samples::undelivered_minimal().into()),
     ];
     for mail in &mails {
@@ -379,6 +381,64 @@ fn no_value_breaks_out_of_a_careless_template() {
             assert!(!mail.text.contains(bad) && !mail.html.contains(bad));
         }
     }
+}
+
+#[test]
+fn an_own_recovery_mail_that_is_broken_falls_back_alone() {
+    let subject = "en/recovery/subject.txt.hbs";
+    let templates = built(own(&[(subject, "OURS {{duration incident.seconds}}")]));
+    assert_eq!(templates.faults(), []);
+    assert_eq!(mails_that_left(&templates)[3].subject, "OURS 2 d 3 h");
+
+    let templates = built(own(&[(subject, "{{incident.lost_backups}}")]));
+    let fault = "en/recovery/subject.txt.hbs:1:3: the recovery mail has no variable \
+                 `incident.lost_backups`";
+    let told = templates.faults()[0].to_string();
+    assert!(told.starts_with(fault), "{told}");
+    let mails = mails_that_left(&templates);
+    assert_eq!(written_with_built_in(&mails), [MailKind::Recovery]);
+    // What may be null has to be asked about.
+    let templates = built(own(&[(subject, "{{date last_good_before.ended_at}}")]));
+    assert!(!templates.are_sound());
+}
+
+#[test]
+fn an_own_reminder_mail_that_is_broken_falls_back_alone() {
+    let subject = "en/reminder/subject.txt.hbs";
+    let templates = built(own(&[(subject, "OURS, for the {{reminder}}rd time")]));
+    assert_eq!(templates.faults(), []);
+    let ours = &mails_that_left(&templates)[2];
+    assert_eq!(ours.subject, "OURS, for the 3rd time");
+
+    // With no report there is no entry, which has to be asked about.
+    let templates = built(own(&[(subject, "{{entry.status}}")]));
+    assert!(!templates.are_sound());
+    let mails = mails_that_left(&templates);
+    assert_eq!(written_with_built_in(&mails), [MailKind::Reminder]);
+    let asked = "x{{#if entry}}{{entry.status}}{{/if}}";
+    assert_eq!(built(own(&[(subject, asked)])).faults(), []);
+}
+
+#[test]
+fn a_partial_of_several_mails_can_ask_for_a_status_that_only_one_of_them_has() {
+    let color = "en/partials/html-color.hbs";
+    let templates = built(own(&[(
+        color,
+        "{{#if (eq this \"OK\")}}green{{else}}red{{/if}}",
+    )]));
+    assert_eq!(templates.faults(), []);
+    let misspelt = built(own(&[(
+        color,
+        "{{#if (eq this \"OKAY\")}}green{{else}}red{{/if}}",
+    )]));
+    let told = misspelt.faults()[0].to_string();
+    assert!(told.contains("this is never \"OKAY\""), "{told}");
+    // Outside of a partial there is one mail only.
+    let entry = built(own(&[(
+        ENTRY,
+        "{{#if (eq status \"OK\")}}x{{else}}y{{/if}}",
+    )]));
+    assert!(!entry.are_sound());
 }
 
 #[test]

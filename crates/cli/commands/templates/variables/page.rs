@@ -49,7 +49,8 @@ fn tables(mails: &[MailVariables]) -> Vec<(String, Vec<&Variable>)> {
     let heading = |having: &[&str]| match having {
         [mail] => format!("The {mail} mail"),
         having if having.len() == mails.len() => "Every mail".to_owned(),
-        having => format!("The mails {}", having.join(" and ")),
+        [others @ .., last] => format!("The mails {} and {last}", others.join(", ")),
+        [] => String::new(),
     };
     let headed = tables.into_iter();
     headed

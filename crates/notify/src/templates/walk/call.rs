@@ -2,6 +2,7 @@
 //! difference. Knows no block and no partial.
 
 use handlebars::template::{HelperTemplate, Parameter};
+use vigie_domain::{BackupEntryStatus, JobStatus};
 
 use super::names::{self, kind_in_words};
 use super::scope::{Scope, Value};
@@ -171,6 +172,19 @@ impl<'a> Walk<'a> {
         Value::of_kind(names::kind_of_result(name))
     }
 
+    /// Whether a status that a variable never is in this mail can be meant all the same: several mails
+    /// may share a partial, and each has statuses that others have not.
+    fn is_of_another_mail(&self, value: &Value, text: &str) -> bool {
+        let is_status = |code: &str| {
+            JobStatus::ALL.iter().any(|known| known.as_str() == code)
+                || BackupEntryStatus::ALL
+                    .iter()
+                    .any(|known| known.as_str() == code)
+        };
+        let mut codes = value.shape.codes.iter();
+        !self.within.is_empty() && is_status(text) && codes.all(|code| is_status(code))
+    }
+
     /// A comparison of a variable with a text or number that it never is.
     fn equal(&mut self, value: &Value, other: &Parameter, place: Place<'a>) {
         let Parameter::Literal(literal) = other else {
@@ -180,7 +194,9 @@ impl<'a> Walk<'a> {
         let codes = value.shape.codes.iter().map(String::as_str);
         match (literal.as_str(), value.shape.kind) {
             (Some(text), VariableKind::Text)
-                if !value.shape.codes.is_empty() && !codes.clone().any(|code| code == text) =>
+                if !value.shape.codes.is_empty()
+                    && !codes.clone().any(|code| code == text)
+                    && !self.is_of_another_mail(value, text) =>
             {
                 let problem = match nearest(text, codes.clone()) {
                     Some(meant) => format!("this is never {word}; did you mean \"{meant}\"?"),
