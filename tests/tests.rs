@@ -38,6 +38,9 @@ mod mail_crashes;
 /// A mail server that nobody here wrote.
 mod smtp;
 
+/// What is told of an incident from its first alert to its end.
+mod incidents;
+
 /// The mails on their way: how they wait, and what people do about them.
 mod outbox;
 

@@ -73,6 +73,14 @@ pub enum Command {
     /// Shows the backups of one database, newest first
     #[command(after_help = "Example: vigie history XAFRIC_2025 --agent SDMC_DOUALA_AKWA")]
     History(HistoryArguments),
+    /// Notes that somebody has taken on what is wrong with a backup; reminders end with that
+    #[command(
+        after_help = "Example: vigie ack XAFRIC_2025 --agent SDMC_DOUALA_AKWA --by Ngono\n\n\
+                            People are told again when it becomes something else, and when it is \
+                            OK.\n\nExit status: 0 noted, 1 nothing is wrong with it, 2 usage or \
+                            configuration."
+    )]
+    Ack(AckArguments),
     /// Looks at the config
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -135,6 +143,19 @@ pub struct HistoryArguments {
     pub limit: u32,
     #[command(flatten)]
     pub output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct AckArguments {
+    /// The database, as reports name it
+    #[arg(value_name = "DATABASE")]
+    pub database: String,
+    /// The agent, when several have a database of that name
+    #[arg(long, value_name = "AGENT")]
+    pub agent: Option<String>,
+    /// Who has taken it on; the user who says so without it
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

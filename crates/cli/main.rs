@@ -83,6 +83,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) if status.check => Ok(commands::status::check(config).await),
         Command::Status(status) => commands::status::run(config, status).await,
         Command::History(history) => commands::history::run(config, history).await,
+        Command::Ack(ack) => commands::ack::run(config, ack).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
         Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
         Command::Outbox(outbox) => commands::outbox::run(config, outbox).await,

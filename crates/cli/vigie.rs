@@ -59,7 +59,8 @@ impl Vigie {
         let store = SqliteStore::open(&config.database.path).await?;
         Ok(Self {
             scanner: Scanner::new(scanner_settings(&config), store.clone()),
-            planner: Planner::new(composer, store.clone(), SystemClock),
+            planner: Planner::new(composer, store.clone(), SystemClock)
+                .with_reminders(config.alerts.reminders.clone()),
             worker: Arc::new(DeliveryWorker::new(
                 transport,
                 store.clone(),
@@ -125,6 +126,14 @@ pub fn load_config_if_any(argument: Option<&Path>) -> anyhow::Result<Option<Conf
         Err(none) if !none.is_named => Ok(None),
         located => Ok(Some(Config::load(&located?, &environment)?)),
     }
+}
+
+/// Who runs the program, as the environment tells.
+pub fn user() -> Option<String> {
+    let environment = environment().ok()?;
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| environment.variable(name))
 }
 
 /// Reads a config that says all there is: no variable overrides it.

@@ -1,5 +1,6 @@
 //! The commands, a module each.
 
+pub mod ack;
 pub mod config_check;
 pub mod demo;
 pub mod history;

@@ -1,5 +1,6 @@
 //! `vigie status`: every job with its latest backup, or one line for a monitoring system.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
-use vigie_notify::{Clock, Outbox, SystemClock};
+use vigie_domain::{BackupEntry, ExpectedBackupJob, JobId, JobStatus};
+use vigie_notify::{Acknowledgement, Clock, Outbox, SystemClock};
 use vigie_store::{JobOverview, LastCycle, SqliteStore};
 
 use crate::age::age;
@@ -45,6 +46,8 @@ struct ShownJob<'a> {
     last_report_at: Option<Timestamp>,
     last_success_at: Option<Timestamp>,
     incident_since: Option<Timestamp>,
+    /// Who has taken the incident on.
+    acknowledged: Option<&'a Acknowledgement>,
     latest_entry: Option<&'a BackupEntry>,
 }
 
@@ -104,12 +107,13 @@ impl Mails {
 
 pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let config = load_config(config)?;
-    let (mut overviews, mails) = match open_existing(&config).await? {
+    let (mut overviews, taken_on, mails) = match open_existing(&config).await? {
         Some(store) => (
             store.jobs_with_latest_entries().await?,
+            store.acknowledgements().await?,
             Mails::of(&store).await?,
         ),
-        None => (Vec::new(), Mails::default()),
+        None => (Vec::new(), HashMap::new(), Mails::default()),
     };
     if arguments.failing {
         overviews.retain(|overview| is_failing(&overview.job));
@@ -117,7 +121,8 @@ pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::
     let mut out = io::stdout().lock();
     match arguments.output.format {
         Format::Json => {
-            let jobs = overviews.iter().map(ShownJob::from).collect();
+            let shown = |overview| ShownJob::of(overview, &taken_on);
+            let jobs = overviews.iter().map(shown).collect();
             let status = ShownStatus { jobs, mails };
             serde_json::to_writer_pretty(&mut out, &status)?;
             writeln!(out)?;
@@ -137,8 +142,11 @@ fn is_failing(job: &ExpectedBackupJob) -> bool {
     job.active && job.incident_since.is_some()
 }
 
-impl<'a> From<&'a JobOverview> for ShownJob<'a> {
-    fn from(JobOverview { job, latest_entry }: &'a JobOverview) -> Self {
+impl<'a> ShownJob<'a> {
+    fn of(
+        JobOverview { job, latest_entry }: &'a JobOverview,
+        taken_on: &'a HashMap<JobId, Acknowledgement>,
+    ) -> Self {
         Self {
             id: job.id.0,
             company: &job.company,
@@ -157,6 +165,7 @@ impl<'a> From<&'a JobOverview> for ShownJob<'a> {
             last_report_at: job.last_report_at,
             last_success_at: job.last_success_at(),
             incident_since: job.incident_since,
+            acknowledged: taken_on.get(&job.id),
             latest_entry: latest_entry.as_ref(),
         }
     }
@@ -317,7 +326,7 @@ fn is_unjudged(job: &ExpectedBackupJob, state: &State, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use vigie_domain::{AgentId, JobId, Schedule};
+    use vigie_domain::{AgentId, Schedule};
 
     use super::*;
 

@@ -380,7 +380,7 @@ mod tests {
             ),
             (
                 "\"a key\\n\" = 3",
-                "\"a key\\n\" is no known key; known here: [database], [deposit], [[jobs]], \
+                "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], [[jobs]], \
                  [mail], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
             ),
         ];

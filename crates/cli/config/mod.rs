@@ -6,6 +6,7 @@
 //! mails only what a language, an address, a link and a signature's key are.
 
 mod address;
+mod alerts;
 mod byte_size;
 mod choice;
 mod command;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 use vigie_domain::{JobDeclaration, Schedule};
 
+pub use alerts::AlertsConfig;
 pub use database::DatabaseConfig;
 pub use deposit::DepositConfig;
 pub use dkim::DkimConfig;
@@ -83,6 +85,8 @@ pub struct Config {
     pub scan: ScanConfig,
     /// When backups are expected of which nothing else is said.
     pub schedule: Schedule,
+    /// How often people are told of what stays wrong.
+    pub alerts: AlertsConfig,
     /// In which words, from whom and to whom mails go, and which way.
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
@@ -159,6 +163,7 @@ impl Config {
         let deposit = deposit::read(&raw.deposit, &mut reading);
         let database = database::read(&raw.database, &mut reading);
         let scan = read_scan(&raw.scan, &mut reading);
+        let alerts = alerts::read(raw.alerts, &mut reading);
         let templates = templates::read(raw.templates, &mut reading);
         let mut book = AddressBook::default();
         let (schedule, jobs) = job::read(&raw.schedule, raw.jobs, &mut book, &mut reading);
@@ -187,6 +192,7 @@ impl Config {
                 database,
                 scan,
                 schedule,
+                alerts,
                 mail,
                 smtp,
                 sendmail,

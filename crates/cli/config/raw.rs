@@ -16,6 +16,7 @@ pub struct RawConfig {
     pub database: RawDatabase,
     pub scan: RawScan,
     pub schedule: RawSchedule,
+    pub alerts: RawAlerts,
     pub mail: RawMail,
     pub smtp: RawSmtp,
     pub sendmail: RawSendmail,
@@ -56,6 +57,12 @@ pub struct RawSchedule {
     pub timezone: Option<String>,
     pub grace: Option<String>,
     pub early: Option<String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawAlerts {
+    pub reminders: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

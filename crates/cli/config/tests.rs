@@ -293,6 +293,7 @@ mod template {
             database,
             scan,
             schedule,
+            alerts,
             mail,
             smtp,
             sendmail,
@@ -300,7 +301,7 @@ mod template {
             ..
         } = config;
         format!(
-            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {mail:#?} {smtp:#?} \
+            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {mail:#?} {smtp:#?} \
              {sendmail:#?} {templates:#?}"
         )
     }

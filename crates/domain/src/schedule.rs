@@ -154,6 +154,37 @@ impl Schedule {
         later(expected_at, self.grace())
     }
 
+    /// How many backups were given up by `until`, of a job whose last good one ended at `good_until`;
+    /// `None` when they are too many to count (over ten thousand).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use vigie_domain::Schedule;
+    ///
+    /// let daily = Schedule::every(Duration::from_hours(24), Duration::from_hours(2))?;
+    /// let (good, again) = ("2025-06-17T01:00:00Z".parse()?, "2025-06-20T01:30:00Z".parse()?);
+    /// assert_eq!(daily.given_up_between(good, again), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn given_up_between(&self, good_until: Timestamp, until: Timestamp) -> Option<u32> {
+        const MOST: u32 = 10_000;
+        let mut expected_at = good_until;
+        for count in 0..=MOST {
+            match self.next_expected(expected_at) {
+                Some(next)
+                    if self
+                        .deadline_of(next)
+                        .is_some_and(|deadline| deadline < until) =>
+                {
+                    expected_at = next;
+                }
+                _ => return Some(count),
+            }
+        }
+        None
+    }
+
     /// Where the expectation stands after a report of a backup that ended at `ended_at`, for a job
     /// that was covered until `covered_until`. Never earlier than that.
     ///

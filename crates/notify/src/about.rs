@@ -1,9 +1,9 @@
 //! What a mail can be about. Knows no reader and no words.
 
 use jiff::Timestamp;
-use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus, LastGoodBackup};
+use vigie_domain::{BackupEntry, ExpectedBackupJob, LastGoodBackup};
 
-use crate::{DeliveryId, Mail, MailKind};
+use crate::{DeliveryId, Mail, MailKind, StatusChange};
 
 /// A mail that was refused for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +31,6 @@ pub struct IncidentHistory {
     /// The last backup that was proven before the incident's end; `None` when there was none. The
     /// recovery mail tells of it, as a recovered job has the one that ended the incident already.
     pub last_good: Option<LastGoodBackup>,
-}
-
-/// A status that a job took on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatusChange {
-    /// When.
-    pub at: Timestamp,
-    /// The status from then on.
-    pub status: JobStatus,
 }
 
 /// Which reminder of an open incident it is.

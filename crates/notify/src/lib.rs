@@ -45,6 +45,8 @@ mod clock;
 mod compose;
 mod context;
 mod delivery;
+mod desk;
+mod incident;
 mod links;
 mod locale;
 mod mail;
@@ -61,7 +63,7 @@ mod variables;
 mod vocabulary;
 mod wording;
 
-pub use about::{IncidentHistory, ReminderNumber, StatusChange, UndeliveredMail};
+pub use about::{IncidentHistory, ReminderNumber, UndeliveredMail};
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
@@ -71,13 +73,16 @@ pub use context::{
     UndeliveredContext, UndeliveredMailContext,
 };
 pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
+pub use incident::{
+    Acknowledgement, Incident, IncidentKey, Reminders, StatusChange, Telling, follow, remind,
+};
 pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};
 pub use mail::{InvalidAddress, Mail, MailError, check_address};
 pub use notifier::{Notified, Notifier};
 pub use outbox::{
     Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease,
-    MemoryOutbox, Outbox, OutboxError, Outcome, PlannedMail,
+    MemoryOutbox, OpenIncident, Outbox, OutboxError, Outcome, Plan, PlannedMail,
 };
 pub use planner::{Planned, Planner};
 pub use templates::{

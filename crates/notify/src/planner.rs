@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use vigie_domain::{DomainEvent, EventKind};
+use vigie_domain::{DomainEvent, JobId};
 
+use crate::desk::Desk;
 use crate::mail::recipient_of;
 use crate::{
-    Clock, Composer, DeadDelivery, DeliveryId, EventId, Mail, Outbox, OutboxError, PlannedMail,
+    Clock, Composer, DeadDelivery, DeliveryId, EventId, Mail, Outbox, OutboxError, Plan, Reminders,
     Templates, UndeliveredMail,
 };
 
 /// How many events are planned in one transaction.
 const EVENTS: u32 = 100;
+
+/// How many incidents are reminded of in one transaction.
+const INCIDENTS: u32 = 100;
 
 /// How many dead deliveries are told of in one transaction.
 const DEAD: u32 = 500;
@@ -25,6 +29,7 @@ const QUIET: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug)]
 pub struct Planner<O, C> {
     composer: Composer,
+    reminders: Reminders,
     outbox: O,
     clock: C,
 }
@@ -43,9 +48,17 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
     pub fn new(composer: Composer, outbox: O, clock: C) -> Self {
         Self {
             composer,
+            reminders: Reminders::default(),
             outbox,
             clock,
         }
+    }
+
+    /// The same, with reminders at other times.
+    #[must_use]
+    pub fn with_reminders(mut self, reminders: Reminders) -> Self {
+        self.reminders = reminders;
+        self
     }
 
     /// Takes other words for the mails of the next rounds.
@@ -66,9 +79,10 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
     /// When the outbox can't do its part. What was planned until then stays so.
     pub async fn plan(&self, now: Timestamp) -> Result<Planned, OutboxError> {
         let of_events = self.plan_events(now).await?;
+        let reminders = self.plan_reminders(now).await?;
         let notices = self.plan_notices().await?;
         Ok(Planned {
-            mails: of_events + notices,
+            mails: of_events + reminders + notices,
         })
     }
 
@@ -88,26 +102,50 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
                     format!("event {up_to} was planned and is given out again"),
                 ));
             }
-            let mails: Vec<PlannedMail> = events
-                .iter()
-                .flat_map(|(id, event)| self.mails_of(*id, event, now))
-                .collect();
-            self.outbox.plan(up_to, &mails, self.clock.now()).await?;
-            count += mails.len() as u64;
+            let plan = self.plan_of(events, now).await?;
+            self.outbox.plan(&plan).await?;
+            count += plan.mails.len() as u64;
             planned_up_to = Some(up_to);
         }
     }
 
-    fn mails_of(&self, id: EventId, event: &DomainEvent, now: Timestamp) -> Vec<PlannedMail> {
-        let mails = match &event.kind {
-            EventKind::JobDegraded { job, entry, .. } => {
-                self.composer.compose(job, Some(entry), now)
+    async fn plan_of(
+        &self,
+        events: Vec<(EventId, DomainEvent)>,
+        now: Timestamp,
+    ) -> Result<Plan, OutboxError> {
+        let jobs: BTreeSet<JobId> = events
+            .iter()
+            .filter_map(|(_, event)| Some(event.job()?.id))
+            .collect();
+        let jobs: Vec<JobId> = jobs.into_iter().collect();
+        let open = self.outbox.open_incidents(&jobs).await?;
+        let mut desk = Desk::new(&self.composer, &self.reminders, open, now);
+        let mut up_to = None;
+        for (id, event) in events {
+            desk.follow(id, event);
+            up_to = Some(id);
+        }
+        Ok(desk.plan(up_to, self.clock.now()))
+    }
+
+    /// Reminds people of what is still wrong, so that it isn't forgotten.
+    async fn plan_reminders(&self, now: Timestamp) -> Result<u64, OutboxError> {
+        let mut count = 0;
+        loop {
+            let due = self.outbox.incidents_to_remind(now, INCIDENTS).await?;
+            if due.is_empty() {
+                return Ok(count);
             }
-            EventKind::JobMissing { job, .. } => self.composer.compose(job, None, now),
-            _ => Vec::new(),
-        };
-        let planned = |mail: Mail| PlannedMail { event: id, mail };
-        mails.into_iter().map(planned).collect()
+            let mut desk = Desk::new(&self.composer, &self.reminders, due, now);
+            desk.remind();
+            let plan = desk.plan(None, self.clock.now());
+            if plan.incidents.is_empty() {
+                return Ok(count);
+            }
+            self.outbox.plan(&plan).await?;
+            count += plan.mails.len() as u64;
+        }
     }
 
     /// Somebody who is told nothing is a danger that the others have to know of.
@@ -193,12 +231,13 @@ fn undelivered(delivery: &DeadDelivery) -> UndeliveredMail {
 #[cfg(test)]
 mod tests {
     use mockall::Sequence;
-    use vigie_domain::{BackupEntryStatus, JobStatus};
+    use vigie_domain::{BackupEntryStatus, EventKind, JobStatus};
 
     use super::*;
     use crate::outbox::MockOutbox;
     use crate::{
-        Attempt, ComposerSettings, Lease, MemoryOutbox, Outcome, Receipt, TemplateFiles, samples,
+        Attempt, ComposerSettings, Lease, MemoryOutbox, Outcome, PlannedMail, Receipt,
+        TemplateFiles, samples,
     };
 
     const NOW: &str = "2025-06-20T05:20:00Z";
@@ -277,6 +316,10 @@ mod tests {
         outbox
             .expect_unplanned_events()
             .returning(move |_| Ok(batches.next().unwrap_or_default()));
+        outbox.expect_open_incidents().returning(|_| Ok(Vec::new()));
+        outbox
+            .expect_incidents_to_remind()
+            .returning(|_, _| Ok(Vec::new()));
         outbox
             .expect_untold_dead()
             .returning(|_, _, _| Ok(Vec::new()));
@@ -291,7 +334,7 @@ mod tests {
     async fn bad_news_become_one_mail_to_each_recipient_and_all_else_none() {
         let mut outbox = outbox_with_events(vec![
             vec![(EventId(1), recorded()), (EventId(2), degraded())],
-            vec![(EventId(5), missing()), (EventId(6), recovered())],
+            vec![(EventId(5), missing()), (EventId(6), recorded())],
         ]);
         let mut order = Sequence::new();
         for (up_to, event, subject) in [
@@ -310,19 +353,20 @@ mod tests {
                 .expect_plan()
                 .times(1)
                 .in_sequence(&mut order)
-                .withf(move |&id, mails, &planned_at| {
+                .withf(move |plan| {
+                    let mails = &plan.mails;
                     let to: Vec<&str> = mails.iter().map(|planned| &*planned.mail.to).collect();
                     let fits = |planned: &PlannedMail| {
                         planned.event == EventId(event)
                             && planned.mail.subject == subject
                             && planned.mail.date == now()
                     };
-                    id == EventId(up_to)
-                        && planned_at == now()
+                    plan.up_to == Some(EventId(up_to))
+                        && plan.planned_at == now()
                         && to == ["a@example.com", "b@example.com"]
                         && mails.iter().all(fits)
                 })
-                .returning(|_, _, _| Ok(()));
+                .returning(|_| Ok(()));
         }
         assert_eq!(plan(outbox).await.unwrap(), Planned { mails: 4 });
     }
@@ -335,12 +379,13 @@ mod tests {
         outbox
             .expect_plan()
             .times(1)
-            .withf(|&up_to, mails, _| {
-                let subjects = mails.iter().map(|planned| planned.mail.subject.as_str());
+            .withf(|plan| {
+                let subjects = plan.mails.iter();
+                let subjects = subjects.map(|planned| planned.mail.subject.as_str());
                 let has_subject = subjects.filter(|subject| subject.contains("XAFRIC_2025"));
-                up_to == EventId(1) && has_subject.count() == 2
+                plan.up_to == Some(EventId(1)) && has_subject.count() == 2
             })
-            .returning(|_, _, _| Ok(()));
+            .returning(|_| Ok(()));
         let planner = Planner::new(composer, outbox, now());
         assert_eq!(planner.plan(now()).await.unwrap().mails, 2);
     }
@@ -349,7 +394,7 @@ mod tests {
     async fn an_outbox_that_gives_planned_events_again_does_not_mail_for_ever() {
         let again = vec![(EventId(1), missing())];
         let mut outbox = outbox_with_events(vec![again.clone(), again]);
-        outbox.expect_plan().times(1).returning(|_, _, _| Ok(()));
+        outbox.expect_plan().times(1).returning(|_| Ok(()));
         let error = plan(outbox).await.unwrap_err();
         assert!(error.to_string().contains("event 1"), "{error}");
     }
@@ -445,6 +490,83 @@ mod tests {
             notices += told.iter().filter(|(to, _)| to == "a@example.com").count();
         }
         assert_eq!(notices, 3);
+    }
+
+    /// A recovery of the job of [`missing_with`], whose incident began with it.
+    fn recovered_with() -> DomainEvent {
+        let mut event = recovered();
+        if let EventKind::JobRecovered {
+            job,
+            incident_since,
+            ..
+        } = &mut event.kind
+        {
+            let missing = samples::missing_full().job;
+            job.id = missing.id;
+            *incident_since = missing.incident_since.unwrap();
+        }
+        event
+    }
+
+    fn later(hours: i64) -> Timestamp {
+        now()
+            .checked_add(SignedDuration::from_hours(hours))
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_was_told_of_a_failure_is_told_when_it_is_over_and_nobody_else() {
+        let outbox = MemoryOutbox::new();
+        let planner = Planner::new(composer(), outbox.clone(), now());
+        outbox.push(missing_with(&["a@example.com", "Gone <gone@example.com>"]));
+        let _ = planner.plan(now()).await.unwrap();
+        send_all(&outbox, &["gone@example.com"], now()).await;
+        outbox.push(recovered_with());
+        let _ = planner.plan(later(5)).await.unwrap();
+        let told = send_all(&outbox, &[], now()).await;
+        let recovery: Vec<_> = told
+            .iter()
+            .filter(|(_, subject)| subject.starts_with("[OK]"))
+            .collect();
+        assert_eq!(recovery.len(), 1, "{told:?}");
+        assert_eq!(recovery[0].0, "a@example.com");
+        // It is over once.
+        outbox.push(recovered_with());
+        assert_eq!(planner.plan(later(6)).await.unwrap().mails, 0);
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_nobody_was_told_of_is_over_in_silence() {
+        let outbox = MemoryOutbox::new();
+        let nobody = Composer::new(ComposerSettings::default()).unwrap();
+        let planner = Planner::new(nobody, outbox.clone(), now());
+        outbox.push(missing_with(&[]));
+        outbox.push(recovered_with());
+        assert_eq!(planner.plan(now()).await.unwrap().mails, 0);
+    }
+
+    #[tokio::test]
+    async fn people_are_reminded_of_an_incident_until_it_is_over_or_somebody_takes_it_on() {
+        let outbox = MemoryOutbox::new();
+        let mut reminded = Vec::new();
+        outbox.push(missing_with(&["a@example.com"]));
+        for hour in 0..400 {
+            let planner = Planner::new(composer(), outbox.clone(), later(hour));
+            if planner.plan(later(hour)).await.unwrap().mails > 0 {
+                reminded.push(hour);
+            }
+        }
+        assert_eq!(reminded, [0, 24, 72, 168, 336]);
+        let acknowledgement = crate::Acknowledgement {
+            at: later(400),
+            by: "ops".to_owned(),
+        };
+        let job = samples::missing_full().job.id;
+        assert!(outbox.acknowledge(job, acknowledgement));
+        let planner = Planner::new(composer(), outbox.clone(), later(2000));
+        assert_eq!(planner.plan(later(2000)).await.unwrap().mails, 0);
+        outbox.push(recovered_with());
+        assert_eq!(planner.plan(later(2001)).await.unwrap().mails, 1);
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ mod declarations;
 mod deliveries;
 mod error;
 mod event_rows;
+mod incidents;
 mod job_rows;
 mod outbox;
 mod overview;

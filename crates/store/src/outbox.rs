@@ -5,15 +5,15 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
-use vigie_domain::DomainEvent;
+use vigie_domain::{DomainEvent, JobId};
 use vigie_notify::{
-    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease, Mail,
-    Outbox, OutboxError, Outcome, PlannedMail,
+    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, IncidentKey, LONGEST_DELAY,
+    Lease, Mail, OpenIncident, Outbox, OutboxError, Outcome, Plan,
 };
 
-use crate::SqliteStore;
 use crate::error::Fault;
 use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
+use crate::{SqliteStore, incidents};
 
 /// How many rows go to one statement.
 const ROWS: usize = 100;
@@ -60,7 +60,7 @@ const RENEW: &str = "UPDATE deliveries SET due_at = ? WHERE state = 'waiting' AN
 const UNTOLD_DEAD: &str = "\
     SELECT id, last_attempt_at, last_error, \
         (SELECT mail FROM mails WHERE delivery_id = dead.id) AS mail, ( \
-        SELECT json_group_array(mail ->> 'to') \
+        SELECT json_group_array(DISTINCT mail ->> 'to') \
         FROM deliveries AS other JOIN mails ON delivery_id = other.id \
         WHERE other.event_id = dead.event_id AND other.state IN ('waiting', 'sent')) AS others \
     FROM deliveries AS dead INDEXED BY deliveries_untold \
@@ -88,14 +88,23 @@ impl Outbox for SqliteStore {
         events.map_err(|fault| OutboxError::new("read the events that ask for mails", fault))
     }
 
-    async fn plan(
-        &self,
-        up_to: EventId,
-        mails: &[PlannedMail],
-        planned_at: Timestamp,
-    ) -> Result<(), OutboxError> {
-        let planned = self.insert_planned(up_to, mails, planned_at).await;
+    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
+        let planned = self.insert_plan(plan).await;
         planned.map_err(|fault| OutboxError::new("keep the mails to be sent", fault))
+    }
+
+    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError> {
+        let open = incidents::open_of(&self.pool, jobs).await;
+        open.map_err(|fault| OutboxError::new("read the incidents of jobs", fault))
+    }
+
+    async fn incidents_to_remind(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenIncident>, OutboxError> {
+        let due = incidents::to_remind(&self.pool, now, limit).await;
+        due.map_err(|fault| OutboxError::new("read the incidents to remind of", fault))
     }
 
     async fn untold_dead(
@@ -209,21 +218,21 @@ impl SqliteStore {
         Ok(claimed)
     }
 
-    async fn insert_planned(
-        &self,
-        up_to: EventId,
-        mails: &[PlannedMail],
-        planned_at: Timestamp,
-    ) -> Result<(), Fault> {
+    async fn insert_plan(&self, plan: &Plan) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
-        let mails = mails
-            .iter()
-            .map(|planned| (Some(planned.event), &planned.mail));
-        insert_deliveries(&mut transaction, mails, planned_at).await?;
-        sqlx::query("UPDATE consumers SET position = ?1 WHERE name = 'mail' AND position < ?1")
-            .bind(up_to.0)
-            .execute(&mut *transaction)
-            .await?;
+        incidents::upsert(&mut transaction, &plan.incidents).await?;
+        let mails = plan.mails.iter().map(|planned| NewDelivery {
+            event: Some(planned.event),
+            incident: planned.incident,
+            mail: &planned.mail,
+        });
+        insert_deliveries(&mut transaction, mails, plan.planned_at).await?;
+        if let Some(up_to) = plan.up_to {
+            sqlx::query("UPDATE consumers SET position = ?1 WHERE name = 'mail' AND position < ?1")
+                .bind(up_to.0)
+                .execute(&mut *transaction)
+                .await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
@@ -235,7 +244,11 @@ impl SqliteStore {
         planned_at: Timestamp,
     ) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
-        let mails = mails.iter().map(|mail| (None, mail));
+        let mails = mails.iter().map(|mail| NewDelivery {
+            event: None,
+            incident: None,
+            mail,
+        });
         insert_deliveries(&mut transaction, mails, planned_at).await?;
         let told: Vec<i64> = told.iter().map(|delivery| delivery.0).collect();
         sqlx::query(
@@ -250,9 +263,15 @@ impl SqliteStore {
     }
 }
 
+struct NewDelivery<'a> {
+    event: Option<EventId>,
+    incident: Option<IncidentKey>,
+    mail: &'a Mail,
+}
+
 async fn insert_deliveries(
     connection: &mut SqliteConnection,
-    mails: impl Iterator<Item = (Option<EventId>, &Mail)>,
+    mails: impl Iterator<Item = NewDelivery<'_>>,
     planned_at: Timestamp,
 ) -> Result<(), Fault> {
     let planned_at = planned_at.as_microsecond();
@@ -261,14 +280,22 @@ async fn insert_deliveries(
     let last: i64 = sqlx::query_scalar(last).fetch_one(&mut *connection).await?;
     let mails: Vec<_> = (last + 1..).zip(mails).collect();
     for mails in mails.chunks(ROWS) {
-        let insert = "INSERT INTO deliveries (id, event_id, recipient, message_id, state, \
-                      planned_at, due_at) VALUES ";
-        let insert = rows(insert, "(?, ?, ?, ?, 'waiting', ?, ?)", mails.len());
-        let mut query = sqlx::query(AssertSqlSafe(insert));
-        for (id, (event, mail)) in mails {
+        let insert = "INSERT INTO deliveries (id, event_id, incident_id, recipient, message_id, \
+                      state, planned_at, due_at) VALUES ";
+        let row = "(?, ?, (SELECT id FROM incidents WHERE job_id = ? AND opened_at = ?), \
+                   ?, ?, 'waiting', ?, ?)";
+        let mut query = sqlx::query(AssertSqlSafe(rows(insert, row, mails.len())));
+        for (id, planned) in mails {
+            let NewDelivery {
+                event,
+                incident,
+                mail,
+            } = planned;
             query = query
                 .bind(id)
                 .bind(event.map(|event| event.0))
+                .bind(incident.map(|incident| incident.job.0))
+                .bind(incident.map(|incident| incident.opened_at.as_microsecond()))
                 .bind(mail.recipient())
                 .bind(&mail.message_id)
                 .bind(planned_at)
@@ -277,8 +304,8 @@ async fn insert_deliveries(
         query.execute(&mut *connection).await?;
         let insert = "INSERT INTO mails (delivery_id, mail) VALUES ";
         let mut query = sqlx::query(AssertSqlSafe(rows(insert, "(?, ?)", mails.len())));
-        for (id, (_, mail)) in mails {
-            query = query.bind(id).bind(json("mail", mail)?);
+        for (id, planned) in mails {
+            query = query.bind(id).bind(json("mail", planned.mail)?);
         }
         query.execute(&mut *connection).await?;
     }
@@ -394,7 +421,9 @@ mod tests {
             };
             let searches: Vec<&String> = plan.iter().filter(is_search).collect();
             assert!(searches.is_empty(), "{statement}: {plan:#?}");
-            let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE"));
+            let sorts = plan
+                .iter()
+                .filter(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
             assert_eq!(sorts.count(), 0, "{statement}: {plan:#?}");
         }
     }

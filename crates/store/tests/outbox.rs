@@ -2,16 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tempfile::TempDir;
-use vigie_domain::{AgentId, DomainEvent, Schedule};
+use vigie_domain::{AgentId, DomainEvent, JobId, JobStatus, Schedule};
 use vigie_notify::{
-    Attempt, Backlog, Delivery, DeliveryId, EventId, Lease, Mail, MemoryOutbox, Outbox, Outcome,
-    PlannedMail, Receipt,
+    Acknowledgement, Attempt, Backlog, Delivery, DeliveryId, EventId, Incident, Lease, Mail,
+    MemoryOutbox, OpenIncident, Outbox, Outcome, Plan, PlannedMail, Receipt, StatusChange,
 };
 use vigie_scanner::Store;
 use vigie_store::{DeliveryState, SqliteStore, Which};
@@ -60,14 +60,24 @@ async fn store_with_events(count: usize) -> (TempDir, SqliteStore, Vec<DomainEve
     (folder, store, events)
 }
 
+fn plan_of(up_to: i64, mails: Vec<PlannedMail>, planned_at: Timestamp) -> Plan {
+    Plan {
+        up_to: Some(EventId(up_to)),
+        incidents: Vec::new(),
+        mails,
+        planned_at,
+    }
+}
+
 async fn planned(names: &[(&str, &str)]) -> (TempDir, SqliteStore) {
     let (folder, store, _) = store_with_events(1).await;
     let mails = names.iter().map(|(name, to)| PlannedMail {
         event: EventId(1),
+        incident: None,
         mail: mail(name, to),
     });
     store
-        .plan(EventId(1), &mails.collect::<Vec<_>>(), at(0))
+        .plan(&plan_of(1, mails.collect(), at(0)))
         .await
         .unwrap();
     (folder, store)
@@ -209,6 +219,53 @@ async fn what_is_on_its_way_is_neither_retried_nor_given_up() {
 }
 
 #[tokio::test]
+async fn an_incident_that_was_taken_on_is_so_until_it_becomes_something_else() {
+    let (_folder, store, events) = store_with_events(1).await;
+    let job = events[0].job().unwrap().clone();
+    let by_ops = Acknowledgement {
+        at: at(2),
+        by: "ops".to_owned(),
+    };
+    assert!(!store.acknowledge(&job, &by_ops).await.unwrap());
+    let change = |minutes| StatusChange {
+        at: at(minutes),
+        status: JobStatus::Failed,
+    };
+    let mut incident = Incident {
+        job: job.id,
+        opened_at: at(1),
+        good_until: at(0),
+        changes: vec![change(1)],
+        reminders: 0,
+        remind_at: Some(at(5)),
+        acknowledged: None,
+        closed_at: None,
+    };
+    let keep = async |incident: &Incident| {
+        let mut plan = plan_of(1, Vec::new(), at(1));
+        plan.incidents.push((incident.clone(), EventId(1)));
+        store.plan(&plan).await.unwrap();
+        let open = store.open_incidents(&[job.id]).await.unwrap();
+        let due = store.incidents_to_remind(at(9), 10).await.unwrap();
+        (open.into_iter().next().map(|open| open.incident), due.len())
+    };
+    assert_eq!(keep(&incident).await, (Some(incident.clone()), 1));
+    assert!(store.acknowledge(&job, &by_ops).await.unwrap());
+    // Whoever writes what they read before does not undo it.
+    incident.reminders = 1;
+    let taken_on = Incident {
+        acknowledged: Some(by_ops.clone()),
+        ..incident.clone()
+    };
+    assert_eq!(keep(&incident).await, (Some(taken_on), 0));
+    incident.changes.push(change(3));
+    assert_eq!(keep(&incident).await, (Some(incident.clone()), 1));
+    incident.closed_at = Some(at(4));
+    assert_eq!(keep(&incident).await, (None, 0));
+    assert!(!store.acknowledge(&job, &by_ops).await.unwrap());
+}
+
+#[tokio::test]
 async fn who_knows_that_nobody_sends_need_not_wait_for_leases() {
     let (_folder, store) = planned(&[("one", "a@example.com")]).await;
     store
@@ -311,6 +368,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Two outboxes to which the same is done.
 struct Both {
+    incidents: BTreeMap<JobId, Incident>,
     memory: MemoryOutbox,
     store: SqliteStore,
     now: i64,
@@ -367,13 +425,51 @@ impl Both {
         self.events += 1;
         let event = EventId(self.events);
         let mut mails = Vec::new();
+        let incident = self.incident(event, person_of(people));
         for &person in people {
             self.planned += 1;
-            let mail = mail(&self.planned.to_string(), PEOPLE[person]);
-            mails.push(PlannedMail { event, mail });
+            mails.push(PlannedMail {
+                event,
+                incident: Some(incident.key()),
+                mail: mail(&self.planned.to_string(), PEOPLE[person]),
+            });
         }
-        self.memory.plan(event, &mails, at(self.now)).await.unwrap();
-        self.store.plan(event, &mails, at(self.now)).await.unwrap();
+        let mut plan = plan_of(event.0, mails, at(self.now));
+        plan.incidents.push((incident, event));
+        self.memory.plan(&plan).await.unwrap();
+        self.store.plan(&plan).await.unwrap();
+    }
+
+    /// What becomes of the incident of the event's job: it opens, changes, or closes.
+    fn incident(&mut self, event: EventId, how: usize) -> Incident {
+        // Two events each are about one job.
+        let job = JobId((event.0 + 1) / 2);
+        let known = self
+            .incidents
+            .get(&job)
+            .filter(|known| known.closed_at.is_none());
+        let mut incident = known.cloned().unwrap_or_else(|| Incident {
+            job,
+            opened_at: at(self.now + event.0 * 10_000),
+            good_until: at(0),
+            changes: Vec::new(),
+            reminders: 0,
+            remind_at: None,
+            acknowledged: None,
+            closed_at: None,
+        });
+        incident.changes.push(StatusChange {
+            at: at(self.now),
+            status: JobStatus::Failed,
+        });
+        match how {
+            0 => incident.closed_at = Some(at(self.now)),
+            1 => incident.remind_at = Some(at(self.now + 5)),
+            2 => incident.reminders += 1,
+            _ => incident.changes.truncate(1),
+        }
+        self.incidents.insert(job, incident.clone());
+        incident
     }
 
     fn attempt(&self, back: usize, how: usize) -> Attempt {
@@ -424,6 +520,24 @@ impl Both {
     }
 
     async fn agree(&self) -> Result<(), TestCaseError> {
+        let jobs: Vec<JobId> = self.incidents.keys().copied().collect();
+        let one = self.memory.open_incidents(&jobs).await.unwrap();
+        let other = self.store.open_incidents(&jobs).await.unwrap();
+        prop_assert_eq!(one.len(), other.len());
+        for (one, other) in one.iter().zip(&other) {
+            prop_assert_eq!(&one.incident, &other.incident);
+            let told =
+                |open: &OpenIncident| -> BTreeSet<String> { open.told.iter().cloned().collect() };
+            prop_assert_eq!(told(one), told(other));
+            prop_assert_eq!(&one.event, &other.event);
+        }
+        let now = at(self.now);
+        let one = self.memory.incidents_to_remind(now, 2).await.unwrap();
+        let other = self.store.incidents_to_remind(now, 2).await.unwrap();
+        let keys = |open: Vec<OpenIncident>| -> Vec<_> {
+            open.into_iter().map(|open| open.incident.key()).collect()
+        };
+        prop_assert_eq!(keys(one), keys(other));
         let (one, other) = (
             self.memory.backlog().await.unwrap(),
             self.store.backlog().await.unwrap(),
@@ -438,6 +552,10 @@ impl Both {
         prop_assert_eq!(one, other);
         Ok(())
     }
+}
+
+fn person_of(people: &[usize]) -> usize {
+    people.first().copied().unwrap_or(3)
 }
 
 fn sorted(mut deliveries: Vec<Delivery>) -> Vec<Delivery> {
@@ -463,7 +581,8 @@ proptest! {
             for event in events {
                 memory.push(event);
             }
-            let mut both = Both { memory, store, now: 1000, planned: 0, events: 0 };
+            let mut both = Both {
+                incidents: BTreeMap::new(), memory, store, now: 1000, planned: 0, events: 0 };
             for step in steps {
                 both.step(step).await?;
             }

@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use vigie_domain::DomainEvent;
+use vigie_domain::{DomainEvent, JobId};
 
 use super::*;
 use crate::{
     Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, Lease, Mail, MemoryOutbox,
-    PlannedMail, Receipt, TransportError,
+    OpenIncident, Plan, PlannedMail, Receipt, TransportError,
 };
 
 const START: i64 = 1_750_396_800;
@@ -168,11 +168,17 @@ async fn plan(outbox: &impl Outbox, clock: &impl Clock, first: usize, recipients
         .enumerate()
         .map(|(number, to)| PlannedMail {
             event: EventId(i64::try_from(first + number).unwrap()),
+            incident: None,
             mail: mail(first + number, to),
         })
         .collect();
-    let last = mails.last().unwrap().event;
-    outbox.plan(last, &mails, clock.now()).await.unwrap();
+    let plan = Plan {
+        up_to: Some(mails.last().unwrap().event),
+        incidents: Vec::new(),
+        mails,
+        planned_at: clock.now(),
+    };
+    outbox.plan(&plan).await.unwrap();
 }
 
 fn worker<O: Outbox>(
@@ -666,13 +672,20 @@ impl Outbox for Failing {
         self.outbox.unplanned_events(limit).await
     }
 
-    async fn plan(
+    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
+        self.outbox.plan(plan).await
+    }
+
+    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError> {
+        self.outbox.open_incidents(jobs).await
+    }
+
+    async fn incidents_to_remind(
         &self,
-        up_to: EventId,
-        mails: &[PlannedMail],
-        planned_at: Timestamp,
-    ) -> Result<(), OutboxError> {
-        self.outbox.plan(up_to, mails, planned_at).await
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenIncident>, OutboxError> {
+        self.outbox.incidents_to_remind(now, limit).await
     }
 
     async fn untold_dead(

@@ -1,17 +1,17 @@
 //! An outbox that lives as long as the program: for programs that need no more, and for tests.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use vigie_domain::DomainEvent;
+use vigie_domain::{DomainEvent, JobId};
 
 use super::{
-    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease, Outbox,
-    OutboxError, Outcome, PlannedMail,
+    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease,
+    OpenIncident, Outbox, OutboxError, Outcome, Plan,
 };
-use crate::Mail;
+use crate::{Acknowledgement, Incident, IncidentKey, Mail};
 
 /// Keeps events until they are planned and mails until they are sent, in memory: it loses none to a
 /// mail server that is down, and all to the end of the program. Clones are the same outbox.
@@ -70,6 +70,16 @@ struct Kept {
     /// When somebody was last told of dead deliveries to an address.
     told_at: HashMap<String, Timestamp>,
     sent_at: VecDeque<Timestamp>,
+    open: BTreeMap<JobId, KeptIncident>,
+}
+
+/// An incident until it closes.
+#[derive(Debug)]
+struct KeptIncident {
+    incident: Incident,
+    event: (EventId, DomainEvent),
+    /// Who was sent a mail about it, and by which delivery.
+    told: Vec<(DeliveryId, String)>,
 }
 
 /// A delivery until nobody asks for it any more.
@@ -108,6 +118,15 @@ impl MemoryOutbox {
         kept.events.insert(id, event);
     }
 
+    /// Notes that somebody has taken the open incident of a job on, and tells whether there is one.
+    #[must_use]
+    pub fn acknowledge(&self, job: JobId, acknowledgement: Acknowledgement) -> bool {
+        let mut kept = self.kept();
+        let open = kept.open.get_mut(&job);
+        open.map(|kept| kept.incident.acknowledged = Some(acknowledgement))
+            .is_some()
+    }
+
     /// The changes of one call are made before the lock is given back, so that what a panic leaves
     /// is whole.
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -116,7 +135,7 @@ impl MemoryOutbox {
 }
 
 impl Kept {
-    fn add(&mut self, event: Option<EventId>, mail: &Mail, planned_at: Timestamp) {
+    fn add(&mut self, event: Option<EventId>, mail: &Mail, planned_at: Timestamp) -> DeliveryId {
         self.last_delivery += 1;
         let id = DeliveryId(self.last_delivery);
         let delivery = Delivery {
@@ -136,6 +155,59 @@ impl Kept {
         self.deliveries.insert(id, row);
         if let Some(event) = event {
             self.deliveries_of.entry(event).or_default().push(id);
+        }
+        id
+    }
+
+    /// Keeps an incident until it closes.
+    fn keep(&mut self, incident: &Incident, event: EventId) {
+        let key = incident.key();
+        if incident.closed_at.is_some() {
+            self.open.remove(&key.job);
+            return;
+        }
+        let known = self.open.remove(&key.job);
+        let known = known.filter(|known| known.incident.key() == key);
+        let mut incident = incident.clone();
+        let (mut told, mut last) = (Vec::new(), None);
+        if let Some(known) = known {
+            if known.incident.changes == incident.changes {
+                incident.acknowledged = known.incident.acknowledged;
+            }
+            (told, last) = (known.told, Some(known.event));
+        }
+        let event = self.events.get(&event).map(|of| (event, of.clone()));
+        if let Some(event) = event.or(last) {
+            let kept = KeptIncident {
+                incident,
+                event,
+                told,
+            };
+            self.open.insert(key.job, kept);
+        }
+    }
+
+    fn note_told(&mut self, incident: Option<IncidentKey>, id: DeliveryId, to: &str) {
+        let Some(key) = incident else {
+            return;
+        };
+        let open = self.open.get_mut(&key.job);
+        if let Some(kept) = open.filter(|kept| kept.incident.key() == key) {
+            kept.told.push((id, to.to_owned()));
+        }
+    }
+
+    fn open_of(&self, kept: &KeptIncident) -> OpenIncident {
+        let is_dead = |id: &DeliveryId| {
+            let row = self.deliveries.get(id);
+            row.is_some_and(|row| matches!(row.state, State::Dead { .. }))
+        };
+        let told = kept.told.iter().filter(|(id, _)| !is_dead(id));
+        let told: BTreeSet<String> = told.map(|(_, to)| to.clone()).collect();
+        OpenIncident {
+            incident: kept.incident.clone(),
+            told: told.into_iter().collect(),
+            event: kept.event.clone(),
         }
     }
 
@@ -178,6 +250,9 @@ impl Kept {
         let Some(row) = self.deliveries.remove(&id) else {
             return;
         };
+        for kept in self.open.values_mut() {
+            kept.told.retain(|(told, _)| *told != id);
+        }
         self.told_at.insert(row.delivery.mail.recipient(), told_at);
         if let Some(event) = row.event {
             self.forget_if_done(event);
@@ -191,7 +266,9 @@ impl Kept {
         let mail = &row.delivery.mail;
         let others = self.of_event(event);
         let others = others.filter(|row| !matches!(row.state, State::Dead { .. }));
-        let others: Vec<String> = others.map(|row| row.delivery.mail.to.clone()).collect();
+        let mut others: Vec<String> = others.map(|row| row.delivery.mail.to.clone()).collect();
+        let mut known = BTreeSet::new();
+        others.retain(|to| known.insert(to.clone()));
         let told_at = self.told_at.get(&mail.recipient());
         if !others.is_empty() && told_at.is_some_and(|told_at| *told_at > since && *told_at < now) {
             return None;
@@ -249,18 +326,47 @@ impl Outbox for MemoryOutbox {
         Ok(events.map(|(id, event)| (*id, event.clone())).collect())
     }
 
-    async fn plan(
-        &self,
-        up_to: EventId,
-        mails: &[PlannedMail],
-        planned_at: Timestamp,
-    ) -> Result<(), OutboxError> {
+    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
         let mut kept = self.kept();
-        for planned in mails {
-            kept.add(Some(planned.event), &planned.mail, planned_at);
+        let (closed, open): (Vec<_>, Vec<_>) = plan
+            .incidents
+            .iter()
+            .partition(|(incident, _)| incident.closed_at.is_some());
+        for (incident, event) in closed.into_iter().chain(open) {
+            kept.keep(incident, *event);
         }
-        kept.events.retain(|id, _| *id > up_to);
+        for planned in &plan.mails {
+            let id = kept.add(Some(planned.event), &planned.mail, plan.planned_at);
+            kept.note_told(planned.incident, id, &planned.mail.to);
+        }
+        if let Some(up_to) = plan.up_to {
+            kept.events.retain(|id, _| *id > up_to);
+        }
         Ok(())
+    }
+
+    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError> {
+        let kept = self.kept();
+        let jobs: BTreeSet<&JobId> = jobs.iter().collect();
+        let open = jobs.into_iter().filter_map(|job| kept.open.get(job));
+        Ok(open.map(|incident| kept.open_of(incident)).collect())
+    }
+
+    async fn incidents_to_remind(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenIncident>, OutboxError> {
+        let kept = self.kept();
+        let is_due = |kept: &&KeptIncident| {
+            let incident = &kept.incident;
+            let is_free = incident.acknowledged.is_none();
+            is_free && incident.remind_at.is_some_and(|due_at| due_at <= now)
+        };
+        let mut due: Vec<&KeptIncident> = kept.open.values().filter(is_due).collect();
+        due.sort_by_key(|kept| (kept.incident.remind_at, kept.incident.job));
+        let due = due.into_iter().take(limit as usize);
+        Ok(due.map(|incident| kept.open_of(incident)).collect())
     }
 
     async fn untold_dead(

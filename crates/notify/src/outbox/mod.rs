@@ -8,9 +8,9 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
-use vigie_domain::DomainEvent;
+use vigie_domain::{DomainEvent, JobId};
 
-use crate::{Mail, Receipt};
+use crate::{Incident, IncidentKey, Mail, Receipt};
 
 pub use memory::MemoryOutbox;
 
@@ -39,8 +39,35 @@ impl fmt::Display for DeliveryId {
 pub struct PlannedMail {
     /// The event.
     pub event: EventId,
+    /// The incident that it tells of.
+    pub incident: Option<IncidentKey>,
     /// The mail.
     pub mail: Mail,
+}
+
+/// What is kept at once: all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The last event that has been planned; `None` when it is about none.
+    pub up_to: Option<EventId>,
+    /// Incidents as they are now, each with the event that last changed it.
+    pub incidents: Vec<(Incident, EventId)>,
+    /// Mails that are due at once.
+    pub mails: Vec<PlannedMail>,
+    /// When that was decided.
+    pub planned_at: Timestamp,
+}
+
+/// An incident that has not closed, and who knows of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIncident {
+    /// The incident.
+    pub incident: Incident,
+    /// Who was sent a mail about it, as those mails name them, without those whose mail is dead or
+    /// was given up.
+    pub told: Vec<String>,
+    /// The event that last changed it.
+    pub event: (EventId, DomainEvent),
 }
 
 /// A mail on its way.
@@ -148,18 +175,32 @@ pub trait Outbox: Send + Sync {
         limit: u32,
     ) -> Result<Vec<(EventId, DomainEvent)>, OutboxError>;
 
-    /// Keeps one delivery for each mail, due at once, and marks all events up to `up_to` as planned,
-    /// both or neither.
+    /// Keeps a plan: its incidents as they are now, one delivery for each of its mails, and that its
+    /// events are planned. Whether somebody has taken an incident on is only written when it has
+    /// changed.
     ///
     /// # Errors
     ///
     /// When that can't be written; then nothing is.
-    async fn plan(
+    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError>;
+
+    /// The open incidents of these jobs.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be read.
+    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError>;
+
+    /// The first open incidents of which people are to be reminded at `now`, the longest due first.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be read.
+    async fn incidents_to_remind(
         &self,
-        up_to: EventId,
-        mails: &[PlannedMail],
-        planned_at: Timestamp,
-    ) -> Result<(), OutboxError>;
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenIncident>, OutboxError>;
 
     /// The first dead deliveries, in the order of their numbers, that nobody has been told of. Those of
     /// which others got a mail are left out for somebody of whose dead deliveries people were told

@@ -1,0 +1,158 @@
+//! Incidents as rows.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection, SqlitePool};
+use vigie_domain::{ExpectedBackupJob, JobId};
+use vigie_notify::{Acknowledgement, EventId, Incident, OpenIncident};
+
+use crate::SqliteStore;
+use crate::error::{Doing, Fault, QueryError};
+use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
+
+/// With the event that last changed it, and who was told.
+macro_rules! select_incidents {
+    ($from:literal) => {
+        concat!(
+            "SELECT incidents.*, events.event, ( \
+                SELECT json_group_array(DISTINCT mail ->> 'to') \
+                FROM deliveries JOIN mails ON delivery_id = deliveries.id \
+                WHERE incident_id = incidents.id AND state IN ('waiting', 'sent')) AS told \
+             FROM ",
+            $from
+        )
+    };
+}
+
+const OPEN: &str = select_incidents!(
+    "incidents JOIN events ON events.id = incidents.event_id \
+     WHERE closed_at IS NULL AND job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id"
+);
+
+const TO_REMIND: &str = select_incidents!(
+    "incidents INDEXED BY incidents_to_remind JOIN events ON events.id = incidents.event_id \
+     WHERE remind_at <= ? AND remind_at IS NOT NULL AND acknowledged_at IS NULL \
+     AND closed_at IS NULL ORDER BY remind_at, job_id LIMIT ?"
+);
+
+/// Whether somebody has taken it on is forgotten when the job becomes something else.
+const UPSERT: &str = "\
+    INSERT INTO incidents (job_id, opened_at, good_until, changes, reminders, remind_at, closed_at, \
+        event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+    ON CONFLICT (job_id, opened_at) DO UPDATE SET \
+        acknowledged_at = iif(changes = excluded.changes, acknowledged_at, NULL), \
+        acknowledged_by = iif(changes = excluded.changes, acknowledged_by, NULL), \
+        changes = excluded.changes, reminders = excluded.reminders, \
+        remind_at = excluded.remind_at, closed_at = excluded.closed_at, \
+        event_id = excluded.event_id";
+
+pub(crate) async fn open_of(pool: &SqlitePool, jobs: &[JobId]) -> Result<Vec<OpenIncident>, Fault> {
+    let jobs: Vec<i64> = jobs.iter().map(|job| job.0).collect();
+    let query = sqlx::query(OPEN).bind(json!(jobs).to_string());
+    let rows = query.fetch_all(pool).await?;
+    rows.iter().map(open_incident_of).collect()
+}
+
+pub(crate) async fn to_remind(
+    pool: &SqlitePool,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<OpenIncident>, Fault> {
+    let query = sqlx::query(TO_REMIND)
+        .bind(now.as_microsecond())
+        .bind(limit);
+    let rows = query.fetch_all(pool).await?;
+    rows.iter().map(open_incident_of).collect()
+}
+
+/// Those that close come first: a job has one open incident at most.
+pub(crate) async fn upsert(
+    connection: &mut SqliteConnection,
+    incidents: &[(Incident, EventId)],
+) -> Result<(), Fault> {
+    let (closed, open): (Vec<_>, Vec<_>) = incidents
+        .iter()
+        .partition(|(incident, _)| incident.closed_at.is_some());
+    for (incident, event) in closed.into_iter().chain(open) {
+        sqlx::query(UPSERT)
+            .bind(incident.job.0)
+            .bind(incident.opened_at.as_microsecond())
+            .bind(incident.good_until.as_microsecond())
+            .bind(json("changes", &incident.changes)?)
+            .bind(incident.reminders)
+            .bind(incident.remind_at.map(Timestamp::as_microsecond))
+            .bind(incident.closed_at.map(Timestamp::as_microsecond))
+            .bind(event.0)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+impl SqliteStore {
+    /// Notes that somebody has taken the open incident of a job on, and tells whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn acknowledge(
+        &self,
+        job: &ExpectedBackupJob,
+        acknowledgement: &Acknowledgement,
+    ) -> Result<bool, QueryError> {
+        let update = "UPDATE incidents SET acknowledged_at = ?, acknowledged_by = ? \
+                      WHERE job_id = ? AND closed_at IS NULL";
+        let query = sqlx::query(update)
+            .bind(acknowledgement.at.as_microsecond())
+            .bind(&acknowledgement.by)
+            .bind(job.id.0);
+        let updated = query.execute(&self.pool).await;
+        Ok(updated.doing("take an incident on")?.rows_affected() > 0)
+    }
+
+    /// Who has taken which job's open incident on.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn acknowledgements(&self) -> Result<HashMap<JobId, Acknowledgement>, QueryError> {
+        let select = "SELECT * FROM incidents \
+                      WHERE closed_at IS NULL AND acknowledged_at IS NOT NULL";
+        let rows = sqlx::query(select).fetch_all(&self.pool).await;
+        let rows = rows.doing("look up who has taken what on")?;
+        let taken_on = |row: &SqliteRow| {
+            let incident = incident_of(row)?;
+            Ok(incident.acknowledged.map(|by| (incident.job, by)))
+        };
+        let taken_on: Result<Vec<_>, Fault> = rows.iter().map(taken_on).collect();
+        let taken_on = taken_on.doing("read who has taken what on")?;
+        Ok(taken_on.into_iter().flatten().collect())
+    }
+}
+
+fn open_incident_of(row: &SqliteRow) -> Result<OpenIncident, Fault> {
+    Ok(OpenIncident {
+        incident: incident_of(row)?,
+        told: json_of(row, "told")?,
+        event: (EventId(row.try_get("event_id")?), json_of(row, "event")?),
+    })
+}
+
+fn incident_of(row: &SqliteRow) -> Result<Incident, Fault> {
+    let acknowledged_at = optional_instant_of(row, "acknowledged_at")?;
+    let acknowledged_by: Option<String> = row.try_get("acknowledged_by")?;
+    let acknowledged = acknowledged_at.zip(acknowledged_by);
+    Ok(Incident {
+        job: JobId(row.try_get("job_id")?),
+        opened_at: instant_of(row, "opened_at")?,
+        good_until: instant_of(row, "good_until")?,
+        changes: json_of(row, "changes")?,
+        reminders: row.try_get("reminders")?,
+        remind_at: optional_instant_of(row, "remind_at")?,
+        acknowledged: acknowledged.map(|(at, by)| Acknowledgement { at, by }),
+        closed_at: optional_instant_of(row, "closed_at")?,
+    })
+}
