@@ -27,7 +27,7 @@ use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use vigie_domain::{DomainEvent, EventKind, JobStatus, Sha256};
+use vigie_domain::{DomainEvent, EventKind, ExpectedBackupJob, JobStatus, Sha256};
 use vigie_notify::{
     Composer, ComposerSettings, DeliverySettings, DeliveryWorker, Mail, Outbox as _, Planner,
     SmtpSecurity, SmtpSettings, SmtpTransport, SystemClock, samples,
@@ -188,11 +188,18 @@ impl Filled {
     }
 }
 
+/// Makes jobs known, each of which is missing by now.
 async fn keep_events(store: &SqliteStore, count: usize, people: usize) {
-    let events: Vec<DomainEvent> = (0..count).map(|number| missing(number, people)).collect();
     let sample = samples::missing_full();
+    let databases: Vec<String> = (0..count)
+        .map(|number| format!("{}_{number}", sample.job.database))
+        .collect();
+    let (agent, schedule) = (&sample.job.agent, &sample.job.schedule);
+    let registered = store.register_jobs(agent, &databases, schedule, sample.now);
+    let registered = registered.await.unwrap().into_iter().enumerate();
+    let events = registered.map(|(number, known)| missing(&known.job, number % people));
     let report = ReportRecord {
-        agent: sample.job.agent,
+        agent: sample.job.agent.clone(),
         file_name: "20250620_083735.json".to_owned(),
         sha256: Sha256::from([0; 32]),
         operation_ended_at: None,
@@ -203,16 +210,17 @@ async fn keep_events(store: &SqliteStore, count: usize, people: usize) {
     let commit = ReportCommit {
         report,
         moves: Vec::new(),
-        events,
+        events: events.collect(),
     };
     store.commit_report(&commit).await.unwrap();
 }
 
-fn missing(number: usize, people: usize) -> DomainEvent {
+fn missing(known: &ExpectedBackupJob, person: usize) -> DomainEvent {
     let sample = samples::missing_full();
     let (at, mut job) = (sample.now, Box::new(sample.job));
-    job.database = format!("{}_{number}", job.database);
-    job.recipients = vec![format!("Ops {0} <ops{0}@example.com>", number % people)];
+    job.id = known.id;
+    job.database.clone_from(&known.database);
+    job.recipients = vec![format!("Ops {person} <ops{person}@example.com>")];
     let kind = EventKind::JobMissing {
         expected_at: at,
         deadline_at: at,
@@ -230,9 +238,11 @@ fn composer() -> Composer {
 fn ready_made() -> Vec<[Vec<u8>; 4]> {
     let now: Timestamp = samples::missing_full().now;
     let composer = composer();
-    let mails = (0..PEOPLE).flat_map(|number| match missing(number, PEOPLE).kind {
-        EventKind::JobMissing { job, .. } => composer.compose(&job, None, now),
-        _ => Vec::new(),
+    let mails = (0..PEOPLE).flat_map(|number| {
+        match missing(&samples::missing_full().job, number % PEOPLE).kind {
+            EventKind::JobMissing { job, .. } => composer.compose(&job, None, now),
+            _ => Vec::new(),
+        }
     });
     mails.map(|mail| steps(&mail)).collect()
 }

@@ -138,8 +138,10 @@ impl SqliteStore {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use vigie_domain::{AgentId, Schedule};
-    use vigie_notify::{Lease, Outbox};
+    use vigie_domain::{
+        AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus, Schedule,
+    };
+    use vigie_notify::{EventId, Lease, Outbox};
     use vigie_scanner::Store;
 
     use super::*;
@@ -165,7 +167,23 @@ mod tests {
         assert_eq!(register().await.unwrap().len(), 1);
     }
 
-    /// A database as the first version left it: a mail that waits, one that was sent and one that was
+    fn missing_event() -> DomainEvent {
+        let daily = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
+        let agent = AgentId::new("A_B_C").unwrap();
+        let mut job = ExpectedBackupJob::new(JobId(1), agent, "X", daily, Timestamp::UNIX_EPOCH);
+        let at = "2025-06-20T02:20:00Z".parse().unwrap();
+        job.incident_since = Some(at);
+        job.current_status = JobStatus::Missing;
+        let kind = EventKind::JobMissing {
+            job: Box::new(job),
+            from: JobStatus::Ok,
+            expected_at: at,
+            deadline_at: at,
+        };
+        DomainEvent { at, kind }
+    }
+
+    /// A database as the first version left it: a job in an incident, and of its alert a mail that waits, one that was sent and one that was
     /// refused.
     async fn first_version(path: &Path) {
         let options = SqliteConnectOptions::new()
@@ -178,9 +196,28 @@ mod tests {
         let mut migrator = sqlx::migrate!();
         migrator.migrations.to_mut().truncate(1);
         migrator.run(&pool).await.unwrap();
-        let event =
-            "INSERT INTO events (at, type, agent, event) VALUES (1750386000000000, 'X', 'A', '{}')";
-        sqlx::query(event).execute(&pool).await.unwrap();
+        let event = missing_event();
+        let job = "INSERT INTO jobs (agent_key, agent, database, company, city, neighborhood, \
+                   schedule, recipients, active, declared, validated_folder, current_status, \
+                   known_since, covered_until, incident_since) \
+                   VALUES ('a_b_c', 'A_B_C', 'X', 'A', 'B', 'C', ?, '[]', 1, 1, 'x', 'MISSING', \
+                   0, 0, ?)";
+        sqlx::query(job)
+            .bind(serde_json::to_string(&event.job().unwrap().schedule).unwrap())
+            .bind(event.at.as_microsecond())
+            .execute(&pool)
+            .await
+            .unwrap();
+        let insert = "INSERT INTO events (at, type, agent, database, event) \
+                      VALUES (?, 'JobMissing', 'A_B_C', 'X', ?)";
+        sqlx::query(insert)
+            .bind(event.at.as_microsecond())
+            .bind(serde_json::to_string(&event).unwrap())
+            .execute(&pool)
+            .await
+            .unwrap();
+        let planned = "UPDATE consumers SET position = 1";
+        sqlx::query(planned).execute(&pool).await.unwrap();
         for (state, error) in [
             ("waiting", Some("451 later")),
             ("sent", None),
@@ -245,6 +282,15 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(addresses, ["ops@example.com"]);
+        // The incident goes on, with those who know of it.
+        let open = store.open_incidents(&[JobId(1)]).await.unwrap();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].told, ["Ops <Ops@example.com>"]);
+        assert_eq!(open[0].event, (EventId(1), missing_event()));
+        let incident = &open[0].incident;
+        assert_eq!(incident.opened_at, missing_event().at);
+        assert_eq!(incident.good_until, Timestamp::UNIX_EPOCH);
+        assert_eq!(incident.changes[0].status, JobStatus::Missing);
     }
 
     #[tokio::test]
