@@ -375,7 +375,7 @@ mod tests {
             ),
             (
                 "colour = 3",
-                "colour is no known key; known here: [database], [deposit], [[jobs]], [mail], \
+                "colour is no known key; known here: [alerts], [database], [deposit], [[jobs]], [mail], \
                  [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
             ),
             (
