@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::site::{Backup, MORNING, Report, START, Site};
+use crate::site::{Backup, MORNING, Report, START, Site, tell};
 
 const SIGKILL: i32 = 9;
 
@@ -158,6 +158,8 @@ fn a_scan_that_is_killed_at_any_step_is_made_up_for_by_the_next() {
             .map(|thread| thread.join().unwrap())
             .sum()
     });
-    println!("{kills} kills, nothing lost, nothing doubled");
+    tell(&format!(
+        "kills of a scan: {kills}, nothing lost, nothing doubled"
+    ));
     assert!(kills > 50, "only {kills} steps were found");
 }

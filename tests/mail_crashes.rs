@@ -13,7 +13,7 @@ use fastrand::Rng;
 use self::killing::{killed_within, scan_killed_at};
 use self::server::Stage;
 use self::trial::Trial;
-use crate::site::{Backup, Report, START, Site, this_moment};
+use crate::site::{Backup, Report, START, Site, tell, this_moment};
 
 /// The calls by which an alert gets from the deposit to the mail server, and at which of them the
 /// program is killed: at each, or at each so many. SQLite writes page after page, none of them
@@ -179,7 +179,7 @@ fn a_kill_at_any_step_loses_no_mail_and_repeats_only_what_was_on_the_line() {
             all += thread.join().unwrap();
         }
     });
-    println!("{all}");
+    tell(&format!("kills at each step: {all}"));
     assert!(all.kills >= 125, "only {} steps were found", all.kills);
     assert!(all.repeated > 0, "no kill hit the line");
 }
@@ -190,7 +190,7 @@ fn a_kill_at_any_step_loses_no_mail_and_repeats_only_what_was_on_the_line() {
 fn kills_in_a_row_at_any_moment_lose_no_mail_and_repeat_only_what_was_on_the_line() {
     let before = site_before_the_scan();
     if let Ok(seed) = env::var("VIGIE_SEED") {
-        println!("{}", kills_of(seed.parse().unwrap(), &before));
+        tell(&kills_of(seed.parse().unwrap(), &before).to_string());
         return;
     }
     let all = Mutex::new(Count::default());
@@ -209,7 +209,7 @@ fn kills_in_a_row_at_any_moment_lose_no_mail_and_repeat_only_what_was_on_the_lin
         }
     });
     let (all, seeds) = (all.into_inner().unwrap(), seeds.into_inner().unwrap());
-    println!("{all}; seeds {seeds:?}");
+    tell(&format!("kills in a row: {all}; seeds {seeds:?}"));
 }
 
 impl Trial {

@@ -3,6 +3,7 @@ mod report;
 mod running;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -173,6 +174,11 @@ pub fn event_names(result: &Value) -> Vec<&str> {
         .iter()
         .map(|event| event["type"].as_str().unwrap())
         .collect()
+}
+
+/// Prints a line even if the test succeeds: what was tried is a result too.
+pub fn tell(line: &str) {
+    writeln!(io::stdout().lock(), "{line}").unwrap();
 }
 
 /// This moment, for a test that runs on the real clock.
