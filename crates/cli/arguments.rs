@@ -77,8 +77,7 @@ pub enum Command {
     #[command(
         after_help = "Example: vigie ack XAFRIC_2025 --agent SDMC_DOUALA_AKWA --by Ngono\n\n\
                             People are told again when it becomes something else, and when it is \
-                            OK.\n\nExit status: 0 noted, 1 nothing is wrong with it, 2 usage or \
-                            configuration."
+                            OK.\n\nExit status: 0 noted, 1 not noted, 2 usage or configuration."
     )]
     Ack(AckArguments),
     /// Looks at the config

@@ -30,7 +30,7 @@ pub async fn run(config: Option<&Path>, arguments: &AckArguments) -> anyhow::Res
         "nothing is wrong with {database} of {agent} that people were told of"
     );
     println!(
-        "{database} of {agent} ({}) is taken on by {}; nobody is reminded of it any more",
+        "{database} of {agent} ({}) is taken on by {}; nobody is reminded of it until it becomes something else",
         job.current_status,
         printable(&acknowledgement.by)
     );

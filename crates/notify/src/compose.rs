@@ -513,7 +513,8 @@ impl Composer {
             job.id.to_string(),
             job.agent.as_str().to_owned(),
             job.database.clone(),
-            since.to_string(),
+            // No finer than a store keeps it: the incident is read back from there.
+            since.as_microsecond().to_string(),
         ];
         self.id("incident", &job.database, &facts)
     }
@@ -982,6 +983,20 @@ mod tests {
         let composer = composer(&["Ops <ops@example.com>", "OPS@example.com", "b@example.com"]);
         let administrators: Vec<String> = composer.administrators().collect();
         assert_eq!(administrators, ["Ops <ops@example.com>", "b@example.com"]);
+    }
+
+    #[test]
+    fn an_incident_is_one_conversation_however_fine_its_beginning_is_told() {
+        let composer = composer(&["a@example.com"]);
+        let thread = |since: &str| {
+            let mut sample = samples::missing_full();
+            sample.job.incident_since = Some(since.parse().unwrap());
+            let mails = composer.compose(&sample.job, None, sample.now);
+            mails[0].thread.clone().unwrap()
+        };
+        let fine = thread("2025-06-20T02:00:05.123456789Z");
+        assert_eq!(fine, thread("2025-06-20T02:00:05.123456Z"));
+        assert_ne!(fine, thread("2025-06-20T02:00:05.123457Z"));
     }
 
     #[test]

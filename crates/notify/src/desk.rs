@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use vigie_domain::{BackupEntry, DomainEvent, EventKind, ExpectedBackupJob, JobId, LastGoodBackup};
 
+use crate::mail::recipient_of;
 use crate::{
     Composer, EventId, Incident, IncidentHistory, IncidentKey, Mail, OpenIncident, Plan,
     PlannedMail, ReminderNumber, Reminders, Telling, follow, remind,
@@ -70,6 +71,7 @@ impl<'a> Desk<'a> {
             let open = OpenIncident {
                 incident,
                 told,
+                waiting: Vec::new(),
                 event: (id, event),
             };
             self.open.insert(job, open);
@@ -82,9 +84,8 @@ impl<'a> Desk<'a> {
             let Some(incident) = remind(&open.incident, self.now, self.reminders) else {
                 continue;
             };
-            let (id, event) = &open.event;
-            let mails = self.reminders_of(event, &incident, &open.told);
-            self.keep(&incident, *id, mails);
+            let mails = self.reminders_of(&open, &incident);
+            self.keep(&incident, open.event.0, mails);
         }
     }
 
@@ -130,29 +131,37 @@ impl<'a> Desk<'a> {
         let EventKind::JobRecovered { job, entry, .. } = &event.kind else {
             return Vec::new();
         };
-        let history = history(incident, job, last_good, entry.operation_ended_at);
+        // An agent's clock may be ahead.
+        let ended_at = entry.operation_ended_at.min(event.at);
+        let history = history(incident, job, last_good, ended_at);
         self.composer
             .compose_recovery(told, job, entry, &history, self.now)
     }
 
-    fn reminders_of(&self, event: &DomainEvent, incident: &Incident, told: &[String]) -> Vec<Mail> {
-        let Some((job, entry)) = subject_of(event) else {
+    /// Whoever would be told now, but for those whom the news itself has not reached yet: they would
+    /// get it all at once.
+    fn reminders_of(&self, open: &OpenIncident, incident: &Incident) -> Vec<Mail> {
+        let Some((job, entry)) = subject_of(&open.event.1) else {
             return Vec::new();
         };
+        let mut readers = self.composer.recipients_of(job);
+        readers.retain(|reader| !open.waiting.contains(&recipient_of(reader)));
         let history = history(incident, job, job.last_good.clone(), self.now);
         let reminder = ReminderNumber {
             which: incident.reminders,
             next_at: incident.remind_at,
         };
         self.composer
-            .compose_reminder(told, job, entry, &history, &reminder, self.now)
+            .compose_reminder(&readers, job, entry, &history, &reminder, self.now)
     }
 }
 
-/// The job and the entry that an alert was about.
+/// The job and the entry that were last heard of.
 fn subject_of(event: &DomainEvent) -> Option<(&ExpectedBackupJob, Option<&BackupEntry>)> {
     match &event.kind {
-        EventKind::JobDegraded { job, entry, .. } => Some((job, Some(entry))),
+        EventKind::JobDegraded { job, entry, .. } | EventKind::BackupRecorded { job, entry } => {
+            Some((job, Some(entry)))
+        }
         EventKind::JobMissing { job, .. } => Some((job, None)),
         _ => None,
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use vigie_domain::{DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus};
+use vigie_domain::{
+    BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus,
+};
 
 /// How often people are reminded once the schedule of reminders has ended.
 const AFTERWARDS: Duration = Duration::from_hours(7 * 24);
@@ -126,6 +128,15 @@ pub fn follow(
             Some((incident, Some(Telling::Recovery)))
         }
         EventKind::JobDeactivated { .. } => Some((close(open?, event.at), None)),
+        // One more of the same kind, or a good one that came so late that the next is missing too.
+        EventKind::BackupRecorded { job, entry } if job.incident_since.is_some() => {
+            let mut incident = open?.clone();
+            if entry.status == BackupEntryStatus::Success {
+                let ended_at = entry.operation_ended_at.min(event.at);
+                incident.good_until = incident.good_until.max(ended_at);
+            }
+            Some((incident, None))
+        }
         _ => None,
     }
 }
@@ -168,7 +179,8 @@ fn close(open: &Incident, at: Timestamp) -> Incident {
 #[must_use]
 pub fn remind(incident: &Incident, now: Timestamp, reminders: &Reminders) -> Option<Incident> {
     let is_due = incident.remind_at.is_some_and(|due_at| due_at <= now);
-    if !is_due || incident.closed_at.is_some() || incident.acknowledged.is_some() {
+    let is_quiet = incident.closed_at.is_some() || incident.acknowledged.is_some();
+    if !is_due || is_quiet || reminders.after.is_empty() {
         return None;
     }
     let changed_at = incident.changes.last()?.at;
@@ -188,7 +200,7 @@ pub fn remind(incident: &Incident, now: Timestamp, reminders: &Reminders) -> Opt
 mod tests {
     use jiff::SignedDuration;
     use proptest::prelude::*;
-    use vigie_domain::{BackupEntry, BackupEntryStatus};
+    use vigie_domain::BackupEntry;
 
     use super::*;
     use crate::samples;
@@ -339,6 +351,28 @@ mod tests {
         let none = Reminders { after: Vec::new() };
         let (opened, _) = follow(None, &missing(0, 0), &none).unwrap();
         assert_eq!(opened.remind_at, None);
+        // Also of what was open before.
+        let (opened, _) = follow(None, &missing(0, 0), &Reminders::default()).unwrap();
+        assert_eq!(remind(&opened, at(1000), &none), None);
+    }
+
+    #[test]
+    fn a_good_backup_that_came_too_late_is_no_end_and_no_loss() {
+        let reminders = Reminders::default();
+        let (opened, _) = follow(None, &missing(30, 30), &reminders).unwrap();
+        let mut late = entry();
+        late.status = BackupEntryStatus::Success;
+        late.operation_ended_at = at(20);
+        let kind = EventKind::BackupRecorded {
+            job: job(JobStatus::Missing, Some(at(30))),
+            entry: late,
+        };
+        let event = DomainEvent { at: at(31), kind };
+        let (after, telling) = follow(Some(&opened), &event, &reminders).unwrap();
+        assert_eq!(telling, None);
+        assert_eq!(after.good_until, at(20));
+        assert_eq!(after.remind_at, opened.remind_at);
+        assert_eq!(follow(None, &event, &reminders), None);
     }
 
     proptest! {

@@ -555,6 +555,7 @@ mod tests {
             if planner.plan(later(hour)).await.unwrap().mails > 0 {
                 reminded.push(hour);
             }
+            send_all(&outbox, &[], later(hour)).await;
         }
         assert_eq!(reminded, [0, 24, 72, 168, 336]);
         let acknowledgement = crate::Acknowledgement {
@@ -567,6 +568,21 @@ mod tests {
         assert_eq!(planner.plan(later(2000)).await.unwrap().mails, 0);
         outbox.push(recovered_with());
         assert_eq!(planner.plan(later(2001)).await.unwrap().mails, 1);
+    }
+
+    #[tokio::test]
+    async fn who_has_not_got_the_news_is_not_reminded_of_it() {
+        let outbox = MemoryOutbox::new();
+        outbox.push(missing_with(&["a@example.com"]));
+        let mut planned = 0;
+        for hour in 0..200 {
+            let planner = Planner::new(composer(), outbox.clone(), later(hour));
+            planned += planner.plan(later(hour)).await.unwrap().mails;
+        }
+        assert_eq!(planned, 1);
+        send_all(&outbox, &[], later(200)).await;
+        let planner = Planner::new(composer(), outbox.clone(), later(400));
+        assert_eq!(planner.plan(later(400)).await.unwrap().mails, 1);
     }
 
     #[tokio::test]

@@ -26,8 +26,9 @@ CREATE INDEX incidents_to_remind ON incidents (remind_at)
 ALTER TABLE deliveries ADD COLUMN incident_id INTEGER REFERENCES incidents (id);
 CREATE INDEX deliveries_by_incident ON deliveries (incident_id) WHERE incident_id IS NOT NULL;
 
--- Incidents that are open by now: known by their last alert. Reminders begin with their next change.
-INSERT INTO incidents (job_id, opened_at, good_until, changes, reminders, event_id)
+-- Incidents that are open by now: known by their last alert, and people are reminded of them as if a week
+-- had passed.
+INSERT INTO incidents (job_id, opened_at, good_until, changes, reminders, remind_at, event_id)
 SELECT
     jobs.id,
     jobs.incident_since,
@@ -39,6 +40,7 @@ SELECT
         'status', jobs.current_status
     )),
     0,
+    jobs.incident_since + 604800000000,
     last.id
 FROM jobs
 JOIN events AS last ON last.id = (
@@ -55,4 +57,7 @@ UPDATE deliveries SET incident_id = (
     JOIN jobs ON jobs.id = incidents.job_id
     WHERE jobs.agent = events.agent AND jobs.database = events.database
         AND events.at >= incidents.opened_at
+)
+WHERE event_id >= (
+    SELECT min(id) FROM events WHERE at >= (SELECT min(opened_at) FROM incidents)
 );

@@ -20,7 +20,9 @@ macro_rules! select_incidents {
             "SELECT incidents.*, events.event, ( \
                 SELECT json_group_array(DISTINCT mail ->> 'to') \
                 FROM deliveries JOIN mails ON delivery_id = deliveries.id \
-                WHERE incident_id = incidents.id AND state IN ('waiting', 'sent')) AS told \
+                WHERE incident_id = incidents.id AND state IN ('waiting', 'sent')) AS told, ( \
+                SELECT json_group_array(DISTINCT recipient) FROM deliveries \
+                WHERE incident_id = incidents.id AND state = 'waiting') AS waiting \
              FROM ",
             $from
         )
@@ -45,7 +47,7 @@ const UPSERT: &str = "\
     ON CONFLICT (job_id, opened_at) DO UPDATE SET \
         acknowledged_at = iif(changes = excluded.changes, acknowledged_at, NULL), \
         acknowledged_by = iif(changes = excluded.changes, acknowledged_by, NULL), \
-        changes = excluded.changes, reminders = excluded.reminders, \
+        good_until = excluded.good_until, changes = excluded.changes, reminders = excluded.reminders, \
         remind_at = excluded.remind_at, closed_at = excluded.closed_at, \
         event_id = excluded.event_id";
 
@@ -137,6 +139,7 @@ fn open_incident_of(row: &SqliteRow) -> Result<OpenIncident, Fault> {
     Ok(OpenIncident {
         incident: incident_of(row)?,
         told: json_of(row, "told")?,
+        waiting: json_of(row, "waiting")?,
         event: (EventId(row.try_get("event_id")?), json_of(row, "event")?),
     })
 }

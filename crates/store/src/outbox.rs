@@ -62,14 +62,16 @@ const UNTOLD_DEAD: &str = "\
         (SELECT mail FROM mails WHERE delivery_id = dead.id) AS mail, ( \
         SELECT json_group_array(DISTINCT mail ->> 'to') \
         FROM deliveries AS other JOIN mails ON delivery_id = other.id \
-        WHERE other.event_id = dead.event_id AND other.state IN ('waiting', 'sent')) AS others \
+        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
+        AND other.state IN ('waiting', 'sent')) AS others \
     FROM deliveries AS dead INDEXED BY deliveries_untold \
     WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT (EXISTS ( \
         SELECT 1 FROM deliveries AS told \
         WHERE told.recipient = dead.recipient AND told.told_at > ?1 AND told.told_at < ?2) \
         AND EXISTS ( \
         SELECT 1 FROM deliveries AS other \
-        WHERE other.event_id = dead.event_id AND other.state IN ('waiting', 'sent'))) \
+        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
+        AND other.state IN ('waiting', 'sent'))) \
     ORDER BY id LIMIT ?3";
 
 #[async_trait]

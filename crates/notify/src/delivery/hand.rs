@@ -488,7 +488,8 @@ impl<'a, T: Transport + ?Sized + 'static, O: Outbox, C: Clock> Hand<'a, T, O, C>
             Work::AllThatIsDue { begin_until, .. } if self.is_claiming => Some(begin_until),
             Work::AllThatIsDue { .. } | Work::UntilStopped => None,
         };
-        let looks = [turn, end, self.cut_off_at];
+        let cut_off_at = self.cut_off_at.filter(|_| !self.sends.is_empty());
+        let looks = [turn, end, cut_off_at];
         looks.into_iter().flatten().fold(now + POLL, Instant::min)
     }
 

@@ -11,6 +11,7 @@ use super::{
     Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease,
     OpenIncident, Outbox, OutboxError, Outcome, Plan,
 };
+use crate::mail::recipient_of;
 use crate::{Acknowledgement, Incident, IncidentKey, Mail};
 
 /// Keeps events until they are planned and mails until they are sent, in memory: it loses none to a
@@ -202,11 +203,18 @@ impl Kept {
             let row = self.deliveries.get(id);
             row.is_some_and(|row| matches!(row.state, State::Dead { .. }))
         };
+        let is_waiting = |id: &DeliveryId| {
+            let row = self.deliveries.get(id);
+            row.is_some_and(|row| row.state == State::Waiting)
+        };
+        let waiting = kept.told.iter().filter(|(id, _)| is_waiting(id));
+        let waiting: BTreeSet<String> = waiting.map(|(_, to)| recipient_of(to)).collect();
         let told = kept.told.iter().filter(|(id, _)| !is_dead(id));
         let told: BTreeSet<String> = told.map(|(_, to)| to.clone()).collect();
         OpenIncident {
             incident: kept.incident.clone(),
             told: told.into_iter().collect(),
+            waiting: waiting.into_iter().collect(),
             event: kept.event.clone(),
         }
     }
@@ -265,7 +273,10 @@ impl Kept {
         };
         let mail = &row.delivery.mail;
         let others = self.of_event(event);
-        let others = others.filter(|row| !matches!(row.state, State::Dead { .. }));
+        let address = mail.recipient();
+        let others = others.filter(|row| {
+            !matches!(row.state, State::Dead { .. }) && row.delivery.mail.recipient() != address
+        });
         let mut others: Vec<String> = others.map(|row| row.delivery.mail.to.clone()).collect();
         let mut known = BTreeSet::new();
         others.retain(|to| known.insert(to.clone()));

@@ -66,7 +66,9 @@ pub struct OpenIncident {
     /// Who was sent a mail about it, as those mails name them, without those whose mail is dead or
     /// was given up.
     pub told: Vec<String>,
-    /// The event that last changed it.
+    /// Whom a mail about it has not reached yet (addresses as [`Mail::recipient`] gives them).
+    pub waiting: Vec<String>,
+    /// The event that was last heard of it.
     pub event: (EventId, DomainEvent),
 }
 
