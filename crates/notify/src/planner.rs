@@ -574,12 +574,12 @@ mod tests {
     async fn who_has_not_got_the_news_is_not_reminded_of_it() {
         let outbox = MemoryOutbox::new();
         outbox.push(missing_with(&["a@example.com"]));
-        let mut planned = 0;
+        let mut mails = 0;
         for hour in 0..200 {
             let planner = Planner::new(composer(), outbox.clone(), later(hour));
-            planned += planner.plan(later(hour)).await.unwrap().mails;
+            mails += planner.plan(later(hour)).await.unwrap().mails;
         }
-        assert_eq!(planned, 1);
+        assert_eq!(mails, 1);
         send_all(&outbox, &[], later(200)).await;
         let planner = Planner::new(composer(), outbox.clone(), later(400));
         assert_eq!(planner.plan(later(400)).await.unwrap().mails, 1);
