@@ -33,8 +33,8 @@ pub struct MailResult {
     pub sent_by_another: bool,
 }
 
-/// Sends what is due, but for no longer than the config allows. Of what is refused meanwhile, others
-/// are told in mails as of `now`.
+/// Sends what is due, but for no longer than the config allows, and so tells others of what is refused
+/// meanwhile. What has happened since the cycle is written about as of `now`.
 pub async fn deliver(vigie: &Vigie, now: Timestamp) -> anyhow::Result<MailResult> {
     let lock = lock_soon(vigie).await?;
     let mut delivered = Delivered::default();

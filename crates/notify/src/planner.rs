@@ -71,8 +71,9 @@ impl<O: Outbox, C: Clock> Planner<O, C> {
         &self.composer
     }
 
-    /// Plans mails for all new events, and those that tell the others of mails that were refused for
-    /// good. Mails are written as of `now`.
+    /// Plans mails for all new events, reminders of the incidents that stay open, and the mails that tell
+    /// the others of mails that were refused for good. The last are written as of the clock, as it is
+    /// the clock that a delivery goes by, and all others as of `now`.
     ///
     /// # Errors
     ///
