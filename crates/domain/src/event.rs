@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BackupEntry, ExpectedBackupJob, JobStatus};
+use crate::{AgentId, BackupEntry, ExpectedBackupJob, JobStatus, Warning};
 
 /// A fact, with the instant from which it is one.
 ///
@@ -74,6 +74,15 @@ pub enum EventKind {
         /// Since when the incident had been open.
         incident_since: Timestamp,
     },
+    /// A proven backup is odd in ways in which the one before it was not.
+    JobWarned {
+        /// The job, which is OK.
+        job: Box<ExpectedBackupJob>,
+        /// The backup.
+        entry: Box<BackupEntry>,
+        /// What is odd, and was not before.
+        warnings: Vec<Warning>,
+    },
     /// A report could not be taken and was set aside.
     ReportRejected {
         /// The agent in whose folder it lay.
@@ -98,6 +107,7 @@ impl DomainEvent {
             EventKind::JobMissing { .. } => "JobMissing",
             EventKind::JobRecovered { .. } => "JobRecovered",
             EventKind::JobDeactivated { .. } => "JobDeactivated",
+            EventKind::JobWarned { .. } => "JobWarned",
             EventKind::ReportRejected { .. } => "ReportRejected",
         }
     }
@@ -111,7 +121,8 @@ impl DomainEvent {
             | EventKind::JobDegraded { job, .. }
             | EventKind::JobMissing { job, .. }
             | EventKind::JobRecovered { job, .. }
-            | EventKind::JobDeactivated { job, .. } => Some(job),
+            | EventKind::JobDeactivated { job, .. }
+            | EventKind::JobWarned { job, .. } => Some(job),
             EventKind::ReportRejected { .. } => None,
         }
     }
@@ -122,7 +133,8 @@ impl DomainEvent {
         match &self.kind {
             EventKind::BackupRecorded { entry, .. }
             | EventKind::JobDegraded { entry, .. }
-            | EventKind::JobRecovered { entry, .. } => Some(entry),
+            | EventKind::JobRecovered { entry, .. }
+            | EventKind::JobWarned { entry, .. } => Some(entry),
             _ => None,
         }
     }
@@ -137,7 +149,8 @@ impl DomainEvent {
             | EventKind::JobDegraded { job, .. }
             | EventKind::JobMissing { job, .. }
             | EventKind::JobRecovered { job, .. }
-            | EventKind::JobDeactivated { job, .. } => &job.agent,
+            | EventKind::JobDeactivated { job, .. }
+            | EventKind::JobWarned { job, .. } => &job.agent,
         }
     }
 

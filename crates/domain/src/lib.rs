@@ -43,6 +43,7 @@ mod sha256;
 mod transition;
 mod validated_path;
 mod verdict;
+mod warning;
 
 pub use agent::{AgentId, InvalidAgentId};
 pub use declaration::{JobDeclaration, declare_job, register_job};
@@ -57,3 +58,4 @@ pub use sha256::{InvalidSha256, Sha256};
 pub use transition::{Transition, judge_deadline, record_entry};
 pub use validated_path::file_name_of;
 pub use verdict::{Finding, ProofNeeded, Verdict, judge_entry};
+pub use warning::Warning;

@@ -51,6 +51,7 @@ mod links;
 mod locale;
 mod mail;
 mod nearest;
+mod notice;
 mod notifier;
 mod outbox;
 mod planner;
@@ -79,6 +80,9 @@ pub use incident::{
 pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};
 pub use mail::{InvalidAddress, Mail, MailError, check_address};
+pub use notice::{
+    GroupBy, GroupScope, Notice, NoticeClass, Outage, SummaryCause, SystemFault, rank,
+};
 pub use notifier::{Notified, Notifier};
 pub use outbox::{
     Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease,

@@ -1,0 +1,200 @@
+//! What people are told of jobs and of the system, before it is known who reads it and in which mail.
+//! Knows no reader and no words.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus, Warning};
+
+use crate::{IncidentHistory, ReminderNumber};
+
+/// One thing that people are told of one job: a mail of its own, or a part of one that tells of
+/// several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It is not OK.
+    Alert {
+        /// The job.
+        job: Box<ExpectedBackupJob>,
+        /// The entry that a report led to; `None` when no report came.
+        entry: Option<Box<BackupEntry>>,
+    },
+    /// It is still not OK.
+    Reminder {
+        /// The job.
+        job: Box<ExpectedBackupJob>,
+        /// The last entry; `None` when no report came.
+        entry: Option<Box<BackupEntry>>,
+        /// What was before.
+        history: IncidentHistory,
+        /// Which reminder it is.
+        reminder: ReminderNumber,
+    },
+    /// It is OK again.
+    Recovery {
+        /// The job.
+        job: Box<ExpectedBackupJob>,
+        /// The backup that ended the incident.
+        entry: Box<BackupEntry>,
+        /// What was before.
+        history: IncidentHistory,
+    },
+    /// It is OK, and its backup is odd.
+    Warning {
+        /// The job.
+        job: Box<ExpectedBackupJob>,
+        /// The backup.
+        entry: Box<BackupEntry>,
+        /// What is odd.
+        warnings: Vec<Warning>,
+    },
+}
+
+/// Notices that may stand in one mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NoticeClass {
+    /// Something is wrong, or still is.
+    Problem,
+    /// Something is well again.
+    Recovery,
+    /// Something is odd.
+    Warning,
+}
+
+impl Notice {
+    /// The job that it tells of.
+    #[must_use]
+    pub fn job(&self) -> &ExpectedBackupJob {
+        match self {
+            Self::Alert { job, .. }
+            | Self::Reminder { job, .. }
+            | Self::Recovery { job, .. }
+            | Self::Warning { job, .. } => job,
+        }
+    }
+
+    /// Which notices it may stand in one mail with.
+    #[must_use]
+    pub const fn class(&self) -> NoticeClass {
+        match self {
+            Self::Alert { .. } | Self::Reminder { .. } => NoticeClass::Problem,
+            Self::Recovery { .. } => NoticeClass::Recovery,
+            Self::Warning { .. } => NoticeClass::Warning,
+        }
+    }
+}
+
+/// How bad a status is, the worst first: what never came, what came damaged, what failed and says
+/// so, what is not known.
+#[must_use]
+pub const fn rank(status: JobStatus) -> u8 {
+    match status {
+        JobStatus::Missing => 0,
+        JobStatus::HashMismatch => 1,
+        JobStatus::TransferIntegrityFailed => 2,
+        JobStatus::Failed => 3,
+        JobStatus::Unknown => 4,
+        JobStatus::Ok => 5,
+    }
+}
+
+/// What the jobs of one mail have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    /// The agent that makes their backups.
+    Agent,
+    /// The customer that they belong to.
+    Company,
+    /// The city of their sites.
+    City,
+}
+
+impl GroupBy {
+    /// All of them, in the order in which they are documented.
+    pub const ALL: [Self; 3] = [Self::Agent, Self::Company, Self::City];
+
+    /// Its name in config, JSON and templates.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Company => "company",
+            Self::City => "city",
+        }
+    }
+}
+
+impl fmt::Display for GroupBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// The agent, company or city that all jobs of a mail are of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupScope {
+    /// Which of them.
+    pub by: GroupBy,
+    /// Its name.
+    pub name: String,
+}
+
+/// Why one mail tells of what would have been too many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SummaryCause {
+    /// The reader has had as many mails in an hour as are allowed.
+    Limit {
+        /// How many those are.
+        per_hour: u32,
+    },
+    /// Vigie did not run for a while.
+    Downtime {
+        /// When its last cycle before that was done.
+        from: Timestamp,
+        /// When it was back.
+        until: Timestamp,
+    },
+    /// Mails did not reach the reader for a while.
+    Undeliverable {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// Something is wrong with the whole system, not with single jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum SystemFault {
+    /// The deposit can't be read, so that nothing that agents drop is seen, and nothing is judged.
+    DepositUnreachable {
+        /// The error, as a sentence.
+        error: String,
+    },
+    /// The machine's clock shows another time than it can be.
+    ClockJumped {
+        /// What it should have shown.
+        expected: Timestamp,
+        /// What it showed.
+        found: Timestamp,
+    },
+    /// So many backups became missing at once that single agents are hardly the cause.
+    ManyMissing {
+        /// How many of all watched jobs in a hundred did so in one cycle.
+        percent: u8,
+    },
+}
+
+/// A fault of the whole system, as one mail tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// What is wrong.
+    pub fault: SystemFault,
+    /// Since when.
+    pub since: Timestamp,
+    /// Which reminder of it this is; `None` when it is the first mail or the last.
+    pub reminder: Option<ReminderNumber>,
+    /// When it was over; `None` while it lasts.
+    pub ended_at: Option<Timestamp>,
+}
