@@ -50,12 +50,14 @@ mod incident;
 mod links;
 mod locale;
 mod mail;
+mod matching;
 mod nearest;
 mod notice;
 mod notifier;
 mod outbox;
 mod planner;
 mod position;
+mod routing;
 pub mod samples;
 mod templates;
 mod transport;
@@ -80,6 +82,7 @@ pub use incident::{
 pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};
 pub use mail::{InvalidAddress, Mail, MailError, check_address};
+pub use matching::{AlertSeverity, Glob, InvalidGlob, Matchers, Subject};
 pub use notice::{
     GroupBy, GroupScope, Notice, NoticeClass, Outage, SummaryCause, SystemFault, rank,
 };
@@ -89,6 +92,7 @@ pub use outbox::{
     MemoryOutbox, OpenIncident, Outbox, OutboxError, Outcome, Plan, PlannedMail,
 };
 pub use planner::{Planned, Planner};
+pub use routing::{Route, Routed, RoutedBy, RoutedRecipient, Routing};
 pub use templates::{
     CopiedFrom, InvalidMailKind, InvalidOrigins, MailKind, ORIGINS, Origin, Origins, Severity,
     TemplateFault, TemplateFiles, TemplateOrigin, Templates, TemplatesBuilder,
