@@ -57,6 +57,7 @@ mod notifier;
 mod outbox;
 mod planner;
 mod position;
+mod quiet;
 mod routing;
 pub mod samples;
 mod templates;
@@ -92,6 +93,9 @@ pub use outbox::{
     MemoryOutbox, OpenIncident, Outbox, OutboxError, Outcome, Plan, PlannedMail,
 };
 pub use planner::{Planned, Planner};
+pub use quiet::{
+    Held, HeldBy, HolidayDate, Quiet, QuietTimes, QuietWindow, Silence, SilenceId, never_end,
+};
 pub use routing::{Route, Routed, RoutedBy, RoutedRecipient, Routing};
 pub use templates::{
     CopiedFrom, InvalidMailKind, InvalidOrigins, MailKind, ORIGINS, Origin, Origins, Severity,
@@ -118,6 +122,7 @@ pub use vocabulary::{
 // What the signatures above are made of, so that nobody has to match versions.
 pub use async_trait::async_trait;
 pub use jiff::Timestamp;
+pub use jiff::civil;
 pub use jiff::tz::TimeZone;
 #[cfg(feature = "smtp")]
 pub use secrecy::SecretString;
