@@ -59,7 +59,8 @@ impl SqliteStore {
                 None => job_rows::insert(&mut transaction, &mut change.job).await?,
                 Some(known) if known != change.job => {
                     job_rows::give_own_folder(&mut transaction, &mut change.job).await?;
-                    job_rows::update(&mut transaction, &change.job).await?;
+                    job_rows::update(&mut transaction, [&change.job]).await?;
+                    job_rows::update_folder(&mut transaction, &change.job).await?;
                 }
                 Some(_) => {}
             }
@@ -73,10 +74,10 @@ impl SqliteStore {
             let mut job = job_of(row)?;
             if !stay.contains(&(job.agent.key(), job.database.clone())) {
                 job.declared = false;
-                job_rows::update(&mut transaction, &job).await?;
                 declared.no_longer.push(job);
             }
         }
+        job_rows::update(&mut transaction, &declared.no_longer).await?;
         transaction.commit().await?;
         Ok(declared)
     }

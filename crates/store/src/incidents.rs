@@ -12,6 +12,7 @@ use vigie_notify::{Acknowledgement, EventId, Incident, OpenIncident};
 use crate::SqliteStore;
 use crate::error::{Doing, Fault, QueryError};
 use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
+use crate::many_rows::{self, ROWS};
 
 /// With the event that last changed it, and who was told.
 macro_rules! select_incidents {
@@ -41,9 +42,7 @@ const TO_REMIND: &str = select_incidents!(
 );
 
 /// Whether somebody has taken it on is forgotten when the job becomes something else.
-const UPSERT: &str = "\
-    INSERT INTO incidents (job_id, opened_at, good_until, changes, reminders, remind_at, closed_at, \
-        event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+const ON_CONFLICT: &str = " \
     ON CONFLICT (job_id, opened_at) DO UPDATE SET \
         acknowledged_at = iif(changes = excluded.changes, acknowledged_at, NULL), \
         acknowledged_by = iif(changes = excluded.changes, acknowledged_by, NULL), \
@@ -78,18 +77,24 @@ pub(crate) async fn upsert(
     let (closed, open): (Vec<_>, Vec<_>) = incidents
         .iter()
         .partition(|(incident, _)| incident.closed_at.is_some());
-    for (incident, event) in closed.into_iter().chain(open) {
-        sqlx::query(UPSERT)
-            .bind(incident.job.0)
-            .bind(incident.opened_at.as_microsecond())
-            .bind(incident.good_until.as_microsecond())
-            .bind(json("changes", &incident.changes)?)
-            .bind(incident.reminders)
-            .bind(incident.remind_at.map(Timestamp::as_microsecond))
-            .bind(incident.closed_at.map(Timestamp::as_microsecond))
-            .bind(event.0)
-            .execute(&mut *connection)
-            .await?;
+    let incidents: Vec<_> = closed.into_iter().chain(open).collect();
+    for incidents in incidents.chunks(ROWS) {
+        let insert = "INSERT INTO incidents (job_id, opened_at, good_until, changes, reminders, \
+                      remind_at, closed_at, event_id) VALUES ";
+        let statement = many_rows::statement(insert, 8, incidents.len(), ON_CONFLICT);
+        let mut query = sqlx::query(statement);
+        for (incident, event) in incidents {
+            query = query
+                .bind(incident.job.0)
+                .bind(incident.opened_at.as_microsecond())
+                .bind(incident.good_until.as_microsecond())
+                .bind(json("changes", &incident.changes)?)
+                .bind(incident.reminders)
+                .bind(incident.remind_at.map(Timestamp::as_microsecond))
+                .bind(incident.closed_at.map(Timestamp::as_microsecond))
+                .bind(event.0);
+        }
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

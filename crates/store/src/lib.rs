@@ -20,6 +20,7 @@ mod error;
 mod event_rows;
 mod incidents;
 mod job_rows;
+mod many_rows;
 mod outbox;
 mod overview;
 mod scanner_store;

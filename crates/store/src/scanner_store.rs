@@ -8,6 +8,7 @@ use vigie_scanner::{JobMove, ReportCommit, ReportRecord, SeenReport, Store, Stor
 
 use crate::error::{Doing, Fault};
 use crate::job_rows::{self, job_of, json, json_of};
+use crate::many_rows::{self, ROWS};
 use crate::{SqliteStore, event_rows};
 
 /// Stays below the number of values that one statement of SQLite takes.
@@ -122,19 +123,9 @@ impl SqliteStore {
     async fn commit(&self, commit: &ReportCommit) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
         let report_id = upsert_report(&mut transaction, &commit.report).await?;
-        for JobMove { job, entry } in &commit.moves {
-            job_rows::update(&mut transaction, job).await?;
-            let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry) \
-                          VALUES (?, ?, ?, ?, ?)";
-            sqlx::query(insert)
-                .bind(job.id.0)
-                .bind(report_id)
-                .bind(entry.recorded_at.as_microsecond())
-                .bind(entry.status.as_str())
-                .bind(json("entry", entry)?)
-                .execute(&mut *transaction)
-                .await?;
-        }
+        let jobs = commit.moves.iter().map(|moved| &moved.job);
+        job_rows::update(&mut transaction, jobs).await?;
+        insert_entries(&mut transaction, &commit.moves, report_id).await?;
         event_rows::insert(&mut transaction, &commit.events).await?;
         transaction.commit().await?;
         Ok(())
@@ -142,10 +133,9 @@ impl SqliteStore {
 
     async fn commit_moves(&self, moves: &[Transition]) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
-        for Transition { job, events } in moves {
-            job_rows::update(&mut transaction, job).await?;
-            event_rows::insert(&mut transaction, events).await?;
-        }
+        job_rows::update(&mut transaction, moves.iter().map(|moved| &moved.job)).await?;
+        let events = moves.iter().flat_map(|moved| &moved.events);
+        event_rows::insert(&mut transaction, events).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -173,6 +163,27 @@ async fn upsert_report(
         .fetch_one(connection)
         .await?;
     Ok(id)
+}
+
+async fn insert_entries(
+    connection: &mut SqliteConnection,
+    moves: &[JobMove],
+    report_id: i64,
+) -> Result<(), Fault> {
+    for moves in moves.chunks(ROWS) {
+        let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry) VALUES ";
+        let mut query = sqlx::query(many_rows::statement(insert, 5, moves.len(), ""));
+        for JobMove { job, entry } in moves {
+            query = query
+                .bind(job.id.0)
+                .bind(report_id)
+                .bind(entry.recorded_at.as_microsecond())
+                .bind(entry.status.as_str())
+                .bind(json("entry", entry)?);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
