@@ -23,6 +23,7 @@ mod job_rows;
 mod outbox;
 mod overview;
 mod scanner_store;
+mod silences;
 
 pub use connection::{OpenError, SqliteStore};
 pub use declarations::Declared;
