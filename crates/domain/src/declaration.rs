@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::{
-    AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus, Schedule, Transition,
-};
+use crate::rest::watch_or_rest;
+use crate::{AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, Schedule, Transition};
 
-/// What a config says of one job.
+/// What a config, or somebody with a command, says of one job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobDeclaration {
     /// The agent that makes the backup.
@@ -46,13 +45,35 @@ pub fn register_job(job: ExpectedBackupJob) -> Transition {
 ///
 /// When the schedule changes, or a job at rest is watched again, its clock starts anew: what was
 /// not expected yesterday can't be missing since yesterday. A job that is put to rest during an
-/// incident closes it, as nobody will report its end.
+/// incident closes it, as nobody will report its end. A pause goes on, as whoever declares the job
+/// need not know of it; a retired job is back, as somebody expects it again.
 #[must_use]
 pub fn declare_job(
     id: JobId,
     declaration: &JobDeclaration,
     known: Option<&ExpectedBackupJob>,
     now: Timestamp,
+) -> Transition {
+    follow(id, declaration, known, now, |job| job.declared = true)
+}
+
+/// The same for a job that somebody adds or changes with a command.
+#[must_use]
+pub fn add_job(
+    id: JobId,
+    declaration: &JobDeclaration,
+    known: Option<&ExpectedBackupJob>,
+    now: Timestamp,
+) -> Transition {
+    follow(id, declaration, known, now, |job| job.added = true)
+}
+
+fn follow(
+    id: JobId,
+    declaration: &JobDeclaration,
+    known: Option<&ExpectedBackupJob>,
+    now: Timestamp,
+    note_source: impl Fn(&mut ExpectedBackupJob),
 ) -> Transition {
     let plain = ExpectedBackupJob::new(
         id,
@@ -72,33 +93,24 @@ pub fn declare_job(
         schedule: declaration.schedule.clone(),
         recipients: declaration.recipients.clone(),
         active: declaration.active,
-        declared: true,
+        retired_at: None,
         ..known.cloned().unwrap_or(plain)
     };
-    let mut events = Vec::new();
-    if let Some(known) = known {
-        if known.schedule != job.schedule || (job.active && !known.active) {
-            job.covered_until = job.covered_until.max(now);
-        }
-        if known.preferred_validated_folder() != job.preferred_validated_folder() {
-            job.validated_folder = job.preferred_validated_folder();
-        }
-        if !job.active && known.active {
-            job.current_status = JobStatus::Unknown;
-            job.silent_since = None;
-            if let Some(incident_since) = job.incident_since.take() {
-                let kind = EventKind::JobDeactivated {
-                    job: Box::new(job.clone()),
-                    from: known.current_status,
-                    incident_since,
-                };
-                events.push(DomainEvent { at: now, kind });
-            }
-        }
-    } else {
+    note_source(&mut job);
+    let Some(known) = known else {
+        job.validated_folder = job.preferred_validated_folder();
+        return Transition {
+            job,
+            events: Vec::new(),
+        };
+    };
+    if known.schedule != job.schedule {
+        job.covered_until = job.covered_until.max(now);
+    }
+    if known.preferred_validated_folder() != job.preferred_validated_folder() {
         job.validated_folder = job.preferred_validated_folder();
     }
-    Transition { job, events }
+    watch_or_rest(known, job, now)
 }
 
 #[cfg(test)]
@@ -106,7 +118,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::judge_deadline;
+    use crate::{JobSource, Pause, judge_deadline, pause_job, retire_job};
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -185,5 +197,42 @@ mod tests {
         let awake = declared(Some(&rest.job), "2025-07-01T00:00:00Z", |_| ());
         assert_eq!(awake.events, []);
         assert_eq!(awake.job.deadline_at(), Some(at("2025-07-02T01:00:00Z")));
+    }
+
+    #[test]
+    fn a_job_that_was_added_can_be_declared_and_is_an_added_one_again_afterwards() {
+        let now = at("2025-06-19T00:00:00Z");
+        let added = add_job(JobId(1), &declaration(), None, now).job;
+        assert_eq!(added.source(), JobSource::Command);
+        let mut declared = declared(Some(&added), "2025-06-20T00:00:00Z", |_| ()).job;
+        assert_eq!(declared.source(), JobSource::Config);
+        declared.declared = false;
+        assert_eq!(declared, added);
+    }
+
+    #[test]
+    fn declaring_a_job_again_ends_no_pause() {
+        let job = declared(None, "2025-06-19T00:00:00Z", |_| ()).job;
+        let pause = Pause {
+            since: at("2025-06-19T01:00:00Z"),
+            until: None,
+            by: Some("Ngono".to_owned()),
+            reason: None,
+        };
+        let paused = pause_job(&job, pause).job;
+        let again = declared(Some(&paused), "2025-06-30T00:00:00Z", |_| ());
+        assert_eq!(again.job, paused);
+        let hourly = declared(Some(&paused), "2025-06-30T00:00:00Z", |declaration| {
+            declaration.schedule = Schedule::every(HOUR, HOUR).unwrap();
+        });
+        assert_eq!(hourly.job.deadline_at(), None);
+    }
+
+    #[test]
+    fn a_retired_job_that_is_declared_is_back_with_a_new_clock() {
+        let job = declared(None, "2025-06-19T00:00:00Z", |_| ()).job;
+        let retired = retire_job(&job, at("2025-06-19T01:00:00Z")).job;
+        let back = declared(Some(&retired), "2025-06-30T00:00:00Z", |_| ()).job;
+        assert_eq!(back.deadline_at(), Some(at("2025-07-01T01:00:00Z")));
     }
 }

@@ -82,6 +82,43 @@ pub struct LastGoodBackup {
     pub staged_file_name: String,
 }
 
+/// Who says that a job's backup is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobSource {
+    /// The config declares it.
+    Config,
+    /// Somebody added it with a command.
+    Command,
+    /// It was registered from a report.
+    Report,
+}
+
+impl JobSource {
+    /// The source in one word, as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Command => "command",
+            Self::Report => "report",
+        }
+    }
+}
+
+/// That a job is not watched for a while, whatever declares it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it ends by itself; `None` when somebody has to end it.
+    pub until: Option<Timestamp>,
+    /// Who paused the job.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
 /// One database whose backup is expected on a schedule.
 ///
 /// A job is identified by its agent (whatever the case) and its database (exactly as spelled).
@@ -105,10 +142,19 @@ pub struct ExpectedBackupJob {
     pub schedule: Schedule,
     /// Who is told about this job; nobody here means the administrators.
     pub recipients: Vec<String>,
-    /// Whether the job is watched. A job at rest takes no reports and has no deadline.
+    /// Whether its declaration wants it watched. See [`ExpectedBackupJob::is_watched`].
     pub active: bool,
-    /// Whether the config declares it; otherwise it was registered from a report.
+    /// Whether the config declares it.
     pub declared: bool,
+    /// Whether somebody added it with a command. See [`ExpectedBackupJob::source`].
+    #[serde(default)]
+    pub added: bool,
+    /// That it is not watched for a while. The config neither pauses a job nor ends a pause.
+    #[serde(default)]
+    pub pause: Option<Pause>,
+    /// When it was given up for good; its history and its validated backups stay.
+    #[serde(default)]
+    pub retired_at: Option<Timestamp>,
     /// The folder of its validated backups, relative to the validated tree. No other job has it.
     pub validated_folder: String,
     /// What is known of its backups now.
@@ -156,6 +202,9 @@ impl ExpectedBackupJob {
             recipients: Vec::new(),
             active: true,
             declared: false,
+            added: false,
+            pause: None,
+            retired_at: None,
             validated_folder: String::new(),
             current_status: JobStatus::Unknown,
             known_since,
@@ -170,10 +219,29 @@ impl ExpectedBackupJob {
         job
     }
 
+    /// Whether the job is watched: its declaration wants it, and nobody paused or retired it. A job at
+    /// rest takes no reports and has no deadline.
+    #[must_use]
+    pub const fn is_watched(&self) -> bool {
+        self.active && self.pause.is_none() && self.retired_at.is_none()
+    }
+
+    /// Who says that its backup is expected; the config before a command, a command before a report.
+    #[must_use]
+    pub const fn source(&self) -> JobSource {
+        if self.declared {
+            JobSource::Config
+        } else if self.added {
+            JobSource::Command
+        } else {
+            JobSource::Report
+        }
+    }
+
     /// When the next backup is expected; `None` for a job at rest, or a schedule that ended.
     #[must_use]
     pub fn expected_at(&self) -> Option<Timestamp> {
-        if !self.active {
+        if !self.is_watched() {
             return None;
         }
         self.schedule.next_expected(self.covered_until)

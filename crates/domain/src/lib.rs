@@ -38,6 +38,7 @@ mod entry;
 mod event;
 mod job;
 mod report;
+mod rest;
 mod schedule;
 mod sha256;
 mod transition;
@@ -46,13 +47,16 @@ mod verdict;
 mod warning;
 
 pub use agent::{AgentId, InvalidAgentId};
-pub use declaration::{JobDeclaration, declare_job, register_job};
+pub use declaration::{JobDeclaration, add_job, declare_job, register_job};
 pub use entry::{BackupEntry, BackupEntryStatus, EntryReason};
 pub use event::{DomainEvent, EventKind};
-pub use job::{ExpectedBackupJob, JobId, JobStatus, LastGoodBackup, year_of_database};
+pub use job::{
+    ExpectedBackupJob, JobId, JobSource, JobStatus, LastGoodBackup, Pause, year_of_database,
+};
 pub use report::{
     DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
 };
+pub use rest::{end_pause, pause_job, resume_job, retire_job};
 pub use schedule::{CronSchedule, InvalidSchedule, Schedule};
 pub use sha256::{InvalidSha256, Sha256};
 pub use transition::{Transition, judge_deadline, record_entry};

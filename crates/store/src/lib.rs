@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod changes;
 mod connection;
 mod declarations;
 mod deliveries;
@@ -24,9 +25,10 @@ mod many_rows;
 mod outbox;
 mod overview;
 mod scanner_store;
+mod silences;
 
 pub use connection::{OpenError, SqliteStore};
-pub use declarations::Declared;
+pub use declarations::{Added, Declared};
 pub use deliveries::{DeliveryRecord, DeliveryState, Which};
 pub use error::{Fault, QueryError};
 pub use overview::{JobOverview, LastCycle};
