@@ -177,7 +177,7 @@ fn mail(text: &str) -> Mail {
         text: text.to_owned(),
         html: format!("<p>{text}</p>"),
         urgent: true,
-        thread: None,
+        threads: Vec::new(),
     }
 }
 

@@ -179,7 +179,8 @@ pub struct MailTestArguments {
     /// Who the mail goes to: an address, with or without a name
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub to: String,
-    /// Which mail: missing, entry, reminder, recovery or undelivered
+    /// Which mail: missing, entry, reminder, recovery, warning, group, outage, summary, digest or
+    /// undelivered
     #[arg(long, value_name = "MAIL", default_value = "missing")]
     pub mail: MailKind,
     /// The language, instead of the one that the config has for this address

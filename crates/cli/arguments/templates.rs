@@ -86,7 +86,8 @@ pub enum CheckFormat {
 
 #[derive(Debug, Args)]
 pub struct PreviewArguments {
-    /// Only this mail: `missing`, `entry`, `reminder`, `recovery` or `undelivered`
+    /// Only this mail: `missing`, `entry`, `reminder`, `recovery`, `warning`, `group`, `outage`, `summary`,
+    /// `digest` or `undelivered`
     #[arg(value_name = "MAIL")]
     pub mail: Option<MailKind>,
     /// Only this language
@@ -110,8 +111,8 @@ pub struct PreviewArguments {
 
 #[derive(Debug, Args)]
 pub struct EjectArguments {
-    /// Only this mail, `missing`, `entry`, `reminder`, `recovery` or `undelivered`, with the partials
-    /// that it includes
+    /// Only this mail, `missing`, `entry`, `reminder`, `recovery`, `warning`, `group`, `outage`, `summary`,
+    /// `digest` or `undelivered`, with the partials that it includes
     #[arg(value_name = "MAIL")]
     pub mail: Option<MailKind>,
     /// Only this language; for one that is not built in, copies to be translated
@@ -139,7 +140,8 @@ pub struct SnapshotArguments {
 
 #[derive(Debug, Args)]
 pub struct VariablesArguments {
-    /// Only this mail: `missing`, `entry`, `reminder`, `recovery` or `undelivered`
+    /// Only this mail: `missing`, `entry`, `reminder`, `recovery`, `warning`, `group`, `outage`, `summary`,
+    /// `digest` or `undelivered`
     #[arg(value_name = "MAIL")]
     pub mail: Option<MailKind>,
     /// How to print them

@@ -1,9 +1,11 @@
 //! What a mail can be about. Knows no reader and no words.
 
 use jiff::Timestamp;
-use vigie_domain::{BackupEntry, ExpectedBackupJob, LastGoodBackup};
+use vigie_domain::{BackupEntry, ExpectedBackupJob, LastGoodBackup, Warning};
 
-use crate::{DeliveryId, Mail, MailKind, StatusChange};
+use crate::{
+    DeliveryId, Digest, GroupScope, Mail, MailKind, Notice, Outage, StatusChange, SummaryCause,
+};
 
 /// A mail that was refused for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,30 @@ pub(crate) enum About<'a> {
         entry: &'a BackupEntry,
         history: &'a IncidentHistory,
     },
+    /// A job that is OK, and what is odd about its backup.
+    Warning {
+        job: &'a ExpectedBackupJob,
+        entry: &'a BackupEntry,
+        warnings: &'a [Warning],
+    },
+    /// Several jobs that have something in common.
+    Group {
+        scope: &'a GroupScope,
+        notices: &'a [Notice],
+    },
+    /// A fault of the whole system, and the jobs that it concerns.
+    Outage {
+        outage: &'a Outage,
+        notices: &'a [Notice],
+    },
+    /// All that there is to tell, as mails of their own would be too many.
+    Summary {
+        cause: &'a SummaryCause,
+        notices: &'a [Notice],
+        came_and_went: u32,
+    },
+    /// How all is, from time to time.
+    Digest { digest: &'a Digest },
     /// The mails that an address did not get.
     Undelivered {
         address: &'a str,
@@ -78,18 +104,28 @@ impl About<'_> {
             Self::Job { entry: Some(_), .. } => MailKind::Entry,
             Self::Reminder { .. } => MailKind::Reminder,
             Self::Recovery { .. } => MailKind::Recovery,
+            Self::Warning { .. } => MailKind::Warning,
+            Self::Group { .. } => MailKind::Group,
+            Self::Outage { .. } => MailKind::Outage,
+            Self::Summary { .. } => MailKind::Summary,
+            Self::Digest { .. } => MailKind::Digest,
             Self::Undelivered { .. } => MailKind::Undelivered,
         }
     }
 
-    /// The job whose incident it belongs to, and since when that is open.
+    /// The one job whose incident it belongs to, and since when that is open.
     pub(crate) fn incident(&self) -> Option<(&ExpectedBackupJob, Timestamp)> {
         match self {
             Self::Job { job, .. } => Some((job, job.incident_since?)),
             Self::Reminder { job, history, .. } | Self::Recovery { job, history, .. } => {
                 Some((job, history.opened_at))
             }
-            Self::Undelivered { .. } => None,
+            Self::Warning { .. }
+            | Self::Group { .. }
+            | Self::Outage { .. }
+            | Self::Summary { .. }
+            | Self::Digest { .. }
+            | Self::Undelivered { .. } => None,
         }
     }
 
@@ -97,8 +133,53 @@ impl About<'_> {
     pub(crate) fn is_urgent(&self) -> bool {
         match self {
             Self::Job { entry, .. } | Self::Reminder { entry, .. } => entry.is_none(),
-            Self::Recovery { .. } => false,
+            Self::Recovery { .. } | Self::Warning { .. } | Self::Digest { .. } => false,
+            Self::Group { notices, .. } | Self::Summary { notices, .. } => {
+                notices.iter().any(|notice| About::from(notice).is_urgent())
+            }
+            Self::Outage { outage, .. } => outage.ended_at.is_none(),
             Self::Undelivered { mails, .. } => mails.iter().any(|refused| refused.mail.urgent),
+        }
+    }
+}
+
+impl<'a> From<&'a Notice> for About<'a> {
+    /// What the mail of a notice alone is about.
+    fn from(notice: &'a Notice) -> Self {
+        match notice {
+            Notice::Alert { job, entry } => Self::Job {
+                job,
+                entry: entry.as_deref(),
+            },
+            Notice::Reminder {
+                job,
+                entry,
+                history,
+                reminder,
+            } => Self::Reminder {
+                job,
+                entry: entry.as_deref(),
+                history,
+                reminder,
+            },
+            Notice::Recovery {
+                job,
+                entry,
+                history,
+            } => Self::Recovery {
+                job,
+                entry,
+                history,
+            },
+            Notice::Warning {
+                job,
+                entry,
+                warnings,
+            } => Self::Warning {
+                job,
+                entry,
+                warnings,
+            },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! From a job to its mails: who is told, in which language, and what. Knows no transport.
 
+mod notices;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,7 +12,8 @@ use thiserror::Error;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus};
 
 use crate::about::About;
-use crate::context::{self, Reader};
+use crate::context::{self, Reader, SingleMail};
+use crate::identity::{self, Identity};
 use crate::mail::{digest, parse_address, word};
 use crate::samples::Sample;
 use crate::templates::Parts;
@@ -85,6 +88,8 @@ pub struct Composer {
     preferences: Arc<Vec<(Mailbox, Language)>>,
     language: Language,
     templates: Templates,
+    /// How many alerts for the reader are held back.
+    held_back: u32,
 }
 
 /// How somebody reads mails.
@@ -124,6 +129,7 @@ impl Composer {
             preferences: Arc::new(preferences),
             language,
             templates: settings.templates,
+            held_back: 0,
         })
     }
 
@@ -375,7 +381,7 @@ impl Composer {
         mail.message_id = self.message_id(about, now, &parse_address(&mail.to)?);
         mail.subject = format!("[TEST] {}", mail.subject);
         mail.urgent = false;
-        mail.thread = None;
+        mail.threads.clear();
         Ok(mail)
     }
 
@@ -420,7 +426,7 @@ impl Composer {
             text: parts.text,
             html: parts.html,
             urgent: about.is_urgent(),
-            thread: about.incident().map(|(job, since)| self.thread(job, since)),
+            threads: self.threads(about),
         }
     }
 
@@ -451,11 +457,20 @@ impl Composer {
             wording: wording.clone(),
         };
         let mut surroundings = self.templates.surroundings().clone();
-        if matches!(note, Note::Test) {
-            surroundings.notes.push(wording.test().to_owned());
+        match note {
+            Note::None => surroundings.notes.extend(wording.held_back(self.held_back)),
+            Note::Test => surroundings.notes.push(wording.test().to_owned()),
+            Note::Quoted => {}
         }
         surroundings.notes.extend(problem);
-        context::value(about, now, &reader, &surroundings)
+        let write = |about: About<'_>| {
+            let parts = self.parts(about, now, language, Note::Quoted);
+            Some(SingleMail {
+                subject: parts.subject,
+                text: parts.text,
+            })
+        };
+        context::value(about, now, &reader, &surroundings, &write)
     }
 
     /// How somebody reads who may want something else than is known of them.
@@ -487,36 +502,23 @@ impl Composer {
 
     /// The same for the same facts at the same instant, and told apart from all others.
     fn message_id(&self, about: About<'_>, now: Timestamp, recipient: &Mailbox) -> String {
-        let (code, name, mut facts) = match about {
-            About::Job { job, entry } => facts_of_job(job, entry),
-            About::Reminder {
-                job,
-                entry,
-                history,
-                reminder,
-            } => facts_of_reminder(job, entry, history, *reminder),
-            About::Recovery {
-                job,
-                entry,
-                history,
-            } => facts_of_recovery(job, entry, history),
-            About::Undelivered { address, mails } => facts_of_undelivered(address, mails),
-        };
+        let Identity {
+            code,
+            name,
+            mut facts,
+        } = Identity::of(about);
         facts.push(now.to_string());
         facts.push(AsRef::<str>::as_ref(&recipient.email).to_owned());
-        self.id(code, name, &facts)
+        self.id(code, &name, &facts)
     }
 
-    /// What the mails of one incident share, whoever reads them.
-    fn thread(&self, job: &ExpectedBackupJob, since: Timestamp) -> String {
-        let facts = [
-            job.id.to_string(),
-            job.agent.as_str().to_owned(),
-            job.database.clone(),
-            // No finer than a store keeps it: the incident is read back from there.
-            since.as_microsecond().to_string(),
-        ];
-        self.id("incident", &job.database, &facts)
+    /// What the mails of one incident or one outage share, whoever reads them.
+    fn threads(&self, about: About<'_>) -> Vec<String> {
+        let threads = identity::threads_of(about);
+        let threads = threads
+            .iter()
+            .map(|of| self.id(of.code, &of.name, &of.facts));
+        threads.collect()
     }
 
     /// A code and a name for people, and what tells these facts from all others.
@@ -534,66 +536,15 @@ impl Composer {
     }
 }
 
-/// A code and a name for people, and what tells a mail about a job from all others.
-fn facts_of_job<'a>(
-    job: &'a ExpectedBackupJob,
-    entry: Option<&'a BackupEntry>,
-) -> (&'static str, &'a str, Vec<String>) {
-    let status = entry.map_or("MISSING", |entry| entry.status.as_str());
-    let facts = vec![
-        job.id.to_string(),
-        job.agent.as_str().to_owned(),
-        job.database.clone(),
-        job.current_status.as_str().to_owned(),
-        status.to_owned(),
-        entry.map_or(String::new(), |entry| entry.report.clone()),
-        entry.map_or(String::new(), |entry| entry.recorded_at.to_string()),
-    ];
-    (status, &job.database, facts)
-}
-
-/// The same for the mail that reminds of an incident.
-fn facts_of_reminder<'a>(
-    job: &'a ExpectedBackupJob,
-    entry: Option<&'a BackupEntry>,
-    history: &IncidentHistory,
-    reminder: ReminderNumber,
-) -> (&'static str, &'a str, Vec<String>) {
-    let (_, name, mut facts) = facts_of_job(job, entry);
-    facts.push(history.opened_at.to_string());
-    facts.push(format!("reminder {}", reminder.which));
-    (job.current_status.as_str(), name, facts)
-}
-
-/// The same for the mail that tells of the end of an incident.
-fn facts_of_recovery<'a>(
-    job: &'a ExpectedBackupJob,
-    entry: &'a BackupEntry,
-    history: &IncidentHistory,
-) -> (&'static str, &'a str, Vec<String>) {
-    let (_, name, mut facts) = facts_of_job(job, Some(entry));
-    facts.push(history.opened_at.to_string());
-    (JobStatus::Ok.as_str(), name, facts)
-}
-
-/// The same for a mail about mails that were refused, whatever their order.
-fn facts_of_undelivered<'a>(
-    address: &'a str,
-    mails: &[UndeliveredMail],
-) -> (&'static str, &'a str, Vec<String>) {
-    let code = "UNDELIVERED";
-    let mut deliveries: Vec<_> = mails.iter().map(|refused| refused.delivery).collect();
-    deliveries.sort_unstable();
-    let mut facts = vec![code.to_owned(), address.to_owned()];
-    facts.extend(deliveries.iter().map(ToString::to_string));
-    (code, address, facts)
-}
-
 /// What has to be said of a mail itself.
 #[derive(Clone, Copy)]
 enum Note {
+    /// Only what is to be said to its reader.
     None,
+    /// That it is a test.
     Test,
+    /// Nothing: another mail quotes it.
+    Quoted,
 }
 
 /// The addresses that mails about a job can go to; the others are logged.
@@ -729,13 +680,13 @@ mod tests {
     #[test]
     fn the_mails_of_an_incident_are_one_thread_for_all_and_the_next_is_another() {
         let composer = composer(&["a@example.com", "b@example.com"]);
-        let threads = |sample: &samples::JobSample| -> Vec<Option<String>> {
+        let threads = |sample: &samples::JobSample| -> Vec<Vec<String>> {
             let mails = composer.compose(&sample.job, sample.entry.as_ref(), sample.now);
-            mails.into_iter().map(|mail| mail.thread).collect()
+            mails.into_iter().map(|mail| mail.threads).collect()
         };
         let missing = samples::missing_full();
         let first = threads(&missing);
-        let thread = first[0].as_deref().unwrap();
+        let thread = &first[0][0];
         assert!(thread.starts_with("<incident-XAFRIC_2025-"), "{thread}");
         assert!(thread.ends_with("@example.com>"), "{thread}");
         assert_eq!(first[0], first[1]);
@@ -753,7 +704,7 @@ mod tests {
         }
         let mut no_incident = missing;
         no_incident.job.incident_since = None;
-        assert_eq!(threads(&no_incident), [None, None]);
+        assert_eq!(threads(&no_incident), [const { Vec::<String>::new() }; 2]);
     }
 
     #[test]
@@ -807,8 +758,8 @@ mod tests {
         let sample = samples::recovery_full();
         assert_eq!(sample.job.incident_since, None);
         let mail = ended(&composer, &["a@example.com"], &sample).remove(0);
-        assert_eq!(mail.thread, alert.thread);
-        assert!(mail.thread.is_some() && !mail.urgent);
+        assert_eq!(mail.threads, alert.threads);
+        assert!(!mail.threads.is_empty() && !mail.urgent);
         assert_ne!(mail.message_id, alert.message_id);
     }
 
@@ -870,8 +821,8 @@ mod tests {
         let alert = samples::missing_full();
         let alert = composer.compose(&alert.job, None, alert.now).remove(0);
         let silent = reminded(&composer, "a@example.com", &samples::reminder_full());
-        assert_eq!(silent.thread, alert.thread);
-        assert!(silent.thread.is_some() && silent.urgent);
+        assert_eq!(silent.threads, alert.threads);
+        assert!(!silent.threads.is_empty() && silent.urgent);
         let failed = samples::reminder_entry_full(vigie_domain::BackupEntryStatus::Failed);
         assert!(!reminded(&composer, "a@example.com", &failed).urgent);
     }
@@ -992,7 +943,7 @@ mod tests {
             let mut sample = samples::missing_full();
             sample.job.incident_since = Some(since.parse().unwrap());
             let mails = composer.compose(&sample.job, None, sample.now);
-            mails[0].thread.clone().unwrap()
+            mails[0].threads.clone()
         };
         let fine = thread("2025-06-20T02:00:05.123456789Z");
         assert_eq!(fine, thread("2025-06-20T02:00:05.123456Z"));
@@ -1014,7 +965,7 @@ mod tests {
         assert!(mail.subject.starts_with("[TEST] "), "{}", mail.subject);
         assert!(mail.subject.contains("XAFRIC_2025"), "{}", mail.subject);
         assert!(!mail.urgent);
-        assert_eq!(mail.thread, None);
+        assert!(mail.threads.is_empty());
         assert!(mail.text.contains("Ceci est un essai"), "{}", mail.text);
         assert_eq!(mail.date, now);
     }

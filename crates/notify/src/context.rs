@@ -4,26 +4,44 @@
 //! What is not known is null and never left out, so that a template that misspells a variable fails
 //! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
 
+mod digest;
+mod group;
 mod incident;
+mod jobs;
+mod list;
+mod outage;
 mod recovery;
 mod reminder;
+mod summary;
 mod undelivered;
+mod warning;
 
 use std::sync::Arc;
 
+pub use digest::{
+    DigestContext, DigestJobContext, EndingSilenceContext, JumpedSizeContext, RecoveredJobContext,
+    UnchangedJobContext, UndeclaredJobContext, WaitingMailsContext, WrongJobContext,
+};
+pub use group::{GroupContext, ScopeContext};
 pub use incident::{IncidentContext, StatusChangeContext};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+pub use jobs::{AgentCountContext, JobsContext, ListedJobContext, RestContext, StatusCountContext};
+pub(crate) use jobs::{SingleMail, WriteSingle};
+pub use list::ListContext;
+pub use outage::{ClockContext, OutageContext};
 pub use recovery::RecoveryContext;
 pub use reminder::{LastEntryContext, ReminderContext};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+pub use summary::{CauseContext, SummaryContext};
 pub use undelivered::{UndeliveredContext, UndeliveredMailContext};
 use vigie_domain::{
     BackupEntry, BackupEntryStatus, EntryReason, ExpectedBackupJob, JobStatus, LastGoodBackup,
     Schedule, StageName,
 };
+pub use warning::{DelayContext, OddityContext, SizeContext, WarningContext};
 
 use crate::about::About;
 use crate::untrusted::{one_line, paragraph};
@@ -191,8 +209,8 @@ pub struct CommonContext {
     pub locale: String,
     /// The time zone of the one who reads it, as its IANA name.
     pub time_zone: String,
-    /// What the mail is about, in one name: the job's database, or the address that mails did not
-    /// reach.
+    /// What the mail is about, in one name: the job's database, what several jobs have in common, the
+    /// address that mails did not reach, or words such as `The deposit`.
     pub about: String,
     /// The values of `[templates.vars]` in the config, by their names.
     pub vars: Map<String, Value>,
@@ -332,12 +350,14 @@ pub struct StageContext {
     pub message: Option<String>,
 }
 
-/// The variables of the mail that is written about something.
+/// The variables of the mail that is written about something. Of several jobs, `write` gives what the
+/// mail of each would have said.
 pub(crate) fn value(
     about: About<'_>,
     now: Timestamp,
     reader: &Reader,
     surroundings: &Surroundings,
+    write: &WriteSingle<'_>,
 ) -> Value {
     let context = match about {
         About::Job { job, entry: None } => {
@@ -373,6 +393,34 @@ pub(crate) fn value(
         } => {
             let context = RecoveryContext::new(job, entry, history, now, reader, surroundings);
             serde_json::to_value(context)
+        }
+        About::Warning {
+            job,
+            entry,
+            warnings,
+        } => {
+            let context = WarningContext::new(job, entry, warnings, now, reader, surroundings);
+            serde_json::to_value(context)
+        }
+        About::Group { scope, notices } => {
+            let context = GroupContext::new(scope, notices, now, reader, surroundings, write);
+            serde_json::to_value(context)
+        }
+        About::Outage { outage, notices } => {
+            let context = OutageContext::new(outage, notices, now, reader, surroundings, write);
+            serde_json::to_value(context)
+        }
+        About::Summary {
+            cause,
+            notices,
+            came_and_went,
+        } => {
+            let told = (cause, notices, came_and_went);
+            let context = SummaryContext::new(told, now, reader, surroundings, write);
+            serde_json::to_value(context)
+        }
+        About::Digest { digest } => {
+            serde_json::to_value(DigestContext::new(digest, now, reader, surroundings))
         }
         About::Undelivered { address, mails } => {
             let context = UndeliveredContext::new(address, mails, now, reader, surroundings);
@@ -545,6 +593,11 @@ impl LastGoodContext {
 
 impl ReasonContext {
     fn new(reason: Option<&EntryReason>, reader: &Reader) -> Self {
+        Self::cut(reason, reader, NAME)
+    }
+
+    /// With each of its texts cut to a length.
+    fn cut(reason: Option<&EntryReason>, reader: &Reader, limit: usize) -> Self {
         let none = Self {
             code: None,
             stage: None,
@@ -571,14 +624,14 @@ impl ReasonContext {
             },
             EntryReason::TransferReportedBroken => plain("transfer_reported_broken"),
             EntryReason::SectionUnreadable { field, problem } => Self {
-                field: Some(reader.name(field)),
-                problem: Some(reader.name(problem)),
+                field: Some(reader.line(field, limit)),
+                problem: Some(reader.line(problem, limit)),
                 ..plain("section_unreadable")
             },
             EntryReason::StagedFileNotNamed => plain("staged_file_not_named"),
             EntryReason::StagedFileAbsent => plain("staged_file_absent"),
             EntryReason::StagedFileNotRegular { kind } => Self {
-                kind: Some(reader.name(kind)),
+                kind: Some(reader.line(kind, limit)),
                 ..plain("staged_file_not_regular")
             },
             EntryReason::StagedFileEmpty => plain("staged_file_empty"),
@@ -587,11 +640,11 @@ impl ReasonContext {
             EntryReason::ContentDiffers => plain("content_differs"),
             EntryReason::NoHashReported => plain("no_hash_reported"),
             EntryReason::CannotRead { error } => Self {
-                error: Some(reader.name(error)),
+                error: Some(reader.line(error, limit)),
                 ..plain("cannot_read")
             },
             EntryReason::CannotKeep { error } => Self {
-                error: Some(reader.name(error)),
+                error: Some(reader.line(error, limit)),
                 ..plain("cannot_keep")
             },
         }
@@ -658,7 +711,7 @@ mod tests {
         };
         let around = Surroundings::default();
         let keys = |sample: samples::Sample| {
-            let json = value(sample.about(), sample.now(), &reader, &around);
+            let json = value(sample.about(), sample.now(), &reader, &around, &|_| None);
             let mut keys: Vec<String> = json.as_object().unwrap().keys().cloned().collect();
             for part in [
                 &json["job"],

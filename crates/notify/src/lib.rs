@@ -46,6 +46,8 @@ mod compose;
 mod context;
 mod delivery;
 mod desk;
+mod digest;
+mod identity;
 mod incident;
 mod links;
 mod locale;
@@ -71,12 +73,21 @@ pub use about::{IncidentHistory, ReminderNumber, UndeliveredMail};
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
-    BackupContext, CommonContext, EntryContext, IncidentContext, JobContext, JobMailContext,
-    LastEntryContext, LastGoodContext, LinksContext, MissingContext, ReasonContext,
-    RecoveryContext, ReminderContext, ScheduleContext, StageContext, StatusChangeContext,
-    UndeliveredContext, UndeliveredMailContext,
+    AgentCountContext, BackupContext, CauseContext, ClockContext, CommonContext, DelayContext,
+    DigestContext, DigestJobContext, EndingSilenceContext, EntryContext, GroupContext,
+    IncidentContext, JobContext, JobMailContext, JobsContext, JumpedSizeContext, LastEntryContext,
+    LastGoodContext, LinksContext, ListContext, ListedJobContext, MissingContext, OddityContext,
+    OutageContext, ReasonContext, RecoveredJobContext, RecoveryContext, ReminderContext,
+    RestContext, ScheduleContext, ScopeContext, SizeContext, StageContext, StatusChangeContext,
+    StatusCountContext, SummaryContext, UnchangedJobContext, UndeclaredJobContext,
+    UndeliveredContext, UndeliveredMailContext, WaitingMailsContext, WarningContext,
+    WrongJobContext,
 };
 pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
+pub use digest::{
+    Digest, DigestJob, DigestPeriod, EndingSilence, JumpedSize, RecoveredJob, UnchangedJob,
+    UndeclaredJob, WaitingMails, WrongJob,
+};
 pub use incident::{
     Acknowledgement, Incident, IncidentKey, Reminders, StatusChange, Telling, follow, remind,
 };

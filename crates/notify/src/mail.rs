@@ -45,11 +45,11 @@ pub struct Mail {
     /// Whether it is marked as important.
     pub urgent: bool,
     /// What mails that belong together share, in angle brackets: programs for mail show them as one
-    /// conversation (RFC 5322, section 3.6.4). It is the id of no mail. `None` for one that stands
-    /// alone.
-    // Mails that were written before there were threads wait in databases without one.
-    #[serde(default)]
-    pub thread: Option<String>,
+    /// conversation (RFC 5322, section 3.6.4). These are the ids of no mails. A mail about several
+    /// incidents has one for each; one that stands alone has none.
+    // Mails wait in databases that were written when a mail had one at most, or there were none yet.
+    #[serde(default, rename = "thread", with = "threads")]
+    pub threads: Vec<String>,
 }
 
 /// Why a mail has no bytes.
@@ -91,7 +91,7 @@ impl Mail {
         if !is_message_id(&self.message_id) {
             return Err(MailError::MessageId(self.message_id.clone()));
         }
-        if let Some(thread) = self.thread.as_ref().filter(|id| !is_message_id(id)) {
+        if let Some(thread) = self.threads.iter().find(|id| !is_message_id(id)) {
             return Err(MailError::Thread(thread.clone()));
         }
         let mut message = Message::builder()
@@ -102,10 +102,10 @@ impl Mail {
             .to(parse_address(&self.to)?)
             .subject(header_text(&self.subject))
             .raw_header(header("Auto-Submitted", "auto-generated"));
-        if let Some(thread) = &self.thread {
+        if let Some(first) = self.threads.first() {
             message = message
-                .in_reply_to(thread.clone())
-                .references(thread.clone());
+                .in_reply_to(first.clone())
+                .references(self.threads.join(" "));
         }
         if self.urgent {
             message = message
@@ -133,6 +133,40 @@ impl Mail {
     /// What separates the parts. No encoded part can hold it: `=_` is not valid in one.
     fn boundary(&self) -> String {
         format!("=_{}", &digest(&[self.message_id.as_bytes()])[..32])
+    }
+}
+
+/// How the ids of threads are kept: null for none and a string for one, as when a mail had one at most,
+/// and a list for several.
+mod threads {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        One(String),
+        Several(Vec<String>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        threads: &[String],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match threads {
+            [] => serializer.serialize_none(),
+            [one] => serializer.serialize_str(one),
+            several => several.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<String>, D::Error> {
+        Ok(match Option::<Kept>::deserialize(deserializer)? {
+            None => Vec::new(),
+            Some(Kept::One(thread)) => vec![thread],
+            Some(Kept::Several(threads)) => threads,
+        })
     }
 }
 
@@ -253,7 +287,7 @@ mod tests {
             text: "No report.\n".to_owned(),
             html: "<p>No report.</p>\n".to_owned(),
             urgent: true,
-            thread: None,
+            threads: Vec::new(),
         }
     }
 
@@ -310,7 +344,7 @@ mod tests {
     fn mails_of_one_thread_refer_to_the_same_id_and_others_to_none() {
         let thread = "<incident-X-0123@example.com>";
         let threaded = Mail {
-            thread: Some(thread.to_owned()),
+            threads: vec![thread.to_owned()],
             ..mail()
         };
         let headers = headers(&mime(&threaded));
@@ -324,7 +358,7 @@ mod tests {
         let hostile = "<a@example.com>\r\nBcc: b@example.com>";
         for no_id in [hostile, "incident", "", "<a b@example.com>"] {
             let error = Mail {
-                thread: Some(no_id.to_owned()),
+                threads: vec![no_id.to_owned()],
                 ..mail()
             }
             .to_mime();
@@ -338,11 +372,45 @@ mod tests {
         kept.as_object_mut().unwrap().remove("thread").unwrap();
         assert_eq!(serde_json::from_value::<Mail>(kept).unwrap(), mail());
         let threaded = Mail {
-            thread: Some("<incident-X-0123@example.com>".to_owned()),
+            threads: vec!["<incident-X-0123@example.com>".to_owned()],
             ..mail()
         };
         let kept = serde_json::to_value(&threaded).unwrap();
         assert_eq!(serde_json::from_value::<Mail>(kept).unwrap(), threaded);
+    }
+
+    #[test]
+    fn threads_are_kept_as_they_were_when_a_mail_had_one_at_most() {
+        let ids = [
+            "<incident-X-0123@example.com>",
+            "<incident-Y-4567@example.com>",
+        ];
+        for (count, kept) in [
+            (0, serde_json::Value::Null),
+            (1, ids[0].into()),
+            (2, ids.to_vec().into()),
+        ] {
+            let threads = ids[..count].iter().map(|&id| id.to_owned()).collect();
+            let mail = Mail { threads, ..mail() };
+            let json = serde_json::to_value(&mail).unwrap();
+            assert_eq!(json["thread"], kept);
+            assert_eq!(serde_json::from_value::<Mail>(json).unwrap(), mail);
+        }
+    }
+
+    #[test]
+    fn a_mail_of_many_threads_names_all_of_them_in_lines_that_servers_take() {
+        let id = |number: usize| format!("<incident-{}-{number:032}@example.com>", "X".repeat(40));
+        let threads: Vec<String> = (0..50).map(id).collect();
+        let mime = mime(&Mail {
+            threads: threads.clone(),
+            ..mail()
+        });
+        let headers = headers(&mime);
+        assert!(headers.contains(&format!("In-Reply-To: {}", threads[0])));
+        assert!(headers.contains(&format!("References: {}", threads.join(" "))));
+        let (head, _) = mime.split_once("\r\n\r\n").unwrap();
+        assert!(head.split("\r\n").all(|line| line.len() <= 200), "{head}");
     }
 
     #[test]

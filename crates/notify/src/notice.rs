@@ -99,6 +99,22 @@ pub const fn rank(status: JobStatus) -> u8 {
     }
 }
 
+/// Notices with the worst status first, and then in the order of their agents and databases.
+pub(crate) fn worst_first<'a>(notices: impl IntoIterator<Item = &'a Notice>) -> Vec<&'a Notice> {
+    let mut sorted: Vec<&Notice> = notices.into_iter().collect();
+    sorted.sort_by_cached_key(|notice| {
+        let job = notice.job();
+        let agent = job.agent.as_str().to_owned();
+        (
+            rank(job.current_status),
+            agent,
+            job.database.clone(),
+            job.id.0,
+        )
+    });
+    sorted
+}
+
 /// What the jobs of one mail have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,6 +179,21 @@ pub enum SummaryCause {
     },
 }
 
+impl SummaryCause {
+    /// The names of all causes, in the order in which they are documented.
+    pub const CODES: [&'static str; 3] = ["limit", "downtime", "undeliverable"];
+
+    /// Its name in templates.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Limit { .. } => "limit",
+            Self::Downtime { .. } => "downtime",
+            Self::Undeliverable { .. } => "undeliverable",
+        }
+    }
+}
+
 /// Something is wrong with the whole system, not with single jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
@@ -184,6 +215,21 @@ pub enum SystemFault {
         /// How many of all watched jobs in a hundred did so in one cycle.
         percent: u8,
     },
+}
+
+impl SystemFault {
+    /// The names of all faults, in the order in which they are documented.
+    pub const CODES: [&'static str; 3] = ["deposit_unreachable", "clock_jumped", "many_missing"];
+
+    /// Its name, as it stands in JSON and templates.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::DepositUnreachable { .. } => "deposit_unreachable",
+            Self::ClockJumped { .. } => "clock_jumped",
+            Self::ManyMissing { .. } => "many_missing",
+        }
+    }
 }
 
 /// A fault of the whole system, as one mail tells of it.

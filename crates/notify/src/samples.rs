@@ -1,9 +1,12 @@
-//! Jobs, entries, incidents and refused mails to look at mails with: for each mail and each status one with all
-//! that can be known and one with as little as there can be. Every instant is fixed, so that the same
-//! sample always gives the same mail.
+//! Jobs, entries, incidents, faults and refused mails to look at mails with: for each mail and each status
+//! one with all that can be known and one with as little as there can be. Every instant is fixed, so that
+//! the same sample always gives the same mail.
 
+mod digest;
 mod incident;
+mod several;
 mod undelivered;
+mod warning;
 
 use std::time::Duration;
 
@@ -13,12 +16,21 @@ use vigie_domain::{
     LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
 };
 
+pub use digest::{DigestSample, digest_full, digest_minimal};
 pub(crate) use incident::reminder_of;
 pub use incident::{
     RecoverySample, ReminderSample, recovery_full, recovery_minimal, reminder_entry_full,
     reminder_entry_minimal, reminder_full, reminder_minimal,
 };
+pub use several::{
+    GroupSample, OutageSample, SummarySample, group_full, group_minimal, group_mixed_full,
+    group_recovery_full, group_warning_full, outage_clock_minimal, outage_deposit_ended,
+    outage_deposit_full, outage_deposit_minimal, outage_many_missing_ended,
+    outage_many_missing_full, summary_downtime_full, summary_full, summary_minimal,
+};
+pub(crate) use undelivered::refused_missing;
 pub use undelivered::{UndeliveredSample, undelivered_full, undelivered_minimal};
+pub use warning::{WarningSample, warning_full, warning_minimal, with_each_warning};
 
 use crate::MailKind;
 use crate::about::About;
@@ -39,6 +51,16 @@ pub enum Sample {
     Reminder(Box<ReminderSample>),
     /// A job that is OK again: the recovery mail.
     Recovery(Box<RecoverySample>),
+    /// A job that is OK, and odd: the warning mail.
+    Warning(Box<WarningSample>),
+    /// Several jobs that have something in common: the group mail.
+    Group(GroupSample),
+    /// A fault of the whole system: the outage mail.
+    Outage(OutageSample),
+    /// What would have been too many mails: the summary mail.
+    Summary(SummarySample),
+    /// How all is: the digest mail.
+    Digest(Box<DigestSample>),
     /// Mails that were refused: the undelivered mail.
     Undelivered(UndeliveredSample),
 }
@@ -64,6 +86,11 @@ impl Sample {
             Self::Job(sample) => &sample.name,
             Self::Reminder(sample) => &sample.name,
             Self::Recovery(sample) => &sample.name,
+            Self::Warning(sample) => &sample.name,
+            Self::Group(sample) => &sample.name,
+            Self::Outage(sample) => &sample.name,
+            Self::Summary(sample) => &sample.name,
+            Self::Digest(sample) => &sample.name,
             Self::Undelivered(sample) => &sample.name,
         }
     }
@@ -75,6 +102,11 @@ impl Sample {
             Self::Job(sample) => sample.now,
             Self::Reminder(sample) => sample.now,
             Self::Recovery(sample) => sample.now,
+            Self::Warning(sample) => sample.now,
+            Self::Group(sample) => sample.now,
+            Self::Outage(sample) => sample.now,
+            Self::Summary(sample) => sample.now,
+            Self::Digest(sample) => sample.now,
             Self::Undelivered(sample) => sample.now,
         }
     }
@@ -102,6 +134,23 @@ impl Sample {
                 entry: &sample.entry,
                 history: &sample.history,
             },
+            Self::Warning(sample) => About::Warning {
+                job: &sample.job,
+                entry: &sample.entry,
+                warnings: &sample.warnings,
+            },
+            Self::Group(GroupSample { scope, notices, .. }) => About::Group { scope, notices },
+            Self::Outage(OutageSample {
+                outage, notices, ..
+            }) => About::Outage { outage, notices },
+            Self::Summary(sample) => About::Summary {
+                cause: &sample.cause,
+                notices: &sample.notices,
+                came_and_went: sample.came_and_went,
+            },
+            Self::Digest(sample) => About::Digest {
+                digest: &sample.digest,
+            },
             Self::Undelivered(UndeliveredSample { address, mails, .. }) => {
                 About::Undelivered { address, mails }
             }
@@ -127,6 +176,36 @@ impl From<RecoverySample> for Sample {
     }
 }
 
+impl From<WarningSample> for Sample {
+    fn from(sample: WarningSample) -> Self {
+        Self::Warning(Box::new(sample))
+    }
+}
+
+impl From<GroupSample> for Sample {
+    fn from(sample: GroupSample) -> Self {
+        Self::Group(sample)
+    }
+}
+
+impl From<OutageSample> for Sample {
+    fn from(sample: OutageSample) -> Self {
+        Self::Outage(sample)
+    }
+}
+
+impl From<SummarySample> for Sample {
+    fn from(sample: SummarySample) -> Self {
+        Self::Summary(sample)
+    }
+}
+
+impl From<DigestSample> for Sample {
+    fn from(sample: DigestSample) -> Self {
+        Self::Digest(Box::new(sample))
+    }
+}
+
 impl From<UndeliveredSample> for Sample {
     fn from(sample: UndeliveredSample) -> Self {
         Self::Undelivered(sample)
@@ -147,6 +226,30 @@ pub fn all() -> Vec<Sample> {
     samples.push(reminder_entry_minimal(failed).into());
     samples.push(recovery_full().into());
     samples.push(recovery_minimal().into());
+    samples.extend([warning_full().into(), warning_minimal().into()]);
+    for group in [
+        group_full(),
+        group_mixed_full(),
+        group_recovery_full(),
+        group_warning_full(),
+        group_minimal(),
+    ] {
+        samples.push(group.into());
+    }
+    for outage in [
+        outage_deposit_full(),
+        outage_deposit_minimal(),
+        outage_deposit_ended(),
+        outage_clock_minimal(),
+        outage_many_missing_full(),
+        outage_many_missing_ended(),
+    ] {
+        samples.push(outage.into());
+    }
+    for summary in [summary_full(), summary_downtime_full(), summary_minimal()] {
+        samples.push(summary.into());
+    }
+    samples.extend([digest_full().into(), digest_minimal().into()]);
     samples.push(undelivered_full().into());
     samples.push(undelivered_minimal().into());
     samples

@@ -10,12 +10,14 @@ use serde::Serialize;
 use serde_json::Value;
 use vigie_domain::BackupEntryStatus;
 
-use crate::context::{self, Reader, Surroundings};
+use crate::about::About;
+use crate::context::{self, Reader, SingleMail, Surroundings};
 use crate::samples::{self, JobSample, Sample};
 use crate::templates::MailKind;
 use crate::wording::Wording;
 use crate::{
-    EntryContext, Locale, MissingContext, RecoveryContext, ReminderContext, UndeliveredContext,
+    DigestContext, EntryContext, GroupContext, Locale, MissingContext, Notice, OutageContext,
+    RecoveryContext, ReminderContext, SummaryContext, UndeliveredContext, WarningContext,
 };
 
 /// The longest text that is given as an example.
@@ -117,6 +119,11 @@ impl Shape {
             MailKind::Entry => Self::of_struct::<EntryContext>(),
             MailKind::Reminder => Self::of_struct::<ReminderContext>(),
             MailKind::Recovery => Self::of_struct::<RecoveryContext>(),
+            MailKind::Warning => Self::of_struct::<WarningContext>(),
+            MailKind::Group => Self::of_struct::<GroupContext>(),
+            MailKind::Outage => Self::of_struct::<OutageContext>(),
+            MailKind::Summary => Self::of_struct::<SummaryContext>(),
+            MailKind::Digest => Self::of_struct::<DigestContext>(),
             MailKind::Undelivered => Self::of_struct::<UndeliveredContext>(),
         }
     }
@@ -313,6 +320,32 @@ fn examples(mail: MailKind) -> Vec<Value> {
             other.job.schedule = samples::recovery_minimal().job.schedule;
             vec![samples::recovery_full().into(), other.into()]
         }
+        MailKind::Warning => {
+            let mut each = samples::with_each_warning();
+            each.insert(0, samples::warning_full());
+            each.into_iter().map(Sample::from).collect()
+        }
+        MailKind::Group => {
+            let mut many = samples::group_mixed_full();
+            many.notices = more_than_listed(&many.notices);
+            let odd = samples::group_warning_full();
+            vec![samples::group_full().into(), many.into(), odd.into()]
+        }
+        MailKind::Outage => {
+            let mut many = samples::outage_many_missing_full();
+            many.notices = more_than_listed(&many.notices);
+            let deposit = samples::outage_deposit_full();
+            let clock = samples::outage_clock_minimal();
+            let ended = samples::outage_deposit_ended();
+            vec![deposit.into(), many.into(), clock.into(), ended.into()]
+        }
+        MailKind::Summary => {
+            let mut many = samples::summary_full();
+            many.notices = more_than_listed(&many.notices);
+            let downtime = samples::summary_downtime_full();
+            vec![samples::summary_full().into(), many.into(), downtime.into()]
+        }
+        MailKind::Digest => vec![samples::digest_full().into()],
         MailKind::Undelivered => vec![
             samples::undelivered_full().into(),
             samples::undelivered_minimal().into(),
@@ -324,8 +357,25 @@ fn examples(mail: MailKind) -> Vec<Value> {
         wording: Arc::new(Wording::default()),
     };
     let around = Surroundings::example();
-    let value = |sample: &Sample| context::value(sample.about(), sample.now(), &reader, &around);
+    let single = samples::refused_missing();
+    let single = SingleMail {
+        subject: single.subject,
+        text: single.text,
+    };
+    let write = |_: About<'_>| Some(single.clone());
+    let value =
+        |sample: &Sample| context::value(sample.about(), sample.now(), &reader, &around, &write);
     samples.iter().map(value).collect()
+}
+
+/// The same so often that there are more of each than any mail lists.
+fn more_than_listed(notices: &[Notice]) -> Vec<Notice> {
+    notices
+        .iter()
+        .cycle()
+        .take(250 * notices.len())
+        .cloned()
+        .collect()
 }
 
 /// What no full sample has, a schedule by interval has.
@@ -405,10 +455,12 @@ mod tests {
                 })
                 .map(|variable| variable.name)
                 .collect();
-            // A job that is OK again has no incident any more.
-            let is_over =
-                |name: &String| mail == MailKind::Recovery && name == "job.incident_since";
-            let allowed = |name: &String| name.contains("reason.") || is_over(name);
+            // A job that is OK has no incident any more.
+            let is_ok = matches!(mail, MailKind::Recovery | MailKind::Warning);
+            let is_over = |name: &String| is_ok && name == "job.incident_since";
+            // What is odd belongs to no incident either.
+            let is_odd = |name: &String| name == "warnings.listed[].incident_seconds";
+            let allowed = |name: &String| name.contains("reason.") || is_over(name) || is_odd(name);
             assert!(without.iter().all(allowed), "{mail}: {without:?}");
         }
     }

@@ -35,7 +35,7 @@ fn mail(name: &str, to: &str) -> Mail {
         text: "text".to_owned(),
         html: "html".to_owned(),
         urgent: false,
-        thread: None,
+        threads: Vec::new(),
     }
 }
 

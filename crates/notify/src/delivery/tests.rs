@@ -157,7 +157,7 @@ fn mail(number: usize, to: &str) -> Mail {
         text: String::new(),
         html: String::new(),
         urgent: false,
-        thread: None,
+        threads: Vec::new(),
     }
 }
 

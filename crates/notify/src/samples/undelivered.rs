@@ -46,7 +46,7 @@ pub fn undelivered_full() -> UndeliveredSample {
         mails: vec![
             refused(127, failed, "2025-06-20T00:45:03Z", full),
             refused(128, mismatch, "2025-06-20T05:05:41Z", UNKNOWN),
-            refused(131, missing(), "2025-06-20T05:20:01Z", UNKNOWN),
+            refused(131, refused_missing(), "2025-06-20T05:20:01Z", UNKNOWN),
         ],
         now: at("2025-06-20T05:20:02Z"),
     }
@@ -58,12 +58,18 @@ pub fn undelivered_minimal() -> UndeliveredSample {
     UndeliveredSample {
         name: "undelivered.minimal".to_owned(),
         address: "ops@example.com".to_owned(),
-        mails: vec![refused(1, missing(), "2025-06-20T05:20:01Z", UNKNOWN)],
+        mails: vec![refused(
+            1,
+            refused_missing(),
+            "2025-06-20T05:20:01Z",
+            UNKNOWN,
+        )],
         now: at("2025-06-20T05:20:02Z"),
     }
 }
 
-fn missing() -> Mail {
+/// The mail of a job whose report has not come.
+pub(crate) fn refused_missing() -> Mail {
     let subject = "[MISSING] XAFRIC_2025: no backup report received from SDMC_DOUALA_AKWA";
     Mail {
         urgent: true,
@@ -81,7 +87,7 @@ fn mail(subject: &str, text: &str, date: &str) -> Mail {
         text: text.to_owned(),
         html: format!("<p>{subject}</p>\n"),
         urgent: false,
-        thread: None,
+        threads: Vec::new(),
     }
 }
 

@@ -14,7 +14,8 @@ use super::path_of;
 use super::set::TemplateSet;
 use super::walk::{Walked, walk};
 use crate::Locale;
-use crate::context::{self, Reader, Surroundings};
+use crate::about::About;
+use crate::context::{self, Reader, SingleMail, Surroundings};
 use crate::samples::{self, Sample};
 use crate::variables::Shape;
 
@@ -64,6 +65,8 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
     let reminders = with_each_reason.iter().cloned().map(samples::reminder_of);
     samples.extend(reminders.map(Sample::from));
     samples.extend(with_each_reason.into_iter().map(Sample::from));
+    let with_each_warning = samples::with_each_warning();
+    samples.extend(with_each_warning.into_iter().map(Sample::from));
     let mut reached = BTreeSet::new();
     for (locale, set) in checked.sets {
         findings.faults.extend(set.faults().cloned());
@@ -174,9 +177,18 @@ fn render(
         wording: set.wording.clone(),
     };
     let mut told = BTreeSet::new();
+    let around = checked.surroundings;
     for sample in samples.iter().filter(|sample| sample.mail() == mail) {
-        let around = checked.surroundings;
-        let value = context::value(sample.about(), sample.now(), &reader, around);
+        let now = sample.now();
+        let single = |about: About<'_>| {
+            let value = context::value(about, now, &reader, around, &|_| None);
+            let parts = set.render(about.mail(), &Context::from(value)).ok()?;
+            Some(SingleMail {
+                subject: parts.subject,
+                text: parts.text,
+            })
+        };
+        let value = context::value(sample.about(), now, &reader, around, &single);
         let Some(mut fault) = fault_of_sample(set, mail, &Context::from(value)) else {
             continue;
         };

@@ -21,24 +21,43 @@ pub enum MailKind {
     Reminder,
     /// A job is OK again.
     Recovery,
+    /// A job is OK, and its backup is odd.
+    Warning,
+    /// Several jobs that have something in common are not OK, are OK again, or are odd.
+    Group,
+    /// Something is wrong with the whole system, not with single jobs.
+    Outage,
+    /// One mail stands for what would have been too many.
+    Summary,
+    /// How all is, once a day or once a week.
+    Digest,
     /// A mail server refused mails for good, and somebody did not get them.
     Undelivered,
 }
 
+/// The codes of mails that are no status of a job or a backup.
+pub(crate) const MAIL_CODES: [&str; 5] = ["WARNING", "OUTAGE", "SUMMARY", "DIGEST", "UNDELIVERED"];
+
 /// A text that names no mail.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is no mail; there are \"missing\", \"entry\", \"reminder\", \"recovery\" and \"undelivered\""
+    "{0:?} is no mail; there are \"missing\", \"entry\", \"reminder\", \"recovery\", \"warning\", \"group\", \
+     \"outage\", \"summary\", \"digest\" and \"undelivered\""
 )]
 pub struct InvalidMailKind(pub String);
 
 impl MailKind {
     /// Every mail, in the order in which they are documented.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 10] = [
         Self::Missing,
         Self::Entry,
         Self::Reminder,
         Self::Recovery,
+        Self::Warning,
+        Self::Group,
+        Self::Outage,
+        Self::Summary,
+        Self::Digest,
         Self::Undelivered,
     ];
 
@@ -50,6 +69,11 @@ impl MailKind {
             Self::Entry => "entry",
             Self::Reminder => "reminder",
             Self::Recovery => "recovery",
+            Self::Warning => "warning",
+            Self::Group => "group",
+            Self::Outage => "outage",
+            Self::Summary => "summary",
+            Self::Digest => "digest",
             Self::Undelivered => "undelivered",
         }
     }

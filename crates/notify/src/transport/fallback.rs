@@ -194,7 +194,7 @@ mod tests {
             text: String::new(),
             html: String::new(),
             urgent: false,
-            thread: None,
+            threads: Vec::new(),
         }
     }
 

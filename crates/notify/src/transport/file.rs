@@ -134,7 +134,7 @@ mod tests {
             text: "No report.\n".to_owned(),
             html: "<p>No report.</p>\n".to_owned(),
             urgent: true,
-            thread: None,
+            threads: Vec::new(),
         }
     }
 

@@ -73,6 +73,14 @@ pub const HELPERS: &[HelperDocumentation] = &[
         "{{date recorded_at}}",
     ),
     value(
+        "time",
+        "{{time at}}",
+        "The time of day of an instant, in the reader's time zone: for a subject, where a whole date is \
+         too long.",
+        ArgumentKind::Date,
+        "{{time recorded_at}}",
+    ),
+    value(
         "relative",
         "{{relative at}}",
         "How long ago an instant was, or how soon it will be.",

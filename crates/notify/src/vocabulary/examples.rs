@@ -99,7 +99,7 @@ fn written(
     }
     register(&mut registry, &reader.wording, format);
     let around = Surroundings::example();
-    let value = context::value(sample.about(), sample.now(), reader, &around);
+    let value = context::value(sample.about(), sample.now(), reader, &around, &|_| None);
     registry
         .render_template(helper.example, &value)
         .map_err(|error| HelperExampleError {

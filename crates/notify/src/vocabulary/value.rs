@@ -25,6 +25,9 @@ pub(super) fn register(registry: &mut Handlebars<'static>, wording: &Arc<Wording
     value("date", |wording, value, _| {
         Some(wording.date(&instant(value)?))
     });
+    value("time", |_, value, _| {
+        Some(instant(value)?.strftime("%H:%M").to_string())
+    });
     value("relative", |wording, value, context| {
         let now = instant(context.get("now")?)?;
         Some(wording.relative(&instant(value)?, &now))
@@ -134,6 +137,7 @@ mod tests {
         for (template, written) in [
             ("{{date at}}", "Fri 20 Jun 2025, 09:37:35 WAT (UTC+01:00)"),
             ("{{relative at}}", "2 h ago"),
+            ("{{time at}}", "09:37"),
             (r#"{{bytes size default="none"}}"#, "0 bytes"),
             (r#"{{bytes no default="none"}} {{date no}}"#, "none -"),
             (r#"{{default no "unknown"}}"#, "unknown"),

@@ -21,6 +21,7 @@ pub(crate) struct Wording {
     duration: DurationWording,
     size: SizeWording,
     status: BTreeMap<String, String>,
+    about: BTreeMap<String, String>,
     note: NoteWording,
 }
 
@@ -62,6 +63,8 @@ struct NoteWording {
     left_out: String,
     built_in: String,
     test: String,
+    one_held_back: String,
+    held_back: String,
 }
 
 impl Wording {
@@ -172,6 +175,11 @@ impl Wording {
         self.status.get(code).map(String::as_str)
     }
 
+    /// What a mail is about that is about no single job; empty for what is not known.
+    pub(crate) fn about(&self, code: &str) -> String {
+        self.about.get(code).cloned().unwrap_or_default()
+    }
+
     /// The note that stands where a text was cut.
     pub(crate) fn left_out(&self, characters: usize) -> String {
         if characters == 1 {
@@ -184,6 +192,18 @@ impl Wording {
     /// The line in a mail that had to be written with the built-in templates.
     pub(crate) fn built_in_used(&self, problem: &str) -> String {
         self.note.built_in.replace("{problem}", problem)
+    }
+
+    /// The line in a mail to somebody of whose alerts some are held back; `None` when none is.
+    pub(crate) fn held_back(&self, count: u32) -> Option<String> {
+        match count {
+            0 => None,
+            1 => Some(self.note.one_held_back.clone()),
+            _ => {
+                let count = self.number(u64::from(count));
+                Some(self.note.held_back.replace("{count}", &count))
+            }
+        }
     }
 
     /// The line in a mail that is sent to try the way.

@@ -67,8 +67,33 @@ pub fn mail_of(composer: &Composer, sample: &Sample) -> Mail {
                 .compose_undelivered(&reader, address, mails, refused.now)
                 .unwrap()
         }
-        _ => unreachable!("there is no other sample"),
+        several => mail_of_several(composer, several),
     }
+}
+
+/// The same for what is not about the incident of one job.
+fn mail_of_several(composer: &Composer, sample: &Sample) -> Mail {
+    let readers: Vec<String> = composer.administrators().collect();
+    let mails = match sample {
+        Sample::Warning(odd) => composer.compose_notices(&readers, &odd.notice(), odd.now),
+        Sample::Group(group) => {
+            composer.compose_group(&readers, &group.scope, &group.notices, group.now)
+        }
+        Sample::Outage(of) => composer.compose_outage(&readers, &of.outage, &of.notices, of.now),
+        Sample::Summary(of) => {
+            let (cause, came_and_went) = (&of.cause, of.came_and_went);
+            composer.compose_summary(&readers, cause, &of.notices, came_and_went, of.now)
+        }
+        Sample::Digest(of) => {
+            vec![
+                composer
+                    .compose_digest(&readers[0], &of.digest, of.now)
+                    .unwrap(),
+            ]
+        }
+        _ => unreachable!("there is no other sample"),
+    };
+    mails.into_iter().next().unwrap()
 }
 
 /// A name that puts the language after the mail: `entry.failed.fr.full`.

@@ -4,6 +4,7 @@
 use handlebars::template::{HelperTemplate, Parameter};
 use vigie_domain::{BackupEntryStatus, JobStatus};
 
+use super::super::path::MAIL_CODES;
 use super::names::{self, kind_in_words};
 use super::scope::{Scope, Value};
 use super::{Place, Walk, unknown, with_meant, word_of};
@@ -172,14 +173,15 @@ impl<'a> Walk<'a> {
         Value::of_kind(names::kind_of_result(name))
     }
 
-    /// Whether a status that a variable never is in this mail can be meant all the same: several mails
-    /// may share a partial, and each has statuses that others have not.
+    /// Whether a code that a variable never is in this mail can be meant all the same: several mails may
+    /// share a partial, and each has codes that others have not.
     fn is_of_another_mail(&self, value: &Value, text: &str) -> bool {
         let is_status = |code: &str| {
             JobStatus::ALL.iter().any(|known| known.as_str() == code)
                 || BackupEntryStatus::ALL
                     .iter()
                     .any(|known| known.as_str() == code)
+                || MAIL_CODES.contains(&code)
         };
         let mut codes = value.shape.codes.iter();
         !self.within.is_empty() && is_status(text) && codes.all(|code| is_status(code))
