@@ -3,12 +3,13 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use vigie_notify::{Clock, Planned, SystemClock};
-use vigie_scanner::ScanResult;
+use vigie_notify::{Clock, ClockJump, Planned, SystemClock};
+use vigie_scanner::{ScanError, ScanResult};
 
 use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
 use crate::vigie::Vigie;
+use crate::watch::facts;
 
 /// What a cycle found and did.
 #[derive(Debug, Serialize)]
@@ -22,16 +23,23 @@ pub struct CycleResult {
     pub planned: Planned,
 }
 
-/// Does one cycle. Events become mails even when the deposit can't be scanned.
+/// Does one cycle. Events become mails even when the deposit can't be scanned, and that becomes one too.
 pub async fn cycle(
     vigie: &Vigie,
     _lock: &CycleLock,
     now: Timestamp,
+    clock_jump: Option<ClockJump>,
     progress: CycleProgress,
 ) -> anyhow::Result<CycleResult> {
+    let last = vigie.store.last_cycle().await?;
     let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
     drop(progress);
-    let planned = vigie.planner.plan(now).await?;
+    let mut facts = facts(last, SystemClock.now());
+    facts.clock_jump = clock_jump.or(facts.clock_jump);
+    if let Err(ScanError::Deposit(error)) = &scanned {
+        facts.deposit_error = Some(error.to_string());
+    }
+    let planned = vigie.planner.plan_cycle(now, &facts).await?;
     let scan = scanned?;
     vigie.store.record_cycle(SystemClock.now()).await?;
     Ok(CycleResult { now, scan, planned })

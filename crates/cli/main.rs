@@ -17,6 +17,7 @@ mod reload;
 mod table;
 mod tokens;
 mod vigie;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;

@@ -7,8 +7,8 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tracing::warn;
 use vigie_notify::{
-    Clock as _, Composer, DeliverySettings, DeliveryWorker, Planner, SystemClock, Templates,
-    Transport,
+    AlertPolicy, Clock as _, Composer, DeliverySettings, DeliveryWorker, Planner, SystemClock,
+    Templates, Transport,
 };
 use vigie_scanner::{Scanner, ScannerSettings};
 use vigie_store::SqliteStore;
@@ -60,7 +60,7 @@ impl Vigie {
         Ok(Self {
             scanner: Scanner::new(scanner_settings(&config), store.clone()),
             planner: Planner::new(composer, store.clone(), SystemClock)
-                .with_reminders(config.alerts.reminders.clone()),
+                .with_policy(alert_policy(&config)),
             worker: Arc::new(DeliveryWorker::new(
                 transport,
                 store.clone(),
@@ -90,6 +90,15 @@ impl Vigie {
             );
         }
         Ok(())
+    }
+}
+
+/// Who is told what, how often, and when not.
+pub fn alert_policy(config: &Config) -> AlertPolicy {
+    AlertPolicy {
+        reminders: config.alerts.reminders.clone(),
+        grouping: config.alerts.grouping.clone(),
+        ..AlertPolicy::default()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
 use crate::reload::{TemplateWatch, reload};
 use crate::vigie::{Vigie, load_config};
+use crate::watch::{ClockWatch, since_boot};
 
 /// A cycle that fails is logged and made up for by the next. A signal lets the cycle in hand
 /// finish; a second one ends it at once, which is safe, as a cycle can be cut off at any point.
@@ -27,6 +28,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut watch = TemplateWatch::new(&vigie);
     let mut mails = DeliveryTask::start(&vigie);
     let mut has_declared = false;
+    let mut clock_watch = ClockWatch::default();
     let mut tick = tick_of(&vigie);
     loop {
         let is_hangup = tokio::select! {
@@ -61,7 +63,12 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
         }
         watch.look(&mut vigie).await;
         let mut is_stopping = false;
-        let mut work = std::pin::pin!(one_cycle(&vigie, &mails, &mut has_declared));
+        let mut work = std::pin::pin!(one_cycle(
+            &vigie,
+            &mails,
+            &mut has_declared,
+            &mut clock_watch
+        ));
         loop {
             tokio::select! {
                 () = &mut work => break,
@@ -124,8 +131,13 @@ fn tick_of(vigie: &Vigie) -> Interval {
 }
 
 /// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.
-async fn one_cycle(vigie: &Vigie, mails: &DeliveryTask, has_declared: &mut bool) {
-    match try_cycle(vigie, has_declared).await {
+async fn one_cycle(
+    vigie: &Vigie,
+    mails: &DeliveryTask,
+    has_declared: &mut bool,
+    clock_watch: &mut ClockWatch,
+) {
+    match try_cycle(vigie, has_declared, clock_watch).await {
         Err(failure) => error!(
             "the cycle failed: {}; the next one tries again",
             causes(&failure)
@@ -149,12 +161,17 @@ async fn one_cycle(vigie: &Vigie, mails: &DeliveryTask, has_declared: &mut bool)
     }
 }
 
-async fn try_cycle(vigie: &Vigie, has_declared: &mut bool) -> anyhow::Result<CycleResult> {
+async fn try_cycle(
+    vigie: &Vigie,
+    has_declared: &mut bool,
+    clock_watch: &mut ClockWatch,
+) -> anyhow::Result<CycleResult> {
     let now = SystemClock.now();
+    let clock_jump = clock_watch.look(now, since_boot());
     let lock = CycleLock::take(&vigie.config.database.path)?;
     if !*has_declared {
         vigie.declare_jobs(&lock, now).await?;
         *has_declared = true;
     }
-    cycle(vigie, &lock, now, CycleProgress::new(true)).await
+    cycle(vigie, &lock, now, clock_jump, CycleProgress::new(true)).await
 }

@@ -34,7 +34,7 @@ pub async fn run(
     let vigie = Vigie::open(load_config(config)?).await?;
     let lock = CycleLock::take(&vigie.config.database.path)?;
     vigie.declare_jobs(&lock, now).await?;
-    let cycle = cycle(&vigie, &lock, now, CycleProgress::new(is_quiet)).await;
+    let cycle = cycle(&vigie, &lock, now, None, CycleProgress::new(is_quiet)).await;
     // Another cycle need not wait for mails.
     drop(lock);
     // What was found before is told even when the deposit can't be scanned now.

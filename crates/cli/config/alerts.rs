@@ -1,9 +1,10 @@
-//! `[alerts]`: how often people are told of what stays wrong.
+//! `[alerts]`: how often people are told of what stays wrong, and how much goes into one mail.
 
 use std::time::Duration;
 
-use vigie_notify::Reminders;
+use vigie_notify::{GroupBy, Grouping, Reminders};
 
+use super::choice::one_of;
 use super::duration;
 use super::problem::Complaint;
 use super::raw::RawAlerts;
@@ -11,19 +12,62 @@ use super::reading::Reading;
 
 const REMINDERS: &str = "alerts.reminders";
 
-/// How often people are told of what stays wrong.
+/// How often people are told of what stays wrong, and how much goes into one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertsConfig {
     /// When people are reminded of an incident that is open.
     pub reminders: Reminders,
+    /// How several notices become one mail.
+    pub grouping: Grouping,
 }
 
 pub fn read(raw: RawAlerts, reading: &mut Reading) -> AlertsConfig {
+    let usual = Grouping::default();
     let reminders = raw
         .reminders
         .map(|written| reminders(&written, reading))
         .unwrap_or_default();
-    AlertsConfig { reminders }
+    AlertsConfig {
+        reminders,
+        grouping: Grouping {
+            by: raw
+                .group_by
+                .and_then(|word| reading.parse("alerts.group_by", Some(&word), group_by))
+                .unwrap_or(usual.by),
+            above: raw
+                .group_above
+                .and_then(|jobs| reading.accept("alerts.group_above", count(jobs)))
+                .unwrap_or(usual.above),
+            outage_above: raw
+                .outage_above
+                .and_then(|percent| reading.accept("alerts.outage_above", percentage(percent)))
+                .unwrap_or(usual.outage_above),
+            max_per_hour: raw
+                .max_per_hour
+                .and_then(|mails| reading.accept("alerts.max_per_hour", count(mails)))
+                .unwrap_or(usual.max_per_hour),
+        },
+    }
+}
+
+fn group_by(word: &str) -> Result<Option<GroupBy>, Complaint> {
+    let choices = GroupBy::ALL.map(|by| (by.as_str(), Some(by)));
+    one_of(word, &[&choices[..], &[("none", None)]].concat())
+}
+
+fn count<T: TryFrom<i64>>(number: i64) -> Result<T, Complaint> {
+    let whole = (number >= 1).then(|| T::try_from(number).ok()).flatten();
+    whole.ok_or_else(|| Complaint::new(format!("is {number}"), "write a number from 1 on"))
+}
+
+fn percentage(number: i64) -> Result<u8, Complaint> {
+    let whole = u8::try_from(number).ok();
+    whole
+        .filter(|percent| (1..=100).contains(percent))
+        .ok_or_else(|| {
+            let remedy = "write a percentage from 1 to 100, of which 100 means never";
+            Complaint::new(format!("is {number}"), remedy)
+        })
 }
 
 fn reminders(written: &[String], reading: &mut Reading) -> Reminders {
@@ -56,6 +100,33 @@ mod tests {
         assert_eq!(given.after, [1, 48].map(Duration::from_hours));
         let none = config("alerts.reminders = []").alerts.reminders;
         assert_eq!(none.after, []);
+    }
+
+    #[test]
+    fn jobs_are_grouped_by_agent_unless_told_otherwise() {
+        assert_eq!(config("").alerts.grouping, Grouping::default());
+        let given = config(
+            "[alerts]\ngroup_by = 'company'\ngroup_above = 10\noutage_above = 30\nmax_per_hour = 5",
+        );
+        let grouping = Grouping {
+            by: Some(GroupBy::Company),
+            above: 10,
+            outage_above: 30,
+            max_per_hour: 5,
+        };
+        assert_eq!(given.alerts.grouping, grouping);
+        assert_eq!(config("alerts.group_by = 'none'").alerts.grouping.by, None);
+        assert_eq!(
+            problems(
+                "[alerts]\ngroup_by = 'job'\ngroup_above = 0\noutage_above = 101\nmax_per_hour = -1"
+            ),
+            [
+                "vigie.toml:3: alerts.group_by is \"job\"; write \"agent\", \"company\", \"city\" or \"none\"",
+                "vigie.toml:4: alerts.group_above is 0; write a number from 1 on",
+                "vigie.toml:5: alerts.outage_above is 101; write a percentage from 1 to 100, of which 100 means never",
+                "vigie.toml:6: alerts.max_per_hour is -1; write a number from 1 on",
+            ]
+        );
     }
 
     #[test]

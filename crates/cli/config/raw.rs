@@ -63,6 +63,10 @@ pub struct RawSchedule {
 #[serde(default)]
 pub struct RawAlerts {
     pub reminders: Option<Vec<String>>,
+    pub group_by: Option<String>,
+    pub group_above: Option<i64>,
+    pub outage_above: Option<i64>,
+    pub max_per_hour: Option<i64>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -1,43 +1,50 @@
-//! Writes down what the policy decides of some events: incidents as they become, and the mails that tell
-//! of them. Reads no outbox.
+//! Writes down what the policy decides of some events: incidents as they become, and what readers are to
+//! be told of them. Reads no outbox and writes no mail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use vigie_domain::{BackupEntry, DomainEvent, EventKind, ExpectedBackupJob, JobId, LastGoodBackup};
+use vigie_domain::{DomainEvent, EventKind, ExpectedBackupJob, JobId};
 
 use crate::mail::recipient_of;
 use crate::{
-    Composer, EventId, Incident, IncidentHistory, IncidentKey, Mail, OpenIncident, Plan,
-    PlannedMail, ReminderNumber, Reminders, Telling, follow, remind,
+    AlertSeverity, AskedNotification, EventId, Incident, IncidentKey, NotificationKind,
+    OpenIncident, Plan, Reminders, Telling, follow, remind,
 };
 
+/// Who is told of a job.
+pub(crate) trait Readers {
+    /// Those who are, as mails name them.
+    fn readers_of(&self, job: &ExpectedBackupJob, severity: AlertSeverity) -> Vec<String>;
+}
+
 /// What is being planned.
-pub(crate) struct Desk<'a> {
-    composer: &'a Composer,
+pub(crate) struct Desk<'a, R> {
+    readers: &'a R,
     reminders: &'a Reminders,
     now: Timestamp,
     open: BTreeMap<JobId, OpenIncident>,
     changed: BTreeMap<IncidentKey, (Incident, EventId)>,
-    mails: Vec<PlannedMail>,
+    /// By what it is about, and the address of the reader.
+    asked: BTreeMap<(Option<IncidentKey>, EventId, String), AskedNotification>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a, R: Readers> Desk<'a, R> {
     /// Nothing is planned yet; these incidents are open.
     pub(crate) fn new(
-        composer: &'a Composer,
+        readers: &'a R,
         reminders: &'a Reminders,
         open: Vec<OpenIncident>,
         now: Timestamp,
     ) -> Self {
         let open = open.into_iter().map(|open| (open.incident.job, open));
         Self {
-            composer,
+            readers,
             reminders,
             now,
             open: open.collect(),
             changed: BTreeMap::new(),
-            mails: Vec::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -46,36 +53,40 @@ impl<'a> Desk<'a> {
         let Some(job) = event.job() else {
             return;
         };
-        let job = job.id;
-        let before = self.open.get(&job);
-        let followed = follow(before.map(|open| &open.incident), &event, self.reminders);
+        if let EventKind::JobWarned { job, .. } = &event.kind {
+            self.warn(id, job);
+            return;
+        }
+        let before = self.open.remove(&job.id);
+        let followed = follow(
+            before.as_ref().map(|open| &open.incident),
+            &event,
+            self.reminders,
+        );
         let Some((incident, telling)) = followed else {
+            self.open
+                .extend(before.map(|open| (open.incident.job, open)));
             return;
         };
-        let mut told = before.map_or_else(Vec::new, |open| open.told.clone());
-        let last_good = before.and_then(|open| open.event.1.job()?.last_good.clone());
-        let mails = match telling {
-            Some(Telling::Alert) => self.alerts(&event),
-            Some(Telling::Recovery) => self.recoveries(&event, &incident, last_good, &told),
-            None => Vec::new(),
-        };
-        for mail in &mails {
-            if !told.contains(&mail.to) {
-                told.push(mail.to.clone());
-            }
+        let key = incident.key();
+        self.changed.insert(key, (incident.clone(), id));
+        let mut open = before.unwrap_or_else(|| OpenIncident {
+            incident: incident.clone(),
+            told: Vec::new(),
+            waiting: Vec::new(),
+            untold: Vec::new(),
+            event: (id, event.clone()),
+        });
+        if telling == Some(Telling::Alert) {
+            self.alert(id, job, &mut open, key);
         }
-        self.keep(&incident, id, mails);
         if incident.closed_at.is_some() {
-            self.open.remove(&job);
-        } else {
-            let open = OpenIncident {
-                incident,
-                told,
-                waiting: Vec::new(),
-                event: (id, event),
-            };
-            self.open.insert(job, open);
+            self.close(id, &open, telling, key);
+            return;
         }
+        open.incident = incident;
+        open.event = (id, event);
+        self.open.insert(key.job, open);
     }
 
     /// Plans the reminders that are due of the open incidents.
@@ -84,8 +95,17 @@ impl<'a> Desk<'a> {
             let Some(incident) = remind(&open.incident, self.now, self.reminders) else {
                 continue;
             };
-            let mails = self.reminders_of(&open, &incident);
-            self.keep(&incident, open.event.0, mails);
+            let (key, event) = (incident.key(), open.event.0);
+            self.changed.insert(key, (incident, event));
+            let Some(job) = open.event.1.job() else {
+                continue;
+            };
+            for reader in self.readers.readers_of(job, AlertSeverity::Critical) {
+                // Whom the news itself has not reached yet would get it all at once.
+                if !open.waiting.contains(&recipient_of(&reader)) {
+                    self.ask(job.id, Some(key), event, NotificationKind::Reminder, reader);
+                }
+            }
         }
     }
 
@@ -94,89 +114,86 @@ impl<'a> Desk<'a> {
         Plan {
             up_to,
             incidents: self.changed.into_values().collect(),
-            mails: self.mails,
+            asked: self.asked.into_values().collect(),
             planned_at,
+            ..Plan::default()
         }
     }
 
-    fn keep(&mut self, incident: &Incident, event: EventId, mails: Vec<Mail>) {
-        let key = incident.key();
-        self.changed.insert(key, (incident.clone(), event));
-        let planned = |mail: Mail| PlannedMail {
-            event,
-            incident: Some(key),
-            mail,
-        };
-        self.mails.extend(mails.into_iter().map(planned));
-    }
-
-    fn alerts(&self, event: &DomainEvent) -> Vec<Mail> {
-        match &event.kind {
-            EventKind::JobDegraded { job, entry, .. } => {
-                self.composer.compose(job, Some(entry), self.now)
+    fn alert(
+        &mut self,
+        id: EventId,
+        job: &ExpectedBackupJob,
+        open: &mut OpenIncident,
+        key: IncidentKey,
+    ) {
+        for reader in self.readers.readers_of(job, AlertSeverity::Critical) {
+            let address = recipient_of(&reader);
+            if !open.untold.contains(&address) {
+                open.untold.push(address);
             }
-            EventKind::JobMissing { job, .. } => self.composer.compose(job, None, self.now),
-            _ => Vec::new(),
+            self.ask(job.id, Some(key), id, NotificationKind::Alert, reader);
         }
     }
 
     /// Who was not told of the failure is not told that it is over.
-    fn recoveries(
-        &self,
-        event: &DomainEvent,
-        incident: &Incident,
-        last_good: Option<LastGoodBackup>,
-        told: &[String],
-    ) -> Vec<Mail> {
-        let EventKind::JobRecovered { job, entry, .. } = &event.kind else {
-            return Vec::new();
-        };
-        // An agent's clock may be ahead.
-        let ended_at = entry.operation_ended_at.min(event.at);
-        let history = history(incident, job, last_good, ended_at);
-        self.composer
-            .compose_recovery(told, job, entry, &history, self.now)
-    }
-
-    /// Whoever would be told now, but for those whom the news itself has not reached yet: they would
-    /// get it all at once.
-    fn reminders_of(&self, open: &OpenIncident, incident: &Incident) -> Vec<Mail> {
-        let Some((job, entry)) = subject_of(&open.event.1) else {
-            return Vec::new();
-        };
-        let mut readers = self.composer.recipients_of(job);
-        readers.retain(|reader| !open.waiting.contains(&recipient_of(reader)));
-        let history = history(incident, job, job.last_good.clone(), self.now);
-        let reminder = ReminderNumber {
-            which: incident.reminders,
-            next_at: incident.remind_at,
-        };
-        self.composer
-            .compose_reminder(&readers, job, entry, &history, &reminder, self.now)
-    }
-}
-
-/// The job and the entry that were last heard of.
-fn subject_of(event: &DomainEvent) -> Option<(&ExpectedBackupJob, Option<&BackupEntry>)> {
-    match &event.kind {
-        EventKind::JobDegraded { job, entry, .. } | EventKind::BackupRecorded { job, entry } => {
-            Some((job, Some(entry)))
+    fn close(
+        &mut self,
+        id: EventId,
+        open: &OpenIncident,
+        telling: Option<Telling>,
+        key: IncidentKey,
+    ) {
+        let is_over = telling == Some(Telling::Recovery);
+        let told: BTreeSet<String> = open
+            .told
+            .iter()
+            .map(|reader| recipient_of(reader))
+            .collect();
+        let of_incident = |of: &Option<IncidentKey>| *of == Some(key);
+        self.asked.retain(|(of, _, address), asked| {
+            if of_incident(of) && is_over && asked.kind == NotificationKind::Alert {
+                asked.kind = NotificationKind::Passed;
+                asked.event = id;
+            }
+            !of_incident(of) || (is_over && !told.contains(address))
+        });
+        if is_over {
+            for reader in &open.told {
+                let kind = NotificationKind::Recovery;
+                self.ask(key.job, Some(key), id, kind, reader.clone());
+            }
         }
-        EventKind::JobMissing { job, .. } => Some((job, None)),
-        _ => None,
     }
-}
 
-fn history(
-    incident: &Incident,
-    job: &ExpectedBackupJob,
-    last_good: Option<LastGoodBackup>,
-    until: Timestamp,
-) -> IncidentHistory {
-    IncidentHistory {
-        last_good,
-        opened_at: incident.opened_at,
-        changes: incident.changes.clone(),
-        lost: job.schedule.given_up_between(incident.good_until, until),
+    fn warn(&mut self, id: EventId, job: &ExpectedBackupJob) {
+        for reader in self.readers.readers_of(job, AlertSeverity::Warning) {
+            self.ask(job.id, None, id, NotificationKind::Warning, reader);
+        }
+    }
+
+    fn ask(
+        &mut self,
+        job: JobId,
+        incident: Option<IncidentKey>,
+        event: EventId,
+        kind: NotificationKind,
+        reader: String,
+    ) {
+        // An incident is one subject, whichever of its events is the last; a warning is its event.
+        let of = if incident.is_some() {
+            EventId(0)
+        } else {
+            event
+        };
+        let key = (incident, of, recipient_of(&reader));
+        let asked = AskedNotification {
+            job,
+            incident,
+            event,
+            kind,
+            reader,
+        };
+        self.asked.insert(key, asked);
     }
 }

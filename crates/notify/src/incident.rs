@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vigie_domain::{
-    BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus,
+    BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus, LastGoodBackup,
 };
 
 /// How often people are reminded once the schedule of reminders has ended.
@@ -20,6 +20,8 @@ pub struct Incident {
     pub opened_at: Timestamp,
     /// The last good backup before it; without one, when the job became known.
     pub good_until: Timestamp,
+    /// The last backup that was proven before its end; `None` when there was none.
+    pub last_good: Option<LastGoodBackup>,
     /// What the job became, in order; the first opened the incident.
     pub changes: Vec<StatusChange>,
     /// How many reminders have been written since the last change.
@@ -99,7 +101,7 @@ impl Default for Reminders {
 impl Reminders {
     /// When the reminder after `written` others is due, of an incident that last changed at
     /// `changed_at`.
-    fn due_at(&self, changed_at: Timestamp, written: u32) -> Option<Timestamp> {
+    pub(crate) fn due_at(&self, changed_at: Timestamp, written: u32) -> Option<Timestamp> {
         let last = self.after.last()?;
         let written = usize::try_from(written).ok()?;
         let after = self.after.get(written).copied().or_else(|| {
@@ -107,6 +109,23 @@ impl Reminders {
             last.checked_add(AFTERWARDS.checked_mul(beyond)?)
         })?;
         changed_at.checked_add(after).ok()
+    }
+
+    /// When the next one is due after `written` others, the last of which was written at `now`. Those
+    /// that fell due while nobody looked are left out.
+    pub(crate) fn next_after(
+        &self,
+        changed_at: Timestamp,
+        written: u32,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut passed = written;
+        loop {
+            match self.due_at(changed_at, passed) {
+                Some(due_at) if due_at <= now => passed = passed.checked_add(1)?,
+                next => return next,
+            }
+        }
     }
 }
 
@@ -134,6 +153,7 @@ pub fn follow(
             if entry.status == BackupEntryStatus::Success {
                 let ended_at = entry.operation_ended_at.min(event.at);
                 incident.good_until = incident.good_until.max(ended_at);
+                incident.last_good.clone_from(&job.last_good);
             }
             Some((incident, None))
         }
@@ -151,6 +171,7 @@ fn change(
         job: job.id,
         opened_at: job.incident_since.unwrap_or(at),
         good_until: job.last_success_at().unwrap_or(job.known_since),
+        last_good: job.last_good.clone(),
         changes: Vec::new(),
         reminders: 0,
         remind_at: None,
@@ -186,13 +207,7 @@ pub fn remind(incident: &Incident, now: Timestamp, reminders: &Reminders) -> Opt
     let changed_at = incident.changes.last()?.at;
     let mut reminded = incident.clone();
     reminded.reminders = incident.reminders.saturating_add(1);
-    let mut passed = reminded.reminders;
-    reminded.remind_at = loop {
-        match reminders.due_at(changed_at, passed) {
-            Some(due_at) if due_at <= now => passed += 1,
-            next => break next,
-        }
-    };
+    reminded.remind_at = reminders.next_after(changed_at, reminded.reminders, now);
     Some(reminded)
 }
 

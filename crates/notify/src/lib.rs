@@ -41,12 +41,15 @@
 struct ReadmeExample;
 
 mod about;
+mod arrangement;
 mod clock;
 mod compose;
+#[allow(missing_docs, warnings)]
 mod context;
 mod delivery;
 mod desk;
 mod digest;
+mod fault;
 mod identity;
 mod incident;
 mod links;
@@ -55,6 +58,7 @@ mod mail;
 mod matching;
 mod nearest;
 mod notice;
+mod notification;
 mod notifier;
 mod outbox;
 mod planner;
@@ -70,6 +74,7 @@ mod vocabulary;
 mod wording;
 
 pub use about::{IncidentHistory, ReminderNumber, UndeliveredMail};
+pub use arrangement::Grouping;
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
@@ -88,6 +93,7 @@ pub use digest::{
     Digest, DigestJob, DigestPeriod, EndingSilence, JumpedSize, RecoveredJob, UnchangedJob,
     UndeclaredJob, WaitingMails, WrongJob,
 };
+pub use fault::{ClockJump, CycleFacts, FaultRecord, watch};
 pub use incident::{
     Acknowledgement, Incident, IncidentKey, Reminders, StatusChange, Telling, follow, remind,
 };
@@ -98,12 +104,16 @@ pub use matching::{AlertSeverity, Glob, InvalidGlob, Matchers, Subject};
 pub use notice::{
     GroupBy, GroupScope, Notice, NoticeClass, Outage, SummaryCause, SystemFault, rank,
 };
+pub use notification::{
+    AskedNotification, Hold, HoldCause, NotificationDetail, NotificationId, NotificationKind,
+    NotificationSubject, PendingJob, PendingNotification, ReaderState,
+};
 pub use notifier::{Notified, Notifier};
 pub use outbox::{
-    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease,
+    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease, Ledger,
     MemoryOutbox, OpenIncident, Outbox, OutboxError, Outcome, Plan, PlannedMail,
 };
-pub use planner::{Planned, Planner};
+pub use planner::{AlertPolicy, Planned, Planner};
 pub use quiet::{
     Held, HeldBy, HolidayDate, Quiet, QuietTimes, QuietWindow, Silence, SilenceId, never_end,
 };

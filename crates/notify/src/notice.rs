@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus, Warning};
 
-use crate::{IncidentHistory, ReminderNumber};
+use crate::{AlertSeverity, IncidentHistory, ReminderNumber};
 
 /// One thing that people are told of one job: a mail of its own, or a part of one that tells of
 /// several.
@@ -60,6 +60,17 @@ pub enum NoticeClass {
     Recovery,
     /// Something is odd.
     Warning,
+}
+
+impl NoticeClass {
+    /// How bad that is: a recovery is as bad as the failure that it ends.
+    #[must_use]
+    pub const fn severity(self) -> AlertSeverity {
+        match self {
+            Self::Problem | Self::Recovery => AlertSeverity::Critical,
+            Self::Warning => AlertSeverity::Warning,
+        }
+    }
 }
 
 impl Notice {
@@ -158,7 +169,7 @@ pub struct GroupScope {
 }
 
 /// Why one mail tells of what would have been too many.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SummaryCause {
     /// The reader has had as many mails in an hour as are allowed.
     Limit {
@@ -221,7 +232,7 @@ impl SystemFault {
     /// The names of all faults, in the order in which they are documented.
     pub const CODES: [&'static str; 3] = ["deposit_unreachable", "clock_jumped", "many_missing"];
 
-    /// Its name, as it stands in JSON and templates.
+    /// Its name, as it stands in JSON, SQL and templates.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

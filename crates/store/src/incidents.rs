@@ -11,7 +11,7 @@ use vigie_notify::{Acknowledgement, EventId, Incident, OpenIncident};
 
 use crate::SqliteStore;
 use crate::error::{Doing, Fault, QueryError};
-use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
+use crate::job_rows::{instant_of, json, json_of, optional_instant_of, optional_json_of};
 use crate::many_rows::{self, ROWS};
 
 /// With the event that last changed it, and who was told.
@@ -19,11 +19,15 @@ macro_rules! select_incidents {
     ($from:literal) => {
         concat!(
             "SELECT incidents.*, events.event, ( \
-                SELECT json_group_array(DISTINCT mail ->> 'to') \
-                FROM deliveries JOIN mails ON delivery_id = deliveries.id \
+                SELECT json_group_array(DISTINCT reader) \
+                FROM notifications JOIN deliveries ON deliveries.id = delivery_id \
                 WHERE incident_id = incidents.id AND state IN ('waiting', 'sent')) AS told, ( \
-                SELECT json_group_array(DISTINCT recipient) FROM deliveries \
-                WHERE incident_id = incidents.id AND state = 'waiting') AS waiting \
+                SELECT json_group_array(DISTINCT notifications.recipient) \
+                FROM notifications LEFT JOIN deliveries ON deliveries.id = delivery_id \
+                WHERE incident_id = incidents.id \
+                AND (delivery_id IS NULL OR state = 'waiting')) AS waiting, ( \
+                SELECT json_group_array(recipient) FROM notifications \
+                WHERE incident_id = incidents.id AND delivery_id IS NULL) AS untold \
              FROM ",
             $from
         )
@@ -46,9 +50,9 @@ const ON_CONFLICT: &str = " \
     ON CONFLICT (job_id, opened_at) DO UPDATE SET \
         acknowledged_at = iif(changes = excluded.changes, acknowledged_at, NULL), \
         acknowledged_by = iif(changes = excluded.changes, acknowledged_by, NULL), \
-        good_until = excluded.good_until, changes = excluded.changes, reminders = excluded.reminders, \
-        remind_at = excluded.remind_at, closed_at = excluded.closed_at, \
-        event_id = excluded.event_id";
+        good_until = excluded.good_until, last_good = excluded.last_good, \
+        changes = excluded.changes, reminders = excluded.reminders, remind_at = excluded.remind_at, \
+        closed_at = excluded.closed_at, event_id = excluded.event_id";
 
 pub(crate) async fn open_of(pool: &SqlitePool, jobs: &[JobId]) -> Result<Vec<OpenIncident>, Fault> {
     let jobs: Vec<i64> = jobs.iter().map(|job| job.0).collect();
@@ -79,15 +83,19 @@ pub(crate) async fn upsert(
         .partition(|(incident, _)| incident.closed_at.is_some());
     let incidents: Vec<_> = closed.into_iter().chain(open).collect();
     for incidents in incidents.chunks(ROWS) {
-        let insert = "INSERT INTO incidents (job_id, opened_at, good_until, changes, reminders, \
-                      remind_at, closed_at, event_id) VALUES ";
-        let statement = many_rows::statement(insert, 8, incidents.len(), ON_CONFLICT);
+        let insert = "INSERT INTO incidents (job_id, opened_at, good_until, last_good, changes, \
+                      reminders, remind_at, closed_at, event_id) VALUES ";
+        let statement = many_rows::statement(insert, 9, incidents.len(), ON_CONFLICT);
         let mut query = sqlx::query(statement);
         for (incident, event) in incidents {
             query = query
                 .bind(incident.job.0)
                 .bind(incident.opened_at.as_microsecond())
                 .bind(incident.good_until.as_microsecond())
+                .bind(match &incident.last_good {
+                    Some(good) => Some(json("last_good", good)?),
+                    None => None,
+                })
                 .bind(json("changes", &incident.changes)?)
                 .bind(incident.reminders)
                 .bind(incident.remind_at.map(Timestamp::as_microsecond))
@@ -145,11 +153,12 @@ fn open_incident_of(row: &SqliteRow) -> Result<OpenIncident, Fault> {
         incident: incident_of(row)?,
         told: json_of(row, "told")?,
         waiting: json_of(row, "waiting")?,
+        untold: json_of(row, "untold")?,
         event: (EventId(row.try_get("event_id")?), json_of(row, "event")?),
     })
 }
 
-fn incident_of(row: &SqliteRow) -> Result<Incident, Fault> {
+pub(crate) fn incident_of(row: &SqliteRow) -> Result<Incident, Fault> {
     let acknowledged_at = optional_instant_of(row, "acknowledged_at")?;
     let acknowledged_by: Option<String> = row.try_get("acknowledged_by")?;
     let acknowledged = acknowledged_at.zip(acknowledged_by);
@@ -157,6 +166,7 @@ fn incident_of(row: &SqliteRow) -> Result<Incident, Fault> {
         job: JobId(row.try_get("job_id")?),
         opened_at: instant_of(row, "opened_at")?,
         good_until: instant_of(row, "good_until")?,
+        last_good: optional_json_of(row, "last_good")?,
         changes: json_of(row, "changes")?,
         reminders: row.try_get("reminders")?,
         remind_at: optional_instant_of(row, "remind_at")?,

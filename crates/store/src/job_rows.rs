@@ -285,6 +285,16 @@ pub(crate) fn word_of<T: DeserializeOwned>(
     })
 }
 
+pub(crate) fn optional_word_of<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Result<Option<T>, Fault> {
+    match row.try_get::<Option<String>, _>(column)? {
+        Some(_) => Ok(Some(word_of(row, column)?)),
+        None => Ok(None),
+    }
+}
+
 pub(crate) fn instant_of(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Fault> {
     instant(column, row.try_get(column)?)
 }

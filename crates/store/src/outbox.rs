@@ -1,19 +1,18 @@
-//! The outbox of the mails on SQLite.
+//! The mails that wait to be sent, on SQLite.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
-use vigie_domain::{DomainEvent, JobId};
 use vigie_notify::{
-    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, IncidentKey, LONGEST_DELAY,
-    Lease, Mail, OpenIncident, Outbox, OutboxError, Outcome, Plan,
+    Attempt, Backlog, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease, Mail, Outbox,
+    OutboxError, Outcome,
 };
 
+use crate::SqliteStore;
 use crate::error::Fault;
-use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
-use crate::{SqliteStore, incidents};
+use crate::job_rows::{json, json_of, optional_instant_of};
 
 /// How many rows go to one statement.
 const ROWS: usize = 100;
@@ -55,84 +54,8 @@ const RECORD: &str = "\
 /// Many may wait, and few of them are claimed.
 const RENEW: &str = "UPDATE deliveries SET due_at = ? WHERE state = 'waiting' AND lease_holder = ?";
 
-/// The others are those of the same event whose mail is not dead. Left to itself, SQLite would walk over
-/// all mails in the order of their numbers.
-const UNTOLD_DEAD: &str = "\
-    SELECT id, last_attempt_at, last_error, \
-        (SELECT mail FROM mails WHERE delivery_id = dead.id) AS mail, ( \
-        SELECT json_group_array(DISTINCT mail ->> 'to') \
-        FROM deliveries AS other JOIN mails ON delivery_id = other.id \
-        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
-        AND other.state IN ('waiting', 'sent')) AS others \
-    FROM deliveries AS dead INDEXED BY deliveries_untold \
-    WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT (EXISTS ( \
-        SELECT 1 FROM deliveries AS told \
-        WHERE told.recipient = dead.recipient AND told.told_at > ?1 AND told.told_at < ?2) \
-        AND EXISTS ( \
-        SELECT 1 FROM deliveries AS other \
-        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
-        AND other.state IN ('waiting', 'sent'))) \
-    ORDER BY id LIMIT ?3";
-
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn unplanned_events(
-        &self,
-        limit: u32,
-    ) -> Result<Vec<(EventId, DomainEvent)>, OutboxError> {
-        let select = "SELECT id, event FROM events \
-                      WHERE id > (SELECT position FROM consumers WHERE name = 'mail') \
-                      ORDER BY id LIMIT ?";
-        let rows = sqlx::query(select).bind(limit).fetch_all(&self.pool).await;
-        let events = read(rows, |row| {
-            Ok((EventId(row.try_get("id")?), json_of(row, "event")?))
-        });
-        events.map_err(|fault| OutboxError::new("read the events that ask for mails", fault))
-    }
-
-    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
-        let planned = self.insert_plan(plan).await;
-        planned.map_err(|fault| OutboxError::new("keep the mails to be sent", fault))
-    }
-
-    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError> {
-        let open = incidents::open_of(&self.pool, jobs).await;
-        open.map_err(|fault| OutboxError::new("read the incidents of jobs", fault))
-    }
-
-    async fn incidents_to_remind(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<OpenIncident>, OutboxError> {
-        let due = incidents::to_remind(&self.pool, now, limit).await;
-        due.map_err(|fault| OutboxError::new("read the incidents to remind of", fault))
-    }
-
-    async fn untold_dead(
-        &self,
-        since: Timestamp,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<DeadDelivery>, OutboxError> {
-        let query = sqlx::query(UNTOLD_DEAD)
-            .bind(since.as_microsecond())
-            .bind(now.as_microsecond())
-            .bind(limit);
-        let dead = read(query.fetch_all(&self.pool).await, dead_of);
-        dead.map_err(|fault| OutboxError::new("read the mails that were refused", fault))
-    }
-
-    async fn plan_notices(
-        &self,
-        told: &[DeliveryId],
-        mails: &[Mail],
-        planned_at: Timestamp,
-    ) -> Result<(), OutboxError> {
-        let planned = self.insert_notices(told, mails, planned_at).await;
-        planned.map_err(|fault| OutboxError::new("keep the mails about refused mails", fault))
-    }
-
     async fn claim(
         &self,
         now: Timestamp,
@@ -219,87 +142,36 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(claimed)
     }
-
-    async fn insert_plan(&self, plan: &Plan) -> Result<(), Fault> {
-        let mut transaction = self.begin().await?;
-        incidents::upsert(&mut transaction, &plan.incidents).await?;
-        let mails = plan.mails.iter().map(|planned| NewDelivery {
-            event: Some(planned.event),
-            incident: planned.incident,
-            mail: &planned.mail,
-        });
-        insert_deliveries(&mut transaction, mails, plan.planned_at).await?;
-        if let Some(up_to) = plan.up_to {
-            sqlx::query("UPDATE consumers SET position = ?1 WHERE name = 'mail' AND position < ?1")
-                .bind(up_to.0)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    async fn insert_notices(
-        &self,
-        told: &[DeliveryId],
-        mails: &[Mail],
-        planned_at: Timestamp,
-    ) -> Result<(), Fault> {
-        let mut transaction = self.begin().await?;
-        let mails = mails.iter().map(|mail| NewDelivery {
-            event: None,
-            incident: None,
-            mail,
-        });
-        insert_deliveries(&mut transaction, mails, planned_at).await?;
-        let told: Vec<i64> = told.iter().map(|delivery| delivery.0).collect();
-        sqlx::query(
-            "UPDATE deliveries SET told_at = ? WHERE id IN (SELECT value FROM json_each(?))",
-        )
-        .bind(planned_at.as_microsecond())
-        .bind(json!(told).to_string())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
-    }
 }
 
-struct NewDelivery<'a> {
-    event: Option<EventId>,
-    incident: Option<IncidentKey>,
-    mail: &'a Mail,
+pub(crate) struct NewDelivery<'a> {
+    pub(crate) event: Option<EventId>,
+    pub(crate) mail: &'a Mail,
 }
 
-async fn insert_deliveries(
+pub(crate) async fn insert_deliveries(
     connection: &mut SqliteConnection,
     mails: impl Iterator<Item = NewDelivery<'_>>,
     planned_at: Timestamp,
-) -> Result<(), Fault> {
+) -> Result<Vec<DeliveryId>, Fault> {
     let planned_at = planned_at.as_microsecond();
     // The transaction keeps others from taking the same numbers.
     let last = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'deliveries'";
     let last: i64 = sqlx::query_scalar(last).fetch_one(&mut *connection).await?;
     let mails: Vec<_> = (last + 1..).zip(mails).collect();
     for mails in mails.chunks(ROWS) {
-        let insert = "INSERT INTO deliveries (id, event_id, incident_id, recipient, message_id, \
-                      state, planned_at, due_at) VALUES ";
-        let row = "(?, ?, (SELECT id FROM incidents WHERE job_id = ? AND opened_at = ?), \
-                   ?, ?, 'waiting', ?, ?)";
+        let insert = "INSERT INTO deliveries (id, event_id, recipient, message_id, state, dated_at, \
+                      planned_at, due_at) VALUES ";
+        let row = "(?, ?, ?, ?, 'waiting', ?, ?, ?)";
         let mut query = sqlx::query(AssertSqlSafe(rows(insert, row, mails.len())));
         for (id, planned) in mails {
-            let NewDelivery {
-                event,
-                incident,
-                mail,
-            } = planned;
+            let NewDelivery { event, mail } = planned;
             query = query
                 .bind(id)
                 .bind(event.map(|event| event.0))
-                .bind(incident.map(|incident| incident.job.0))
-                .bind(incident.map(|incident| incident.opened_at.as_microsecond()))
                 .bind(mail.recipient())
                 .bind(&mail.message_id)
+                .bind(mail.date.as_microsecond())
                 .bind(planned_at)
                 .bind(planned_at);
         }
@@ -311,7 +183,7 @@ async fn insert_deliveries(
         }
         query.execute(&mut *connection).await?;
     }
-    Ok(())
+    Ok(mails.into_iter().map(|(id, _)| DeliveryId(id)).collect())
 }
 
 /// A statement for several rows. Nothing but question marks is put in.
@@ -342,16 +214,6 @@ fn delivery_of(row: &SqliteRow) -> Result<Delivery, Fault> {
     })
 }
 
-fn dead_of(row: &SqliteRow) -> Result<DeadDelivery, Fault> {
-    Ok(DeadDelivery {
-        id: DeliveryId(row.try_get("id")?),
-        mail: json_of(row, "mail")?,
-        died_at: instant_of(row, "last_attempt_at")?,
-        error: row.try_get("last_error")?,
-        others: json_of(row, "others")?,
-    })
-}
-
 /// What [`RECORD`] reads of an attempt.
 fn row_of(attempt: &Attempt) -> serde_json::Value {
     let at = attempt.at.as_microsecond();
@@ -379,7 +241,7 @@ fn row_of(attempt: &Attempt) -> serde_json::Value {
     })
 }
 
-fn read<T>(
+pub(crate) fn read<T>(
     rows: Result<Vec<SqliteRow>, sqlx::Error>,
     of: impl Fn(&SqliteRow) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {

@@ -10,8 +10,10 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use vigie_domain::{AgentId, DomainEvent, JobId, JobStatus, Schedule};
 use vigie_notify::{
-    Acknowledgement, Attempt, Backlog, Delivery, DeliveryId, EventId, Incident, Lease, Mail,
-    MemoryOutbox, OpenIncident, Outbox, Outcome, Plan, PlannedMail, Receipt, StatusChange,
+    Acknowledgement, AskedNotification, Attempt, Backlog, Delivery, DeliveryId, EventId,
+    FaultRecord, Hold, HoldCause, Incident, Lease, Ledger, Mail, MemoryOutbox, NotificationId,
+    NotificationKind, NotificationSubject, OpenIncident, Outbox, Outcome, PendingNotification,
+    Plan, PlannedMail, Receipt, StatusChange, SystemFault,
 };
 use vigie_scanner::Store;
 use vigie_store::{DeliveryState, SqliteStore, Which};
@@ -63,17 +65,17 @@ async fn store_with_events(count: usize) -> (TempDir, SqliteStore, Vec<DomainEve
 fn plan_of(up_to: i64, mails: Vec<PlannedMail>, planned_at: Timestamp) -> Plan {
     Plan {
         up_to: Some(EventId(up_to)),
-        incidents: Vec::new(),
         mails,
         planned_at,
+        ..Plan::default()
     }
 }
 
 async fn planned(names: &[(&str, &str)]) -> (TempDir, SqliteStore) {
     let (folder, store, _) = store_with_events(1).await;
     let mails = names.iter().map(|(name, to)| PlannedMail {
-        event: EventId(1),
-        incident: None,
+        event: Some(EventId(1)),
+        tells: Vec::new(),
         mail: mail(name, to),
     });
     store
@@ -235,6 +237,7 @@ async fn an_incident_that_was_taken_on_is_so_until_it_becomes_something_else() {
         job: job.id,
         opened_at: at(1),
         good_until: at(0),
+        last_good: None,
         changes: vec![change(1)],
         reminders: 0,
         remind_at: Some(at(5)),
@@ -329,6 +332,11 @@ enum Step {
         since: i64,
         recipient: usize,
     },
+    Say {
+        how: usize,
+        minutes: i64,
+    },
+    Fault(bool),
     Pass {
         minutes: i64,
     },
@@ -362,6 +370,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(holder, ended)| Step::Record { holder, ended }),
         (0..300_i64, 0..PEOPLE.len())
             .prop_map(|(since, recipient)| Step::Tell { since, recipient }),
+        (0..8_usize, -5..200_i64).prop_map(|(how, minutes)| Step::Say { how, minutes }),
+        any::<bool>().prop_map(Step::Fault),
         prop_oneof![3 => 0..20_i64, 1 => -400..0_i64].prop_map(|minutes| Step::Pass { minutes }),
     ]
 }
@@ -374,6 +384,7 @@ struct Both {
     now: i64,
     planned: i64,
     events: i64,
+    faults: i64,
 }
 
 impl Both {
@@ -416,28 +427,133 @@ impl Both {
                 self.store.record(HOLDERS[holder], &ended).await.unwrap();
             }
             Step::Tell { since, recipient } => self.tell(since, recipient).await?,
+            Step::Say { how, minutes } => self.say(how, minutes).await?,
+            Step::Fault(closes) => self.fault(closes).await,
             Step::Pass { minutes } => self.now += minutes,
         }
         self.agree().await
     }
 
+    /// An event: its incident as it becomes, and what is asked for.
     async fn plan(&mut self, people: &[usize]) {
         self.events += 1;
         let event = EventId(self.events);
-        let mut mails = Vec::new();
         let incident = self.incident(event, person_of(people));
+        let kind = match (incident.closed_at, self.events % 3) {
+            (Some(_), _) => NotificationKind::Recovery,
+            (None, 0) => NotificationKind::Reminder,
+            (None, _) => NotificationKind::Alert,
+        };
+        let mut plan = plan_of(event.0, Vec::new(), at(self.now));
         for &person in people {
-            self.planned += 1;
-            mails.push(PlannedMail {
+            let reader = PEOPLE[person].to_owned();
+            let is_warning = self.events % 5 == 0;
+            plan.asked.push(AskedNotification {
+                job: incident.job,
+                incident: (!is_warning).then_some(incident.key()),
                 event,
-                incident: Some(incident.key()),
-                mail: mail(&self.planned.to_string(), PEOPLE[person]),
+                kind: if is_warning {
+                    NotificationKind::Warning
+                } else {
+                    kind
+                },
+                reader,
             });
         }
-        let mut plan = plan_of(event.0, mails, at(self.now));
+        let key = |asked: &AskedNotification| (asked.incident, asked.recipient());
+        let mut known = BTreeSet::new();
+        plan.asked.retain(|asked| known.insert(key(asked)));
         plan.incidents.push((incident, event));
-        self.memory.plan(&plan).await.unwrap();
-        self.store.plan(&plan).await.unwrap();
+        self.keep(&plan).await;
+    }
+
+    async fn keep(&self, plan: &Plan) {
+        self.memory.plan(plan).await.unwrap();
+        self.store.plan(plan).await.unwrap();
+    }
+
+    /// What is to be told is told by one mail to each reader, or held back, or dropped.
+    async fn say(&mut self, how: usize, minutes: i64) -> Result<(), TestCaseError> {
+        let now = at(self.now);
+        let one = self.memory.pending_notifications(now, 100).await.unwrap();
+        let other = self.store.pending_notifications(now, 100).await.unwrap();
+        prop_assert_eq!(described(&one), described(&other));
+        let (mut of_memory, mut of_store) = (self.saying(), self.saying());
+        for (plan, pending) in [(&mut of_memory, &one), (&mut of_store, &other)] {
+            let until = at(self.now + minutes);
+            let cause = HoldCause::ALL[how % HoldCause::ALL.len()];
+            match how {
+                0..4 => {
+                    let held = pending
+                        .iter()
+                        .map(|pending| (pending.id, Hold { until, cause }));
+                    plan.held = held.collect();
+                }
+                4 => plan.dropped = pending.iter().map(|pending| pending.id).collect(),
+                _ => plan.mails = self.mails_of(pending),
+            }
+        }
+        self.planned += i64::try_from(of_store.mails.len()).unwrap();
+        self.memory.plan(&of_memory).await.unwrap();
+        self.store.plan(&of_store).await.unwrap();
+        Ok(())
+    }
+
+    fn saying(&self) -> Plan {
+        Plan {
+            planned_at: at(self.now),
+            ..Plan::default()
+        }
+    }
+
+    fn mails_of(&self, pending: &[PendingNotification]) -> Vec<PlannedMail> {
+        let mut readers: BTreeMap<String, Vec<&PendingNotification>> = BTreeMap::new();
+        for pending in pending {
+            let key = mail("", &pending.reader).recipient();
+            readers.entry(key).or_default().push(pending);
+        }
+        let numbered = readers.into_values().enumerate();
+        let mails = numbered.map(|(index, pending)| {
+            let number = self.planned + 1 + i64::try_from(index).unwrap();
+            let event = pending.iter().find_map(|pending| match pending.subject {
+                NotificationSubject::Event(event) => Some(event),
+                NotificationSubject::Incident(_) => None,
+            });
+            let mail = Mail {
+                date: at(self.now),
+                ..mail(&number.to_string(), &pending[0].reader)
+            };
+            PlannedMail {
+                event: Some(event.unwrap_or(EventId(1))),
+                tells: pending.iter().map(|pending| pending.id).collect(),
+                mail,
+            }
+        });
+        mails.collect()
+    }
+
+    /// The deposit can't be read, or can again.
+    async fn fault(&mut self, closes: bool) {
+        let open = self.store.open_faults().await.unwrap();
+        let mut record = open.into_iter().next().unwrap_or(FaultRecord {
+            fault: SystemFault::DepositUnreachable {
+                error: "no such folder".to_owned(),
+            },
+            // No two open at the same instant.
+            opened_at: at(self.now + self.faults * 10_000),
+            reminders: 0,
+            remind_at: Some(at(self.now + 60)),
+            closed_at: None,
+        });
+        self.faults += 1;
+        record.reminders += 1;
+        record.closed_at = closes.then_some(at(self.now));
+        let faults = vec![record];
+        let plan = Plan {
+            faults,
+            ..self.saying()
+        };
+        self.keep(&plan).await;
     }
 
     /// What becomes of the incident of the event's job: it opens, changes, or closes.
@@ -452,6 +568,7 @@ impl Both {
             job,
             opened_at: at(self.now + event.0 * 10_000),
             good_until: at(0),
+            last_good: None,
             changes: Vec::new(),
             reminders: 0,
             remind_at: None,
@@ -529,6 +646,9 @@ impl Both {
             let told =
                 |open: &OpenIncident| -> BTreeSet<String> { open.told.iter().cloned().collect() };
             prop_assert_eq!(told(one), told(other));
+            let whom = |addresses: &[String]| addresses.iter().cloned().collect::<BTreeSet<_>>();
+            prop_assert_eq!(whom(&one.waiting), whom(&other.waiting));
+            prop_assert_eq!(whom(&one.untold), whom(&other.untold));
             prop_assert_eq!(&one.event, &other.event);
         }
         let now = at(self.now);
@@ -538,6 +658,30 @@ impl Both {
             open.into_iter().map(|open| open.incident.key()).collect()
         };
         prop_assert_eq!(keys(one), keys(other));
+        let one = self.memory.pending_notifications(now, 100).await.unwrap();
+        let other = self.store.pending_notifications(now, 100).await.unwrap();
+        prop_assert_eq!(described(&one), described(&other));
+        let ids = |pending: &[PendingNotification]| -> Vec<NotificationId> {
+            pending.iter().map(|pending| pending.id).collect()
+        };
+        let one = self.memory.notification_details(&ids(&one)).await.unwrap();
+        let other = self.store.notification_details(&ids(&other)).await.unwrap();
+        prop_assert_eq!(one.len(), other.len());
+        let whole =
+            |detail: &vigie_notify::NotificationDetail| (detail.incident.clone(), detail.event.0);
+        let mut one: Vec<_> = one.iter().map(whole).collect();
+        let mut other: Vec<_> = other.iter().map(whole).collect();
+        for details in [&mut one, &mut other] {
+            details.sort_by_key(|(incident, event)| (incident.as_ref().map(Incident::key), *event));
+        }
+        prop_assert_eq!(one, other);
+        let everybody: Vec<String> = PEOPLE.iter().map(|to| mail("", to).recipient()).collect();
+        let one = self.memory.reader_states(&everybody, now).await.unwrap();
+        let other = self.store.reader_states(&everybody, now).await.unwrap();
+        prop_assert_eq!(one, other);
+        let one = self.memory.open_faults().await.unwrap();
+        let other = self.store.open_faults().await.unwrap();
+        prop_assert_eq!(one, other);
         let (one, other) = (
             self.memory.backlog().await.unwrap(),
             self.store.backlog().await.unwrap(),
@@ -552,6 +696,34 @@ impl Both {
         prop_assert_eq!(one, other);
         Ok(())
     }
+}
+
+type Described = (
+    NotificationSubject,
+    NotificationKind,
+    String,
+    Timestamp,
+    bool,
+    Option<HoldCause>,
+    JobStatus,
+);
+
+/// All but the numbers, which each outbox gives out itself.
+fn described(pending: &[PendingNotification]) -> BTreeSet<String> {
+    let described = pending.iter().map(|pending| -> Described {
+        (
+            pending.subject,
+            pending.kind,
+            pending.reader.clone(),
+            pending.asked_at,
+            pending.acknowledged,
+            pending.held_by,
+            pending.job.status,
+        )
+    });
+    described
+        .map(|described| format!("{described:?}"))
+        .collect()
 }
 
 fn person_of(people: &[usize]) -> usize {
@@ -582,7 +754,7 @@ proptest! {
                 memory.push(event);
             }
             let mut both = Both {
-                incidents: BTreeMap::new(), memory, store, now: 1000, planned: 0, events: 0 };
+                incidents: BTreeMap::new(), memory, store, now: 1000, planned: 0, events: 0, faults: 0 };
             for step in steps {
                 both.step(step).await?;
             }

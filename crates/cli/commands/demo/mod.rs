@@ -51,11 +51,11 @@ async fn replay(config: Config, mails: Arc<Shown>, dir: &Path) -> anyhow::Result
     vigie.declare_jobs(&lock, instant(DECLARED_AT)?).await?;
     deposit::drop_reports(&root, &DAY_BEFORE)?;
     let day_before = instant(DAY_BEFORE.read_at)?;
-    cycle(&vigie, &lock, day_before, CycleProgress::new(true)).await?;
+    cycle(&vigie, &lock, day_before, None, CycleProgress::new(true)).await?;
     deliver(&vigie, day_before).await?;
     deposit::drop_reports(&root, &TODAY)?;
     let scanned_at = instant(SCANNED_AT)?;
-    let cycle = cycle(&vigie, &lock, scanned_at, CycleProgress::new(false)).await?;
+    let cycle = cycle(&vigie, &lock, scanned_at, None, CycleProgress::new(false)).await?;
     let mails = deliver(&vigie, scanned_at).await?;
     vigie.store.close().await;
     Ok(ScanOutcome { cycle, mails })

@@ -9,12 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use vigie_domain::{DomainEvent, JobId};
 
 use super::*;
 use crate::{
-    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, Lease, Mail, MemoryOutbox,
-    OpenIncident, Plan, PlannedMail, Receipt, TransportError,
+    Attempt, Backlog, Delivery, EventId, Lease, Ledger, Mail, MemoryOutbox, Plan, PlannedMail,
+    Receipt, TransportError,
 };
 
 const START: i64 = 1_750_396_800;
@@ -162,21 +161,21 @@ fn mail(number: usize, to: &str) -> Mail {
 }
 
 /// Leaves mails to these recipients in the outbox, numbered from `first` on.
-async fn plan(outbox: &impl Outbox, clock: &impl Clock, first: usize, recipients: &[&str]) {
+async fn plan(outbox: &impl Ledger, clock: &impl Clock, first: usize, recipients: &[&str]) {
     let mails: Vec<PlannedMail> = recipients
         .iter()
         .enumerate()
         .map(|(number, to)| PlannedMail {
-            event: EventId(i64::try_from(first + number).unwrap()),
-            incident: None,
+            event: Some(EventId(i64::try_from(first + number).unwrap())),
+            tells: Vec::new(),
             mail: mail(first + number, to),
         })
         .collect();
     let plan = Plan {
-        up_to: Some(mails.last().unwrap().event),
-        incidents: Vec::new(),
+        up_to: mails.last().unwrap().event,
         mails,
         planned_at: clock.now(),
+        ..Plan::default()
     };
     outbox.plan(&plan).await.unwrap();
 }
@@ -665,47 +664,6 @@ impl Failing {
 
 #[async_trait]
 impl Outbox for Failing {
-    async fn unplanned_events(
-        &self,
-        limit: u32,
-    ) -> Result<Vec<(EventId, DomainEvent)>, OutboxError> {
-        self.outbox.unplanned_events(limit).await
-    }
-
-    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
-        self.outbox.plan(plan).await
-    }
-
-    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError> {
-        self.outbox.open_incidents(jobs).await
-    }
-
-    async fn incidents_to_remind(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<OpenIncident>, OutboxError> {
-        self.outbox.incidents_to_remind(now, limit).await
-    }
-
-    async fn untold_dead(
-        &self,
-        since: Timestamp,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<DeadDelivery>, OutboxError> {
-        self.outbox.untold_dead(since, now, limit).await
-    }
-
-    async fn plan_notices(
-        &self,
-        told: &[DeliveryId],
-        mails: &[Mail],
-        planned_at: Timestamp,
-    ) -> Result<(), OutboxError> {
-        self.outbox.plan_notices(told, mails, planned_at).await
-    }
-
     async fn claim(
         &self,
         now: Timestamp,

@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use vigie_domain::{DomainEvent, JobId};
 
+use super::notifications::Notifications;
 use super::{
-    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease,
-    OpenIncident, Outbox, OutboxError, Outcome, Plan,
+    Attempt, Backlog, DeadDelivery, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease, Ledger,
+    OpenIncident, Outbox, OutboxError, Outcome, Plan, PlannedMail,
 };
 use crate::mail::recipient_of;
-use crate::{Acknowledgement, Incident, IncidentKey, Mail};
+use crate::{
+    Acknowledgement, AskedNotification, FaultRecord, Incident, IncidentKey, Mail,
+    NotificationDetail, NotificationId, PendingJob, PendingNotification, ReaderState, Silence,
+};
 
 /// Keeps events until they are planned and mails until they are sent, in memory: it loses none to a
 /// mail server that is down, and all to the end of the program. Clones are the same outbox.
@@ -72,6 +76,15 @@ struct Kept {
     told_at: HashMap<String, Timestamp>,
     sent_at: VecDeque<Timestamp>,
     open: BTreeMap<JobId, KeptIncident>,
+    /// Incidents that have closed, until that is told.
+    closed: BTreeMap<IncidentKey, KeptIncident>,
+    pending: Notifications,
+    /// When mails to whom are dated.
+    dated: VecDeque<(String, Timestamp)>,
+    faults: Vec<FaultRecord>,
+    silences: Vec<Silence>,
+    /// The jobs that events spoke of, and whether they are watched.
+    jobs: BTreeMap<JobId, bool>,
 }
 
 /// An incident until it closes.
@@ -101,6 +114,8 @@ enum State {
     Dead { died_at: Timestamp, error: String },
 }
 
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
 /// How many instants of sent mails are kept.
 const SENT: usize = 100_000;
 
@@ -116,7 +131,15 @@ impl MemoryOutbox {
         let mut kept = self.kept();
         kept.last_event += 1;
         let id = EventId(kept.last_event);
+        if let Some(job) = event.job() {
+            kept.jobs.insert(job.id, job.active);
+        }
         kept.events.insert(id, event);
+    }
+
+    /// Adds a silence.
+    pub fn silence(&self, silence: Silence) {
+        self.kept().silences.push(silence);
     }
 
     /// Notes that somebody has taken the open incident of a job on, and tells whether there is one.
@@ -139,6 +162,10 @@ impl Kept {
     fn add(&mut self, event: Option<EventId>, mail: &Mail, planned_at: Timestamp) -> DeliveryId {
         self.last_delivery += 1;
         let id = DeliveryId(self.last_delivery);
+        self.dated.push_back((mail.recipient(), mail.date));
+        if self.dated.len() > SENT {
+            self.dated.pop_front();
+        }
         let delivery = Delivery {
             id,
             mail: mail.clone(),
@@ -160,13 +187,9 @@ impl Kept {
         id
     }
 
-    /// Keeps an incident until it closes.
+    /// Keeps an incident until it has closed and that is told.
     fn keep(&mut self, incident: &Incident, event: EventId) {
         let key = incident.key();
-        if incident.closed_at.is_some() {
-            self.open.remove(&key.job);
-            return;
-        }
         let known = self.open.remove(&key.job);
         let known = known.filter(|known| known.incident.key() == key);
         let mut incident = incident.clone();
@@ -178,23 +201,59 @@ impl Kept {
             (told, last) = (known.told, Some(known.event));
         }
         let event = self.events.get(&event).map(|of| (event, of.clone()));
-        if let Some(event) = event.or(last) {
-            let kept = KeptIncident {
-                incident,
-                event,
-                told,
-            };
+        let Some(event) = event.or(last) else {
+            return;
+        };
+        let is_closed = incident.closed_at.is_some();
+        let kept = KeptIncident {
+            incident,
+            event,
+            told,
+        };
+        if is_closed {
+            self.pending.close(key);
+            self.closed.insert(key, kept);
+        } else {
             self.open.insert(key.job, kept);
         }
     }
 
-    fn note_told(&mut self, incident: Option<IncidentKey>, id: DeliveryId, to: &str) {
-        let Some(key) = incident else {
-            return;
-        };
+    fn incident(&mut self, key: IncidentKey) -> Option<&mut KeptIncident> {
         let open = self.open.get_mut(&key.job);
-        if let Some(kept) = open.filter(|kept| kept.incident.key() == key) {
-            kept.told.push((id, to.to_owned()));
+        open.filter(|kept| kept.incident.key() == key)
+            .or_else(|| self.closed.get_mut(&key))
+    }
+
+    fn ask(&mut self, asked: &AskedNotification, at: Timestamp) {
+        let event = self.events.get(&asked.event).cloned();
+        self.pending.ask(asked, event, at);
+    }
+
+    fn add_planned(&mut self, planned: &PlannedMail, planned_at: Timestamp) {
+        let mail = &planned.mail;
+        let id = self.add(planned.event, mail, planned_at);
+        for told in &planned.tells {
+            let Some(told) = self.pending.remove(*told) else {
+                continue;
+            };
+            if let Some(kept) = told.incident.and_then(|key| self.incident(key)) {
+                kept.told.push((id, told.reader));
+            }
+        }
+    }
+
+    /// Nobody asks for a closed incident any more of which all was told.
+    fn forget_closed(&mut self) {
+        let pending = &self.pending;
+        self.closed.retain(|key, _| pending.is_any_of(*key));
+    }
+
+    fn keep_fault(&mut self, fault: &FaultRecord) {
+        let code = std::mem::discriminant(&fault.fault);
+        self.faults
+            .retain(|known| std::mem::discriminant(&known.fault) != code);
+        if fault.closed_at.is_none() {
+            self.faults.push(fault.clone());
         }
     }
 
@@ -207,15 +266,94 @@ impl Kept {
             let row = self.deliveries.get(id);
             row.is_some_and(|row| row.state == State::Waiting)
         };
+        let untold: BTreeSet<String> = self.pending.readers_of(kept.incident.key()).collect();
         let waiting = kept.told.iter().filter(|(id, _)| is_waiting(id));
-        let waiting: BTreeSet<String> = waiting.map(|(_, to)| recipient_of(to)).collect();
+        let mut waiting: BTreeSet<String> = waiting.map(|(_, to)| recipient_of(to)).collect();
+        waiting.extend(untold.iter().cloned());
         let told = kept.told.iter().filter(|(id, _)| !is_dead(id));
         let told: BTreeSet<String> = told.map(|(_, to)| to.clone()).collect();
         OpenIncident {
             incident: kept.incident.clone(),
             told: told.into_iter().collect(),
             waiting: waiting.into_iter().collect(),
+            untold: untold.into_iter().collect(),
             event: kept.event.clone(),
+        }
+    }
+
+    fn pending_of(&self, now: Timestamp) -> Vec<PendingNotification> {
+        let due = self.pending.due(now);
+        let pending = due.filter_map(|(id, kept)| {
+            let asked = &kept.asked;
+            let incident = asked.incident.and_then(|key| self.incident_of(key));
+            let (_, event) = self.event_of(asked, kept.event.as_ref())?;
+            let job = event.job()?;
+            let last = incident.and_then(|kept| kept.incident.changes.last());
+            let status = last.map_or(job.current_status, |change| change.status);
+            Some(PendingNotification {
+                id,
+                subject: asked.subject(),
+                kind: asked.kind,
+                reader: asked.reader.clone(),
+                asked_at: kept.asked_at,
+                acknowledged: incident.is_some_and(|kept| kept.incident.acknowledged.is_some()),
+                held_by: kept.held.map(|hold| hold.cause),
+                job: PendingJob::new(job, status),
+            })
+        });
+        let mut pending: Vec<_> = pending.collect();
+        pending.sort_by_cached_key(|pending| (recipient_of(&pending.reader), pending.id));
+        pending
+    }
+
+    fn detail_of(&self, id: NotificationId) -> Option<NotificationDetail> {
+        let kept = self.pending.get(id)?;
+        let (event_id, event) = self.event_of(&kept.asked, kept.event.as_ref())?;
+        let incident = kept.asked.incident.and_then(|key| self.incident_of(key));
+        Some(NotificationDetail {
+            id,
+            incident: incident.map(|kept| kept.incident.clone()),
+            event: (event_id, event.clone()),
+        })
+    }
+
+    fn incident_of(&self, key: IncidentKey) -> Option<&KeptIncident> {
+        let open = self.open.get(&key.job);
+        open.filter(|kept| kept.incident.key() == key)
+            .or_else(|| self.closed.get(&key))
+    }
+
+    /// The last event of the incident, or that of the warning.
+    fn event_of<'a>(
+        &'a self,
+        asked: &AskedNotification,
+        own: Option<&'a DomainEvent>,
+    ) -> Option<(EventId, &'a DomainEvent)> {
+        match asked.incident {
+            Some(key) => {
+                let (id, event) = &self.incident_of(key)?.event;
+                Some((*id, event))
+            }
+            None => Some((asked.event, own?)),
+        }
+    }
+
+    fn reader_state(&self, reader: &str, now: Timestamp) -> ReaderState {
+        let since = now.saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
+        let dated = || {
+            let dated = self.dated.iter().filter(|(to, _)| to == reader);
+            dated
+                .map(|(_, at)| *at)
+                .filter(|at| *at > since && *at <= now)
+        };
+        let rows = self.deliveries.values();
+        let waiting = rows
+            .filter(|row| row.state == State::Waiting && row.delivery.mail.recipient() == reader);
+        ReaderState {
+            written: u32::try_from(dated().count()).unwrap_or(u32::MAX),
+            first_written_at: dated().min(),
+            waiting_since: waiting.map(|row| row.delivery.mail.date).min(),
+            held_back: self.pending.held_back(reader, now),
         }
     }
 
@@ -327,7 +465,7 @@ impl Row {
 }
 
 #[async_trait]
-impl Outbox for MemoryOutbox {
+impl Ledger for MemoryOutbox {
     async fn unplanned_events(
         &self,
         limit: u32,
@@ -335,25 +473,6 @@ impl Outbox for MemoryOutbox {
         let kept = self.kept();
         let events = kept.events.iter().take(limit as usize);
         Ok(events.map(|(id, event)| (*id, event.clone())).collect())
-    }
-
-    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
-        let mut kept = self.kept();
-        let (closed, open): (Vec<_>, Vec<_>) = plan
-            .incidents
-            .iter()
-            .partition(|(incident, _)| incident.closed_at.is_some());
-        for (incident, event) in closed.into_iter().chain(open) {
-            kept.keep(incident, *event);
-        }
-        for planned in &plan.mails {
-            let id = kept.add(Some(planned.event), &planned.mail, plan.planned_at);
-            kept.note_told(planned.incident, id, &planned.mail.to);
-        }
-        if let Some(up_to) = plan.up_to {
-            kept.events.retain(|id, _| *id > up_to);
-        }
-        Ok(())
     }
 
     async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError> {
@@ -378,6 +497,80 @@ impl Outbox for MemoryOutbox {
         due.sort_by_key(|kept| (kept.incident.remind_at, kept.incident.job));
         let due = due.into_iter().take(limit as usize);
         Ok(due.map(|incident| kept.open_of(incident)).collect())
+    }
+
+    async fn pending_notifications(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PendingNotification>, OutboxError> {
+        let mut pending = self.kept().pending_of(now);
+        pending.truncate(limit as usize);
+        Ok(pending)
+    }
+
+    async fn notification_details(
+        &self,
+        ids: &[NotificationId],
+    ) -> Result<Vec<NotificationDetail>, OutboxError> {
+        let kept = self.kept();
+        Ok(ids.iter().filter_map(|id| kept.detail_of(*id)).collect())
+    }
+
+    async fn reader_states(
+        &self,
+        readers: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<(String, ReaderState)>, OutboxError> {
+        let kept = self.kept();
+        let state = |reader: &String| (reader.clone(), kept.reader_state(reader, now));
+        Ok(readers.iter().map(state).collect())
+    }
+
+    async fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, OutboxError> {
+        let kept = self.kept();
+        let silences = kept.silences.iter();
+        let now = silences.filter(|silence| silence.starts_at <= now && now < silence.ends_at);
+        Ok(now.cloned().collect())
+    }
+
+    async fn watched_jobs(&self) -> Result<u64, OutboxError> {
+        let kept = self.kept();
+        let watched = kept.jobs.values().filter(|is_watched| **is_watched);
+        Ok(watched.count() as u64)
+    }
+
+    async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError> {
+        Ok(self.kept().faults.clone())
+    }
+
+    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
+        let mut kept = self.kept();
+        let (closed, open): (Vec<_>, Vec<_>) = plan
+            .incidents
+            .iter()
+            .partition(|(incident, _)| incident.closed_at.is_some());
+        for (incident, event) in closed.into_iter().chain(open) {
+            kept.keep(incident, *event);
+        }
+        for asked in &plan.asked {
+            kept.ask(asked, plan.planned_at);
+        }
+        for planned in &plan.mails {
+            kept.add_planned(planned, plan.planned_at);
+        }
+        kept.pending.hold(&plan.held);
+        for dropped in &plan.dropped {
+            kept.pending.remove(*dropped);
+        }
+        for fault in &plan.faults {
+            kept.keep_fault(fault);
+        }
+        kept.forget_closed();
+        if let Some(up_to) = plan.up_to {
+            kept.events.retain(|id, _| *id > up_to);
+        }
+        Ok(())
     }
 
     async fn untold_dead(
@@ -407,7 +600,10 @@ impl Outbox for MemoryOutbox {
         }
         Ok(())
     }
+}
 
+#[async_trait]
+impl Outbox for MemoryOutbox {
     async fn claim(
         &self,
         now: Timestamp,

@@ -1,17 +1,20 @@
-//! Where events wait to become mails and mails wait to be sent: the port that a program's store
-//! fills. Knows no transport.
+//! Where mails wait to be sent: the port that a program's store fills. Knows no transport.
 
+mod ledger;
 mod memory;
+mod notifications;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
-use vigie_domain::{DomainEvent, JobId};
 
-use crate::{Incident, IncidentKey, Mail, Receipt};
+use crate::{Mail, Receipt};
 
+#[cfg(test)]
+pub(crate) use ledger::MockLedger;
+pub use ledger::{DeadDelivery, Ledger, OpenIncident, Plan, PlannedMail};
 pub use memory::MemoryOutbox;
 
 /// The number by which an outbox knows an event. Later events have larger numbers.
@@ -32,44 +35,6 @@ impl fmt::Display for DeliveryId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
-}
-
-/// A mail that an event asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedMail {
-    /// The event.
-    pub event: EventId,
-    /// The incident that it tells of.
-    pub incident: Option<IncidentKey>,
-    /// The mail.
-    pub mail: Mail,
-}
-
-/// What is kept at once: all of it or nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The last event that has been planned; `None` when it is about none.
-    pub up_to: Option<EventId>,
-    /// Incidents as they are now, each with the event that last changed it.
-    pub incidents: Vec<(Incident, EventId)>,
-    /// Mails that are due at once.
-    pub mails: Vec<PlannedMail>,
-    /// When that was decided.
-    pub planned_at: Timestamp,
-}
-
-/// An incident that has not closed, and who knows of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenIncident {
-    /// The incident.
-    pub incident: Incident,
-    /// Who was sent a mail about it, as those mails name them, without those whose mail is dead or
-    /// was given up.
-    pub told: Vec<String>,
-    /// Whom a mail about it has not reached yet (addresses as [`Mail::recipient`] gives them).
-    pub waiting: Vec<String>,
-    /// The event that was last heard of it.
-    pub event: (EventId, DomainEvent),
 }
 
 /// A mail on its way.
@@ -132,22 +97,6 @@ pub enum Outcome {
     Released,
 }
 
-/// A delivery that became dead, of which nobody has been told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadDelivery {
-    /// The outbox's number for it.
-    pub id: DeliveryId,
-    /// The mail.
-    pub mail: Mail,
-    /// When it was refused.
-    pub died_at: Timestamp,
-    /// Why.
-    pub error: String,
-    /// Who was sent a mail about the same event, as their mails name them, without those whose
-    /// mail is dead too.
-    pub others: Vec<String>,
-}
-
 /// What waits in an outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
@@ -157,8 +106,8 @@ pub struct Backlog {
     pub oldest_planned_at: Option<Timestamp>,
 }
 
-/// Keeps events until they are planned and mails until they are sent, through crashes of the
-/// program and outages of the mail server.
+/// Keeps mails until they are sent, through crashes of the program and outages of the mail server. A
+/// [`Ledger`] puts them there.
 ///
 /// A delivery waits until somebody claims it. What was claimed belongs to one holder until its lease
 /// runs out, so that several programs may send from one outbox, and what a dead one had in hand is
@@ -167,70 +116,6 @@ pub struct Backlog {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// The first events that nobody has planned mails for yet, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// When they can't be read.
-    async fn unplanned_events(
-        &self,
-        limit: u32,
-    ) -> Result<Vec<(EventId, DomainEvent)>, OutboxError>;
-
-    /// Keeps a plan: its incidents as they are now, one delivery for each of its mails, and that its
-    /// events are planned. Whether somebody has taken an incident on is only written when it has
-    /// changed.
-    ///
-    /// # Errors
-    ///
-    /// When that can't be written; then nothing is.
-    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError>;
-
-    /// The open incidents of these jobs.
-    ///
-    /// # Errors
-    ///
-    /// When they can't be read.
-    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError>;
-
-    /// The first open incidents of which people are to be reminded at `now`, the longest due first.
-    ///
-    /// # Errors
-    ///
-    /// When they can't be read.
-    async fn incidents_to_remind(
-        &self,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<OpenIncident>, OutboxError>;
-
-    /// The first dead deliveries, in the order of their numbers, that nobody has been told of. Those of
-    /// which others got a mail are left out for somebody of whose dead deliveries people were told
-    /// after `since` and before `now`.
-    ///
-    /// # Errors
-    ///
-    /// When they can't be read.
-    async fn untold_dead(
-        &self,
-        since: Timestamp,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<DeadDelivery>, OutboxError>;
-
-    /// Keeps one delivery for each mail, due at once, and marks these dead deliveries as told of,
-    /// both or neither. Of the new deliveries nobody will be told when they are dead too.
-    ///
-    /// # Errors
-    ///
-    /// When that can't be written; then nothing is.
-    async fn plan_notices(
-        &self,
-        told: &[DeliveryId],
-        mails: &[Mail],
-        planned_at: Timestamp,
-    ) -> Result<(), OutboxError>;
-
     /// Claims the first deliveries that are due at `now`, the longest due first, without those to
     /// `except` (addresses as [`Mail::recipient`] gives them). What is due later than
     /// [`LONGEST_DELAY`] from now is due too: no delay is that long, so a clock was put back.
@@ -277,7 +162,7 @@ pub trait Outbox: Send + Sync {
     async fn count_sent_since(&self, since: Timestamp) -> Result<u64, OutboxError>;
 }
 
-/// No delivery is put off, and no lease lasts, for longer than this.
+/// No delivery is put off, no lease lasts and no notification is held for longer than this.
 pub const LONGEST_DELAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(2);
 
 /// Why an outbox could not do its part.

@@ -1,0 +1,50 @@
+//! Faults of the whole system as rows.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection, SqlitePool};
+use vigie_notify::FaultRecord;
+
+use crate::error::Fault;
+use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
+
+const UPSERT: &str = "\
+    INSERT INTO faults (code, opened_at, fault, reminders, remind_at, closed_at) \
+    VALUES (?, ?, ?, ?, ?, ?) \
+    ON CONFLICT (code, opened_at) DO UPDATE SET fault = excluded.fault, \
+        reminders = excluded.reminders, remind_at = excluded.remind_at, \
+        closed_at = excluded.closed_at";
+
+pub(crate) async fn upsert(
+    connection: &mut SqliteConnection,
+    faults: &[FaultRecord],
+) -> Result<(), Fault> {
+    for record in faults {
+        sqlx::query(UPSERT)
+            .bind(record.fault.code())
+            .bind(record.opened_at.as_microsecond())
+            .bind(json("fault", &record.fault)?)
+            .bind(record.reminders)
+            .bind(record.remind_at.map(Timestamp::as_microsecond))
+            .bind(record.closed_at.map(Timestamp::as_microsecond))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn open(pool: &SqlitePool) -> Result<Vec<FaultRecord>, Fault> {
+    let select = "SELECT * FROM faults WHERE closed_at IS NULL ORDER BY opened_at";
+    let rows = sqlx::query(select).fetch_all(pool).await?;
+    rows.iter().map(record_of).collect()
+}
+
+fn record_of(row: &SqliteRow) -> Result<FaultRecord, Fault> {
+    Ok(FaultRecord {
+        fault: json_of(row, "fault")?,
+        opened_at: instant_of(row, "opened_at")?,
+        reminders: row.try_get("reminders")?,
+        remind_at: optional_instant_of(row, "remind_at")?,
+        closed_at: optional_instant_of(row, "closed_at")?,
+    })
+}

@@ -1,0 +1,203 @@
+//! What the planner of mails reads and keeps, on SQLite.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::json;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use vigie_domain::{DomainEvent, JobId};
+use vigie_notify::{
+    DeadDelivery, DeliveryId, EventId, FaultRecord, Incident, Ledger, Mail, NotificationDetail,
+    NotificationId, OpenIncident, OutboxError, PendingNotification, Plan, ReaderState, Silence,
+};
+
+use crate::error::Fault;
+use crate::job_rows::{instant_of, json_of};
+use crate::outbox::{NewDelivery, insert_deliveries, read};
+use crate::{SqliteStore, faults, incidents, notifications};
+
+/// The others are those of the same event whose mail is not dead. Left to itself, SQLite would walk over
+/// all mails in the order of their numbers.
+const UNTOLD_DEAD: &str = "\
+    SELECT id, last_attempt_at, last_error, \
+        (SELECT mail FROM mails WHERE delivery_id = dead.id) AS mail, ( \
+        SELECT json_group_array(DISTINCT mail ->> 'to') \
+        FROM deliveries AS other JOIN mails ON delivery_id = other.id \
+        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
+        AND other.state IN ('waiting', 'sent')) AS others \
+    FROM deliveries AS dead INDEXED BY deliveries_untold \
+    WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT (EXISTS ( \
+        SELECT 1 FROM deliveries AS told \
+        WHERE told.recipient = dead.recipient AND told.told_at > ?1 AND told.told_at < ?2) \
+        AND EXISTS ( \
+        SELECT 1 FROM deliveries AS other \
+        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
+        AND other.state IN ('waiting', 'sent'))) \
+    ORDER BY id LIMIT ?3";
+
+#[async_trait]
+impl Ledger for SqliteStore {
+    async fn unplanned_events(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<(EventId, DomainEvent)>, OutboxError> {
+        let select = "SELECT id, event FROM events \
+                      WHERE id > (SELECT position FROM consumers WHERE name = 'mail') \
+                      ORDER BY id LIMIT ?";
+        let rows = sqlx::query(select).bind(limit).fetch_all(&self.pool).await;
+        let events = read(rows, |row| {
+            Ok((EventId(row.try_get("id")?), json_of(row, "event")?))
+        });
+        events.map_err(|fault| OutboxError::new("read the events that ask for mails", fault))
+    }
+
+    async fn open_incidents(&self, jobs: &[JobId]) -> Result<Vec<OpenIncident>, OutboxError> {
+        let open = incidents::open_of(&self.pool, jobs).await;
+        open.map_err(|fault| OutboxError::new("read the incidents of jobs", fault))
+    }
+
+    async fn incidents_to_remind(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenIncident>, OutboxError> {
+        let due = incidents::to_remind(&self.pool, now, limit).await;
+        due.map_err(|fault| OutboxError::new("read the incidents to remind of", fault))
+    }
+
+    async fn pending_notifications(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PendingNotification>, OutboxError> {
+        let pending = notifications::pending(&self.pool, now, limit).await;
+        pending.map_err(|fault| OutboxError::new("read what people are to be told", fault))
+    }
+
+    async fn notification_details(
+        &self,
+        ids: &[NotificationId],
+    ) -> Result<Vec<NotificationDetail>, OutboxError> {
+        let details = notifications::details(&self.pool, ids).await;
+        details.map_err(|fault| OutboxError::new("read what mails are to tell", fault))
+    }
+
+    async fn reader_states(
+        &self,
+        readers: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<(String, ReaderState)>, OutboxError> {
+        let states = notifications::states(&self.pool, readers, now).await;
+        states.map_err(|fault| OutboxError::new("count the mails to readers", fault))
+    }
+
+    async fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, OutboxError> {
+        let silences = self.active_silences(now).await;
+        silences.map_err(|error| OutboxError::new("read the silences", error))
+    }
+
+    async fn watched_jobs(&self) -> Result<u64, OutboxError> {
+        let count = "SELECT count(*) FROM jobs WHERE active";
+        let watched: Result<i64, _> = sqlx::query_scalar(count).fetch_one(&self.pool).await;
+        match watched {
+            Ok(watched) => Ok(watched.unsigned_abs()),
+            Err(error) => Err(OutboxError::new("count the jobs", error)),
+        }
+    }
+
+    async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError> {
+        let open = faults::open(&self.pool).await;
+        open.map_err(|fault| OutboxError::new("read the faults of the system", fault))
+    }
+
+    async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
+        let planned = self.insert_plan(plan).await;
+        planned.map_err(|fault| OutboxError::new("keep the mails to be sent", fault))
+    }
+
+    async fn untold_dead(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<DeadDelivery>, OutboxError> {
+        let query = sqlx::query(UNTOLD_DEAD)
+            .bind(since.as_microsecond())
+            .bind(now.as_microsecond())
+            .bind(limit);
+        let dead = read(query.fetch_all(&self.pool).await, dead_of);
+        dead.map_err(|fault| OutboxError::new("read the mails that were refused", fault))
+    }
+
+    async fn plan_notices(
+        &self,
+        told: &[DeliveryId],
+        mails: &[Mail],
+        planned_at: Timestamp,
+    ) -> Result<(), OutboxError> {
+        let planned = self.insert_notices(told, mails, planned_at).await;
+        planned.map_err(|fault| OutboxError::new("keep the mails about refused mails", fault))
+    }
+}
+
+impl SqliteStore {
+    async fn insert_plan(&self, plan: &Plan) -> Result<(), Fault> {
+        let mut transaction = self.begin().await?;
+        incidents::upsert(&mut transaction, &plan.incidents).await?;
+        let closed = plan.incidents.iter().map(|(incident, _)| incident);
+        let closed = closed.filter(|incident| incident.closed_at.is_some());
+        let closed: Vec<_> = closed.map(Incident::key).collect();
+        notifications::close(&mut transaction, &closed).await?;
+        notifications::ask(&mut transaction, &plan.asked, plan.planned_at).await?;
+        let mails = plan.mails.iter().map(|planned| NewDelivery {
+            event: planned.event,
+            mail: &planned.mail,
+        });
+        let ids = insert_deliveries(&mut transaction, mails, plan.planned_at).await?;
+        let told = plan.mails.iter().zip(ids);
+        let told = told.flat_map(|(mail, id)| mail.tells.iter().map(move |told| (*told, id)));
+        notifications::tell(&mut transaction, &told.collect::<Vec<_>>()).await?;
+        notifications::hold(&mut transaction, &plan.held).await?;
+        notifications::drop(&mut transaction, &plan.dropped).await?;
+        faults::upsert(&mut transaction, &plan.faults).await?;
+        if let Some(up_to) = plan.up_to {
+            sqlx::query("UPDATE consumers SET position = ?1 WHERE name = 'mail' AND position < ?1")
+                .bind(up_to.0)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn insert_notices(
+        &self,
+        told: &[DeliveryId],
+        mails: &[Mail],
+        planned_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut transaction = self.begin().await?;
+        let mails = mails.iter().map(|mail| NewDelivery { event: None, mail });
+        insert_deliveries(&mut transaction, mails, planned_at).await?;
+        let told: Vec<i64> = told.iter().map(|delivery| delivery.0).collect();
+        sqlx::query(
+            "UPDATE deliveries SET told_at = ? WHERE id IN (SELECT value FROM json_each(?))",
+        )
+        .bind(planned_at.as_microsecond())
+        .bind(json!(told).to_string())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+fn dead_of(row: &SqliteRow) -> Result<DeadDelivery, Fault> {
+    Ok(DeadDelivery {
+        id: DeliveryId(row.try_get("id")?),
+        mail: json_of(row, "mail")?,
+        died_at: instant_of(row, "last_attempt_at")?,
+        error: row.try_get("last_error")?,
+        others: json_of(row, "others")?,
+    })
+}
