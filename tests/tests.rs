@@ -19,6 +19,7 @@ mod deadlines;
 
 /// The same scan again, reports out of order, recovery.
 mod again;
+mod alerts;
 
 /// Files that are still on their way.
 mod settling;
