@@ -3,6 +3,7 @@
 pub mod ack;
 pub mod config_check;
 pub mod demo;
+mod held_back;
 pub mod history;
 pub mod init;
 pub mod mail_test;

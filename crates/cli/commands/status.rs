@@ -16,6 +16,7 @@ use vigie_store::{JobOverview, LastCycle, SqliteStore};
 use crate::age::age;
 use crate::arguments::{Format, StatusArguments};
 use crate::causes::causes;
+use crate::commands::held_back::HeldBack;
 use crate::printable::{printable, printable_within};
 use crate::table::print_table;
 use crate::vigie::{load_config, open_existing};
@@ -56,6 +57,8 @@ struct ShownStatus<'a> {
     jobs: Vec<ShownJob<'a>>,
     #[serde(flatten)]
     mails: Mails,
+    /// What people are to be told and are not told yet.
+    held_back: HeldBack,
 }
 
 /// The mails that did not get through.
@@ -107,13 +110,15 @@ impl Mails {
 
 pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let config = load_config(config)?;
-    let (mut overviews, taken_on, mails) = match open_existing(&config).await? {
+    let now = SystemClock.now();
+    let (mut overviews, taken_on, mails, held_back) = match open_existing(&config).await? {
         Some(store) => (
             store.jobs_with_latest_entries().await?,
             store.acknowledgements().await?,
             Mails::of(&store).await?,
+            HeldBack::of(&store).await?,
         ),
-        None => (Vec::new(), HashMap::new(), Mails::default()),
+        None => <_>::default(),
     };
     if arguments.failing {
         overviews.retain(|overview| is_failing(&overview.job));
@@ -123,13 +128,17 @@ pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::
         Format::Json => {
             let shown = |overview| ShownJob::of(overview, &taken_on);
             let jobs = overviews.iter().map(shown).collect();
-            let status = ShownStatus { jobs, mails };
+            let status = ShownStatus {
+                jobs,
+                mails,
+                held_back,
+            };
             serde_json::to_writer_pretty(&mut out, &status)?;
             writeln!(out)?;
         }
         Format::Text => {
             print(&mut out, &overviews)?;
-            for told in mails.told(SystemClock.now()) {
+            for told in mails.told(now).into_iter().chain(held_back.told()) {
                 writeln!(out, "{told}")?;
             }
         }

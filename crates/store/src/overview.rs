@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use vigie_domain::{AgentId, BackupEntry, ExpectedBackupJob};
+use vigie_notify::HoldCause;
 
 use crate::error::{Doing, Fault};
-use crate::job_rows::{instant_of, job_of, json_of, optional_instant_of};
+use crate::job_rows::{instant_of, job_of, json_of, optional_instant_of, word_of};
 use crate::{QueryError, SqliteStore};
 
 /// A job with the newest of its entries.
@@ -67,6 +68,24 @@ impl SqliteStore {
         let row = row.doing("look up the last cycle")?;
         let last = row.as_ref().map(last_cycle_of).transpose();
         last.doing("read the last cycle")
+    }
+
+    /// How much of what people are to be told is held back, by cause.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn held_back(&self) -> Result<Vec<(HoldCause, u64)>, QueryError> {
+        let count = "SELECT held_by, count(*) AS held FROM notifications \
+                     WHERE delivery_id IS NULL AND held_by IS NOT NULL GROUP BY held_by";
+        let rows = sqlx::query(count).fetch_all(&self.pool).await;
+        let rows = rows.doing("count what is held back")?;
+        let held = |row: &SqliteRow| {
+            let held: i64 = row.try_get("held")?;
+            Ok((word_of(row, "held_by")?, held.unsigned_abs()))
+        };
+        let held: Result<Vec<_>, Fault> = rows.iter().map(held).collect();
+        held.doing("read what is held back")
     }
 
     /// The jobs of a database, of one agent or of all.

@@ -91,6 +91,11 @@ impl SqliteStore {
             .bind(now.as_microsecond())
             .bind(json("ids", &ids).doing("end silences")?);
         let rows = query.fetch_all(&self.pool).await.doing("end silences")?;
+        // What they held back is looked at again, as others may hold it still.
+        let release = "UPDATE notifications SET held_until = 0 \
+                       WHERE delivery_id IS NULL AND held_by = 'silence'";
+        let released = sqlx::query(release).execute(&self.pool).await;
+        released.doing("release what silences held back")?;
         let mut ended = read(Ok(rows))?;
         // A database returns what it changed in any order.
         ended.sort_by_key(|silence| silence.id);
