@@ -69,6 +69,7 @@ fn read_one(
         schedule: schedule?,
         recipients,
         active: raw.active.unwrap_or(true),
+        warnings: None,
     })
 }
 
@@ -180,6 +181,7 @@ mod tests {
             schedule: Schedule::every(24 * HOUR, 2 * HOUR).unwrap(),
             recipients: Vec::new(),
             active: true,
+            warnings: None,
         };
         assert_eq!(job(""), expected);
     }

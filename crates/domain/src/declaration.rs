@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus, Schedule, Transition,
+    WarningSettings,
 };
 
 /// What a config says of one job.
@@ -27,6 +28,8 @@ pub struct JobDeclaration {
     pub recipients: Vec<String>,
     /// Whether the job is watched.
     pub active: bool,
+    /// What to warn of; `None` means what is said of all jobs.
+    pub warnings: Option<WarningSettings>,
 }
 
 /// A new job became known from a report, at the instant when its clock started.
@@ -72,9 +75,13 @@ pub fn declare_job(
         schedule: declaration.schedule.clone(),
         recipients: declaration.recipients.clone(),
         active: declaration.active,
+        warning_settings: declaration.warnings,
         declared: true,
         ..known.cloned().unwrap_or(plain)
     };
+    if let Some(settings) = &job.warning_settings {
+        job.warnings.retain(|warning| settings.want(warning));
+    }
     let mut events = Vec::new();
     if let Some(known) = known {
         if known.schedule != job.schedule || (job.active && !known.active) {
@@ -86,6 +93,7 @@ pub fn declare_job(
         if !job.active && known.active {
             job.current_status = JobStatus::Unknown;
             job.silent_since = None;
+            job.warnings.clear();
             if let Some(incident_since) = job.incident_since.take() {
                 let kind = EventKind::JobDeactivated {
                     job: Box::new(job.clone()),
@@ -125,6 +133,7 @@ mod tests {
             schedule: Schedule::every(24 * HOUR, HOUR).unwrap(),
             recipients: Vec::new(),
             active: true,
+            warnings: None,
         }
     }
 

@@ -35,10 +35,10 @@ pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
         last_checked_at: optional_instant_of(row, "last_checked_at")?,
         silent_since: optional_instant_of(row, "silent_since")?,
         incident_since: optional_instant_of(row, "incident_since")?,
-        last_good: match row.try_get::<Option<String>, _>("last_good")? {
-            Some(_) => Some(json_of(row, "last_good")?),
-            None => None,
-        },
+        last_good: optional_json_of(row, "last_good")?,
+        same_content: optional_json_of(row, "same_content")?,
+        warning_settings: optional_json_of(row, "warning_settings")?,
+        warnings: json_of(row, "warnings")?,
     })
 }
 
@@ -53,8 +53,8 @@ pub(crate) async fn insert(
     let insert = "INSERT INTO jobs (agent_key, agent, database, company, city, neighborhood, year, \
                   schedule, recipients, active, declared, validated_folder, current_status, \
                   known_since, covered_until, deadline_at, last_report_at, last_checked_at, \
-                  silent_since, incident_since, last_good, id) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                  silent_since, incident_since, last_good, same_content, warning_settings, \
+                  warnings, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     bind(sqlx::query(insert), job)?.execute(connection).await?;
     Ok(())
 }
@@ -68,7 +68,8 @@ pub(crate) async fn update(
                   neighborhood = ?, year = ?, schedule = ?, recipients = ?, active = ?, \
                   declared = ?, validated_folder = ?, current_status = ?, known_since = ?, \
                   covered_until = ?, deadline_at = ?, last_report_at = ?, last_checked_at = ?, \
-                  silent_since = ?, incident_since = ?, last_good = ? WHERE id = ?";
+                  silent_since = ?, incident_since = ?, last_good = ?, same_content = ?, \
+                  warning_settings = ?, warnings = ? WHERE id = ?";
     let done = bind(sqlx::query(update), job)?.execute(connection).await?;
     if done.rows_affected() == 1 {
         Ok(())
@@ -119,15 +120,35 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
         .bind(micros(job.last_checked_at))
         .bind(micros(job.silent_since))
         .bind(micros(job.incident_since))
-        .bind(match &job.last_good {
-            Some(good) => Some(json("last_good", good)?),
-            None => None,
-        })
+        .bind(optional_json("last_good", job.last_good.as_ref())?)
+        .bind(optional_json("same_content", job.same_content.as_ref())?)
+        .bind(optional_json(
+            "warning_settings",
+            job.warning_settings.as_ref(),
+        )?)
+        .bind(json("warnings", &job.warnings)?)
         .bind(job.id.0))
 }
 
 pub(crate) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|error| Fault::Unwritable(what, error))
+}
+
+fn optional_json<T: Serialize>(
+    what: &'static str,
+    value: Option<&T>,
+) -> Result<Option<String>, Fault> {
+    value.map(|value| json(what, value)).transpose()
+}
+
+fn optional_json_of<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Result<Option<T>, Fault> {
+    match row.try_get::<Option<String>, _>(column)? {
+        Some(_) => Ok(Some(json_of(row, column)?)),
+        None => Ok(None),
+    }
 }
 
 pub(crate) fn json_of<T: DeserializeOwned>(

@@ -22,6 +22,7 @@ mod incidents;
 mod job_rows;
 mod outbox;
 mod overview;
+mod proven_rows;
 mod scanner_store;
 
 pub use connection::{OpenError, SqliteStore};

@@ -1,14 +1,18 @@
 //! The scanner's port on SQLite.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
-use vigie_domain::{AgentId, ExpectedBackupJob, JobId, Schedule, Sha256, Transition, register_job};
+use vigie_domain::{
+    AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256, Transition, register_job,
+};
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, SeenReport, Store, StoreError};
 
 use crate::error::{Doing, Fault};
 use crate::job_rows::{self, job_of, json, json_of};
-use crate::{SqliteStore, event_rows};
+use crate::{SqliteStore, event_rows, proven_rows};
 
 /// Stays below the number of values that one statement of SQLite takes.
 const DIGESTS_AT_ONCE: usize = 500;
@@ -50,6 +54,15 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Transition>, StoreError> {
         let registered = self.register(agent, databases, schedule, now).await;
         Ok(registered.doing("register jobs")?)
+    }
+
+    async fn proven_backups(
+        &self,
+        jobs: &[JobId],
+        limit: u32,
+    ) -> Result<HashMap<JobId, Vec<ProvenBackup>>, StoreError> {
+        let backups = proven_rows::last_of(&self.pool, jobs, limit).await;
+        Ok(backups.doing("look up the earlier backups of jobs")?)
     }
 
     async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError> {
@@ -122,16 +135,20 @@ impl SqliteStore {
     async fn commit(&self, commit: &ReportCommit) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
         let report_id = upsert_report(&mut transaction, &commit.report).await?;
-        for JobMove { job, entry } in &commit.moves {
+        for JobMove { job, entry, proven } in &commit.moves {
             job_rows::update(&mut transaction, job).await?;
-            let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry) \
-                          VALUES (?, ?, ?, ?, ?)";
+            let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry, \
+                          ended_at, size, delay) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+            let (ended_at, size, delay) = proven_rows::columns_of(proven.as_ref());
             sqlx::query(insert)
                 .bind(job.id.0)
                 .bind(report_id)
                 .bind(entry.recorded_at.as_microsecond())
                 .bind(entry.status.as_str())
                 .bind(json("entry", entry)?)
+                .bind(ended_at)
+                .bind(size)
+                .bind(delay)
                 .execute(&mut *transaction)
                 .await?;
         }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 use vigie_domain::{
-    AgentId, BackupEntry, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, Report, Schedule,
-    Sha256, Transition, judge_deadline, record_entry,
+    AgentId, BackupEntry, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, ProvenBackup,
+    Report, Schedule, Sha256, Transition, judge_deadline, record_entry,
 };
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
 use vigie_store::SqliteStore;
@@ -45,6 +45,7 @@ fn declaration(database: &str) -> JobDeclaration {
         schedule: nightly(),
         recipients: vec!["dba@example.com".to_owned()],
         active: true,
+        warnings: None,
     }
 }
 
@@ -75,7 +76,9 @@ fn failed_backup(job: &ExpectedBackupJob) -> ReportCommit {
     let report = Report::parse(json.as_bytes(), &job.agent, &TimeZone::UTC).unwrap();
     let (database, now) = (&report.databases[0], at("2025-06-19T06:00:00Z"));
     let entry = BackupEntry::judged(job, "r.json", &report, database, &Finding::NotNeeded, now);
-    let Transition { job, events } = record_entry(job, &entry, now);
+    let before = job;
+    let Transition { job, events } = record_entry(before, &entry, now);
+    let proven = ProvenBackup::of(before, &job, &entry);
     ReportCommit {
         report: ReportRecord {
             agent: job.agent.clone(),
@@ -86,7 +89,7 @@ fn failed_backup(job: &ExpectedBackupJob) -> ReportCommit {
             rejection: None,
             retry: vec![job.database.clone()],
         },
-        moves: vec![JobMove { job, entry }],
+        moves: vec![JobMove { job, entry, proven }],
         events,
     }
 }
