@@ -20,6 +20,9 @@ mod deadlines;
 /// The same scan again, reports out of order, recovery.
 mod again;
 
+/// What is odd about backups that are proven, over weeks of nights.
+mod warnings;
+
 /// Files that are still on their way.
 mod settling;
 

@@ -164,6 +164,6 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         report_max_size: deposit.report_max_size,
         time_zone: deposit.time_zone.clone(),
         settle: deposit.settle,
-        warnings: vigie_domain::WarningSettings::default(),
+        warnings: config.warnings,
     }
 }
