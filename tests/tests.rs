@@ -21,6 +21,9 @@ mod deadlines;
 mod again;
 mod alerts;
 
+/// What is odd about backups that are proven, over weeks of nights.
+mod warnings;
+
 /// Files that are still on their way.
 mod settling;
 

@@ -173,5 +173,6 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         report_max_size: deposit.report_max_size,
         time_zone: deposit.time_zone.clone(),
         settle: deposit.settle,
+        warnings: config.warnings,
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use vigie_domain::{AgentId, BackupEntry, JobStatus};
+use vigie_domain::{AgentId, BackupEntry, JobStatus, Warning};
 
 use crate::arguments::{Format, HistoryArguments};
 use crate::printable::printable;
@@ -19,6 +19,8 @@ struct JobHistory {
     agent: String,
     database: String,
     status: JobStatus,
+    /// What was odd about the last good backup.
+    warnings: Vec<Warning>,
     entries: Vec<BackupEntry>,
 }
 
@@ -49,6 +51,7 @@ pub async fn run(config: Option<&Path>, arguments: &HistoryArguments) -> anyhow:
             agent: job.agent.to_string(),
             database: job.database,
             status: job.current_status,
+            warnings: job.warnings,
         });
     }
     let mut out = io::stdout().lock();
@@ -73,6 +76,9 @@ fn print(out: &mut dyn Write, job: &JobHistory) -> io::Result<()> {
         printable(&job.database),
         job.status
     )?;
+    for warning in &job.warnings {
+        writeln!(out, "  odd: {warning}")?;
+    }
     if job.entries.is_empty() {
         writeln!(out, "  no report has spoken of it")?;
     }

@@ -168,6 +168,7 @@ fn label_of(event: &EventSummary) -> &'static str {
         "JobRegistered" => "new job",
         "JobRecovered" => "recovered",
         "JobDeactivated" => "put to rest",
+        "JobWarned" => "OK, but odd",
         "ReportRejected" => "report rejected",
         name => event.status.unwrap_or(name),
     }

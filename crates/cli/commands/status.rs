@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use vigie_domain::{BackupEntry, ExpectedBackupJob, JobId, JobStatus};
+use vigie_domain::{BackupEntry, ExpectedBackupJob, JobId, JobStatus, Warning};
 use vigie_notify::{Acknowledgement, Clock, Outbox, SystemClock};
 use vigie_store::{JobOverview, LastCycle, SqliteStore};
 
@@ -50,6 +50,8 @@ struct ShownJob<'a> {
     /// Who has taken the incident on.
     acknowledged: Option<&'a Acknowledgement>,
     latest_entry: Option<&'a BackupEntry>,
+    /// What was odd about the last good backup.
+    warnings: &'a [Warning],
 }
 
 #[derive(Debug, Serialize)]
@@ -176,6 +178,7 @@ impl<'a> ShownJob<'a> {
             incident_since: job.incident_since,
             acknowledged: taken_on.get(&job.id),
             latest_entry: latest_entry.as_ref(),
+            warnings: &job.warnings,
         }
     }
 }
@@ -193,6 +196,18 @@ fn print(out: &mut dyn Write, overviews: &[JobOverview]) -> io::Result<()> {
             "DEADLINE",
         ];
         print_table(out, head, &rows)?;
+    }
+    print_warnings(out, overviews)
+}
+
+/// A line for each: a table has no room for sentences.
+fn print_warnings(out: &mut dyn Write, overviews: &[JobOverview]) -> io::Result<()> {
+    for job in overviews.iter().map(|overview| &overview.job) {
+        let agent = printable_within(job.agent.as_str(), WIDEST_CELL);
+        let database = printable_within(&job.database, WIDEST_CELL);
+        for warning in &job.warnings {
+            writeln!(out, "odd: {agent}  {database}  {warning}")?;
+        }
     }
     Ok(())
 }

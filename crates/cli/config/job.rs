@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vigie_domain::{AgentId, JobDeclaration, Schedule};
+use vigie_domain::{AgentId, JobDeclaration, Schedule, WarningSettings};
 
 use super::document::element;
 use super::problem::Complaint;
@@ -10,15 +10,23 @@ use super::raw::{RawJob, RawSchedule};
 use super::reading::{self, Reading};
 use super::recipient::{self, AddressBook};
 use super::schedule::{ScheduleParts, complain_of_parts_without_cron};
+use super::warnings;
+
+/// What is so for all jobs that do not say otherwise.
+pub struct JobDefaults {
+    pub schedule: RawSchedule,
+    pub warnings: WarningSettings,
+}
 
 /// The default schedule, and all jobs, those without a schedule of their own on that one. The book
 /// learns what jobs say of their recipients.
 pub fn read(
-    raw_default: &RawSchedule,
+    defaults: &JobDefaults,
     raw_jobs: Vec<RawJob>,
     book: &mut AddressBook,
     reading: &mut Reading,
 ) -> (Option<Schedule>, Vec<JobDeclaration>) {
+    let raw_default = &defaults.schedule;
     let default = ScheduleParts::read(raw_default, "schedule", reading);
     // A default time zone is of use as soon as one job has a cron.
     if !default.is_cron() && raw_jobs.iter().all(|job| job.cron.is_none()) {
@@ -29,7 +37,7 @@ pub fn read(
     let mut jobs = Vec::new();
     for (index, raw) in raw_jobs.into_iter().enumerate() {
         let path = element("jobs", index);
-        if let Some(job) = read_one(raw, &default, &path, book, reading) {
+        if let Some(job) = read_one(raw, &default, defaults.warnings, &path, book, reading) {
             complain_of_twin(&job, &path, &mut known, reading);
             jobs.push(job);
         }
@@ -40,6 +48,7 @@ pub fn read(
 fn read_one(
     mut raw: RawJob,
     default: &ScheduleParts,
+    default_warnings: WarningSettings,
     path: &str,
     book: &mut AddressBook,
     reading: &mut Reading,
@@ -59,6 +68,10 @@ fn read_one(
         .and_then(|year| reading.accept(&format!("{path}.year"), year_of(year)));
     let recipients_key = format!("{path}.recipients");
     let recipients = recipient::read_of_job(&recipients_key, raw.recipients, book, reading);
+    let warnings_key = format!("{path}.warnings");
+    let warnings = raw
+        .warnings
+        .map(|raw| warnings::read(raw, &warnings_key, default_warnings, reading));
     Some(JobDeclaration {
         agent: agent?,
         database: database?,
@@ -69,6 +82,7 @@ fn read_one(
         schedule: schedule?,
         recipients,
         active: raw.active.unwrap_or(true),
+        warnings,
     })
 }
 
@@ -180,6 +194,7 @@ mod tests {
             schedule: Schedule::every(24 * HOUR, 2 * HOUR).unwrap(),
             recipients: Vec::new(),
             active: true,
+            warnings: None,
         };
         assert_eq!(job(""), expected);
     }

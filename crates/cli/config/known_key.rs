@@ -8,8 +8,9 @@ use super::document::{element, is_made_of_tables, join, kind_of};
 use super::nearest::nearest;
 use super::one_or_several::{OneOrSeveral, TextOrTable};
 use super::problem::Complaint;
-use super::raw::{RawConfig, RawDkim, RawJob, RawMail, RawRecipient, RawSmtp};
+use super::raw::{RawConfig, RawDkim, RawJob, RawMail, RawRecipient, RawSmtp, RawWarnings};
 use super::reading::Reading;
+use super::switch_or_table::SwitchOrTable;
 
 /// How somebody who is told can be written besides the address alone.
 const TABLE: &str = "a table such as { address = \"ops@example.com\", locale = \"fr\" }";
@@ -23,6 +24,8 @@ enum Expected<'a> {
     Value,
     /// An object of its keys.
     Table(&'a Known),
+    /// `true`, `false` or an object of its keys; an array of both.
+    SwitchOrTable(&'a Known),
     /// A table with keys of people's own choice; an object without keys.
     FreeTable,
     /// `[[jobs]]`; an array of one object.
@@ -40,6 +43,7 @@ impl<'a> Expected<'a> {
             Value::Array(samples) => {
                 let known = samples.iter().find_map(Value::as_object);
                 match known {
+                    Some(known) if samples[0].is_boolean() => Self::SwitchOrTable(known),
                     Some(known) if samples.len() == 1 => Self::Tables(known),
                     known => Self::Texts(known),
                 }
@@ -63,7 +67,9 @@ pub fn every_known_key() -> Vec<String> {
         for (key, sample) in known {
             let path = join(path, key);
             match Expected::of(sample) {
-                Expected::Table(known) | Expected::Tables(known) => collect(known, &path, every),
+                Expected::Table(known)
+                | Expected::Tables(known)
+                | Expected::SwitchOrTable(known) => collect(known, &path, every),
                 _ => every.push(path),
             }
         }
@@ -78,6 +84,7 @@ fn known_keys() -> Known {
         TextOrTable::Text(String::new()),
         TextOrTable::Table(RawRecipient::default()),
     ];
+    let warnings = || Some(SwitchOrTable::Table(RawWarnings::default()));
     let config = RawConfig {
         mail: RawMail {
             admin_email_recipient: Some(OneOrSeveral::Several(vec![String::new()])),
@@ -88,9 +95,11 @@ fn known_keys() -> Known {
             dkim: Some(RawDkim::default()),
             ..RawSmtp::default()
         },
+        warnings: warnings(),
         recipients: vec![RawRecipient::default()],
         jobs: vec![RawJob {
             recipients: Some(OneOrSeveral::Several(text_and_table)),
+            warnings: warnings(),
             ..RawJob::default()
         }],
         ..RawConfig::default()
@@ -148,7 +157,7 @@ impl Walk<'_> {
         path: &str,
     ) -> bool {
         let complaint = match (expected, value) {
-            (Expected::Table(known), DeValue::Table(table)) => {
+            (Expected::Table(known) | Expected::SwitchOrTable(known), DeValue::Table(table)) => {
                 self.table(table, known, path);
                 return true;
             }
@@ -171,11 +180,15 @@ impl Walk<'_> {
                 no_table(value, &format!("[{path}]"))
             }
             (Expected::Tables(_), value) => no_table(value, &format!("[[{path}]]")),
+            (Expected::SwitchOrTable(_), value) if is_made_of_tables(value) => {
+                no_table(value, &format!("[{path}]"))
+            }
             (Expected::Value, value) if is_made_of_tables(value) => {
                 let remedy = format!("write {} = and its value on one line", join("", key));
                 Complaint::new("is a table", remedy)
             }
-            (Expected::Value, _) => return true,
+            // Of any other kind it is told where values are taken out.
+            (Expected::Value | Expected::SwitchOrTable(_), _) => return true,
         };
         self.refuse(path, complaint)
     }
@@ -274,7 +287,9 @@ fn unknown(
 fn written(key: &str, parent: &str, siblings: &Known) -> String {
     let path = join(parent, key);
     match siblings.get(key).map(Expected::of) {
-        Some(Expected::Table(_) | Expected::FreeTable) => format!("[{path}]"),
+        Some(Expected::Table(_) | Expected::SwitchOrTable(_) | Expected::FreeTable) => {
+            format!("[{path}]")
+        }
         Some(Expected::Tables(_)) => format!("[[{path}]]"),
         _ => path,
     }
@@ -312,7 +327,7 @@ fn tables(every: &Known) -> Vec<KnownTable<'_>> {
 fn tables_in<'a>(known: &'a Known, parent: &str, found: &mut Vec<KnownTable<'a>>) {
     for (name, sample) in known {
         let (keys, is_repeated) = match Expected::of(sample) {
-            Expected::Table(keys) => (keys, false),
+            Expected::Table(keys) | Expected::SwitchOrTable(keys) => (keys, false),
             Expected::Tables(keys) => (keys, true),
             _ => continue,
         };
@@ -376,12 +391,12 @@ mod tests {
             (
                 "colour = 3",
                 "colour is no known key; known here: [alerts], [database], [deposit], [[jobs]], [mail], \
-                 [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
+                 [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], [[jobs]], \
-                 [mail], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates]",
+                 [mail], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
         ];
         for (line, problem) in cases {

@@ -34,9 +34,11 @@ mod recipient;
 mod schedule;
 mod sendmail;
 mod smtp;
+mod switch_or_table;
 mod templates;
 mod time_zone;
 mod token;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +47,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vigie_domain::{JobDeclaration, Schedule};
+use vigie_domain::{JobDeclaration, Schedule, WarningSettings};
 
 pub use alerts::AlertsConfig;
 pub use database::DatabaseConfig;
@@ -61,6 +63,7 @@ pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
 pub use token::TokenSource;
 
+use job::JobDefaults;
 use places::Places;
 use raw::{RawConfig, RawScan};
 use reading::Reading;
@@ -87,6 +90,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// How often people are told of what stays wrong.
     pub alerts: AlertsConfig,
+    /// What is told of backups that are proven and odd.
+    pub warnings: WarningSettings,
     /// In which words, from whom and to whom mails go, and which way.
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
@@ -166,7 +171,15 @@ impl Config {
         let alerts = alerts::read(raw.alerts, &mut reading);
         let templates = templates::read(raw.templates, &mut reading);
         let mut book = AddressBook::default();
-        let (schedule, jobs) = job::read(&raw.schedule, raw.jobs, &mut book, &mut reading);
+        let mut warnings = WarningSettings::default();
+        if let Some(raw) = raw.warnings {
+            warnings = warnings::read(raw, "warnings", warnings, &mut reading);
+        }
+        let defaults = JobDefaults {
+            schedule: raw.schedule,
+            warnings,
+        };
+        let (schedule, jobs) = job::read(&defaults, raw.jobs, &mut book, &mut reading);
         let mail = mail::read(
             raw.mail,
             raw.recipients,
@@ -193,6 +206,7 @@ impl Config {
                 scan,
                 schedule,
                 alerts,
+                warnings,
                 mail,
                 smtp,
                 sendmail,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::one_or_several::{OneOrSeveral, TextOrTable};
+use super::switch_or_table::SwitchOrTable;
 
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -17,6 +18,7 @@ pub struct RawConfig {
     pub scan: RawScan,
     pub schedule: RawSchedule,
     pub alerts: RawAlerts,
+    pub warnings: Option<SwitchOrTable<RawWarnings>>,
     pub mail: RawMail,
     pub smtp: RawSmtp,
     pub sendmail: RawSendmail,
@@ -67,6 +69,15 @@ pub struct RawAlerts {
     pub group_above: Option<i64>,
     pub outage_above: Option<i64>,
     pub max_per_hour: Option<i64>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawWarnings {
+    pub unchanged_after: Option<RawSpan>,
+    pub size: Option<bool>,
+    pub later: Option<bool>,
+    pub retried: Option<bool>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -155,6 +166,7 @@ pub struct RawJob {
     pub early: Option<String>,
     pub recipients: Option<OneOrSeveral<TextOrTable<RawRecipient>>>,
     pub active: Option<bool>,
+    pub warnings: Option<SwitchOrTable<RawWarnings>>,
 }
 
 impl RawJob {
@@ -176,5 +188,12 @@ impl RawJob {
 )]
 pub enum RawByteSize {
     Bytes(i64),
+    Written(String),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, expecting = "a duration such as \"30d\", or false")]
+pub enum RawSpan {
+    Switch(bool),
     Written(String),
 }

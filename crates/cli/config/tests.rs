@@ -294,6 +294,7 @@ mod template {
             scan,
             schedule,
             alerts,
+            warnings,
             mail,
             smtp,
             sendmail,
@@ -301,7 +302,7 @@ mod template {
             ..
         } = config;
         format!(
-            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {mail:#?} {smtp:#?} \
+            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
              {sendmail:#?} {templates:#?}"
         )
     }

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use crate::rest::watch_or_rest;
-use crate::{AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, Schedule, Transition};
+use crate::{
+    AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, Schedule, Transition,
+    WarningSettings,
+};
 
 /// What a config, or somebody with a command, says of one job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct JobDeclaration {
     pub recipients: Vec<String>,
     /// Whether the job is watched.
     pub active: bool,
+    /// What to warn of; `None` means what is said of all jobs.
+    pub warnings: Option<WarningSettings>,
 }
 
 /// A new job became known from a report, at the instant when its clock started.
@@ -94,9 +99,13 @@ fn follow(
         recipients: declaration.recipients.clone(),
         active: declaration.active,
         retired_at: None,
+        warning_settings: declaration.warnings,
         ..known.cloned().unwrap_or(plain)
     };
     note_source(&mut job);
+    if let Some(settings) = &job.warning_settings {
+        job.warnings.retain(|warning| settings.want(warning));
+    }
     let Some(known) = known else {
         job.validated_folder = job.preferred_validated_folder();
         return Transition {
@@ -137,6 +146,7 @@ mod tests {
             schedule: Schedule::every(24 * HOUR, HOUR).unwrap(),
             recipients: Vec::new(),
             active: true,
+            warnings: None,
         }
     }
 

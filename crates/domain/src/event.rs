@@ -127,6 +127,19 @@ impl DomainEvent {
         }
     }
 
+    pub(crate) fn job_mut(&mut self) -> Option<&mut ExpectedBackupJob> {
+        match &mut self.kind {
+            EventKind::JobRegistered { job }
+            | EventKind::BackupRecorded { job, .. }
+            | EventKind::JobDegraded { job, .. }
+            | EventKind::JobMissing { job, .. }
+            | EventKind::JobRecovered { job, .. }
+            | EventKind::JobDeactivated { job, .. }
+            | EventKind::JobWarned { job, .. } => Some(job),
+            EventKind::ReportRejected { .. } => None,
+        }
+    }
+
     /// The entry that it speaks of.
     #[must_use]
     pub fn entry(&self) -> Option<&BackupEntry> {

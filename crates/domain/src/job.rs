@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::validated_path::validated_folder;
-use crate::{AgentId, Schedule, Sha256};
+use crate::{AgentId, Schedule, Sha256, Warning, WarningSettings};
 
 /// The number by which a store knows a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,6 +119,15 @@ pub struct Pause {
     pub reason: Option<String>,
 }
 
+/// For how long proven backups of a job have had the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SameContent {
+    /// When the first backup of this content ended.
+    pub since: Timestamp,
+    /// How many had it, the first included.
+    pub backups: u32,
+}
+
 /// One database whose backup is expected on a schedule.
 ///
 /// A job is identified by its agent (whatever the case) and its database (exactly as spelled).
@@ -174,6 +183,15 @@ pub struct ExpectedBackupJob {
     pub incident_since: Option<Timestamp>,
     /// The last backup that was proven.
     pub last_good: Option<LastGoodBackup>,
+    /// For how long there has been no other content than that of the last good backup.
+    #[serde(default)]
+    pub same_content: Option<SameContent>,
+    /// What the config wants to be warned of; `None` for what it says of all jobs.
+    #[serde(default)]
+    pub warning_settings: Option<WarningSettings>,
+    /// What was odd about the last good backup.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
 }
 
 impl ExpectedBackupJob {
@@ -214,6 +232,9 @@ impl ExpectedBackupJob {
             silent_since: None,
             incident_since: None,
             last_good: None,
+            same_content: None,
+            warning_settings: None,
+            warnings: Vec::new(),
         };
         job.validated_folder = job.preferred_validated_folder();
         job

@@ -10,7 +10,8 @@
 //! 2. [`DatabaseReport::proof_needed`] says which staged file has to be looked at, if any.
 //! 3. [`BackupEntry::judged`] records both, with the [`Verdict`] of [`judge_entry`] on them.
 //! 4. [`record_entry`] moves the job and tells which [`DomainEvent`]s follow.
-//! 5. [`judge_deadline`] turns a job that nobody spoke of into a missing one.
+//! 5. [`judge_warnings`] adds what is odd about a backup that is proven.
+//! 6. [`judge_deadline`] turns a job that nobody spoke of into a missing one.
 //!
 //! ```
 //! use std::time::Duration;
@@ -41,6 +42,7 @@ mod report;
 mod rest;
 mod schedule;
 mod sha256;
+mod suspicion;
 mod transition;
 mod validated_path;
 mod verdict;
@@ -51,7 +53,8 @@ pub use declaration::{JobDeclaration, add_job, declare_job, register_job};
 pub use entry::{BackupEntry, BackupEntryStatus, EntryReason};
 pub use event::{DomainEvent, EventKind};
 pub use job::{
-    ExpectedBackupJob, JobId, JobSource, JobStatus, LastGoodBackup, Pause, year_of_database,
+    ExpectedBackupJob, JobId, JobSource, JobStatus, LastGoodBackup, Pause, SameContent,
+    year_of_database,
 };
 pub use report::{
     DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
@@ -59,6 +62,7 @@ pub use report::{
 pub use rest::{end_pause, pause_job, resume_job, retire_job};
 pub use schedule::{CronSchedule, InvalidSchedule, Schedule};
 pub use sha256::{InvalidSha256, Sha256};
+pub use suspicion::{ProvenBackup, WarningSettings, judge_warnings, warnings_of};
 pub use transition::{Transition, judge_deadline, record_entry};
 pub use validated_path::file_name_of;
 pub use verdict::{Finding, ProofNeeded, Verdict, judge_entry};

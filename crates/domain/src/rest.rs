@@ -86,6 +86,7 @@ pub(crate) fn watch_or_rest(
     if !job.is_watched() && known.is_watched() {
         job.current_status = JobStatus::Unknown;
         job.silent_since = None;
+        job.warnings.clear();
         if let Some(incident_since) = job.incident_since.take() {
             let kind = EventKind::JobDeactivated {
                 job: Box::new(job.clone()),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     BackupEntry, BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, JobStatus,
-    LastGoodBackup,
+    LastGoodBackup, SameContent,
 };
 
 /// A job after it moved, and the facts that the move made.
@@ -60,6 +60,7 @@ pub fn record_entry(job: &ExpectedBackupJob, entry: &BackupEntry, now: Timestamp
     job.last_report_at = job.last_report_at.max(Some(ended_at));
     job.last_checked_at = Some(now);
     if entry.status == BackupEntryStatus::Success {
+        job.same_content = Some(same_content(&job, entry, ended_at));
         job.last_good = last_good(entry, ended_at).or(job.last_good);
     }
 
@@ -130,6 +131,23 @@ fn recorded(job: &ExpectedBackupJob, entry: &BackupEntry, now: Timestamp) -> Dom
         kind: EventKind::BackupRecorded {
             job: Box::new(job.clone()),
             entry: Box::new(entry.clone()),
+        },
+    }
+}
+
+fn same_content(
+    before: &ExpectedBackupJob,
+    entry: &BackupEntry,
+    ended_at: Timestamp,
+) -> SameContent {
+    match before.same_content {
+        Some(same) if entry.unchanged => SameContent {
+            backups: same.backups.saturating_add(1),
+            ..same
+        },
+        _ => SameContent {
+            since: ended_at,
+            backups: 1,
         },
     }
 }

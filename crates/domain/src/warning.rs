@@ -1,12 +1,14 @@
 //! What is odd about a job whose backups are proven: facts that a hash does not tell. Knows no
 //! history and no rule that finds them.
 
-use jiff::{SignedDuration, Timestamp};
+use std::fmt;
+
+use jiff::{SignedDuration, SignedDurationRound, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::StageName;
 
-/// Something odd about a job that is OK.
+/// Something odd about a job that is OK. `Display` says it in English; templates translate by `code`.
 ///
 /// It is no incident: the last backup is there and proven. It may still be worth a look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +69,103 @@ impl Warning {
             Self::SizeOutOfBand { .. } => "size_out_of_band",
             Self::ArrivingLater { .. } => "arriving_later",
             Self::StagesRetried { .. } => "stages_retried",
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unchanged { since, backups } => write!(
+                formatter,
+                "the last {backups} backups have the same content, since {}",
+                since.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::SizeOutOfBand {
+                size, low, high, ..
+            } => write!(
+                formatter,
+                "the last backup has {size} bytes, where {low} to {high} are usual"
+            ),
+            Self::ArrivingLater {
+                delay,
+                usual,
+                grace,
+                ..
+            } => write!(
+                formatter,
+                "backups end later and later: the last one {} after its expected time, where {} was \
+                 usual and {} is the most",
+                in_minutes(*delay),
+                in_minutes(*usual),
+                in_minutes(*grace)
+            ),
+            Self::StagesRetried { stages } => {
+                let stages: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
+                write!(
+                    formatter,
+                    "the report says that {} needed more than one attempt",
+                    stages.join(" and ")
+                )
+            }
+        }
+    }
+}
+
+fn in_minutes(duration: SignedDuration) -> String {
+    let to_minutes = SignedDurationRound::new().smallest(Unit::Minute);
+    let rounded = duration.round(to_minutes).unwrap_or(duration);
+    if rounded.is_zero() {
+        return "0m".to_owned();
+    }
+    format!("{rounded:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_told_in_a_sentence() {
+        let minutes = SignedDuration::from_mins;
+        let warnings = [
+            Warning::Unchanged {
+                since: "2025-05-01T01:00:00Z".parse().unwrap(),
+                backups: 31,
+            },
+            Warning::SizeOutOfBand {
+                size: 40,
+                low: 60,
+                high: 120,
+                median: 80,
+                backups: 30,
+            },
+            Warning::ArrivingLater {
+                delay: minutes(95) + SignedDuration::from_secs(7),
+                usual: SignedDuration::from_secs(5),
+                grace: minutes(120),
+                backups: 60,
+            },
+            Warning::StagesRetried {
+                stages: vec![StageName::Backup, StageName::Transfer],
+            },
+        ];
+        let told = warnings.each_ref().map(ToString::to_string);
+        assert_eq!(
+            told,
+            [
+                "the last 31 backups have the same content, since 2025-05-01 01:00 UTC",
+                "the last backup has 40 bytes, where 60 to 120 are usual",
+                "backups end later and later: the last one 1h 35m after its expected time, where 0m \
+                 was usual and 2h is the most",
+                "the report says that BACKUP and TRANSFER needed more than one attempt",
+            ]
+        );
+        assert_eq!(warnings.each_ref().map(Warning::code), Warning::CODES);
+        for warning in warnings {
+            let json = serde_json::to_value(&warning).unwrap();
+            assert_eq!(json["code"], warning.code());
+            assert_eq!(serde_json::from_value::<Warning>(json).unwrap(), warning);
         }
     }
 }

@@ -436,6 +436,7 @@ fn full_entry(job: &ExpectedBackupJob, status: BackupEntryStatus) -> BackupEntry
         sha256: Some(sha256(MADE)),
         size: Some(size),
         message: None,
+        attempts: None,
     };
     BackupEntry {
         job_id: job.id,

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use vigie_domain::{AgentId, ExpectedBackupJob, JobId, Schedule, Sha256, Transition, register_job};
+use vigie_domain::{
+    AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256, Transition, register_job,
+};
 use vigie_scanner::{
     ReportCommit, ReportRecord, Scanner, ScannerSettings, SeenReport, Store, StoreError,
 };
@@ -27,6 +29,7 @@ struct MemoryStore {
 struct Kept {
     jobs: Vec<ExpectedBackupJob>,
     reports: HashMap<(String, Sha256), ReportRecord>,
+    proven: HashMap<JobId, Vec<ProvenBackup>>,
 }
 
 impl MemoryStore {
@@ -86,6 +89,22 @@ impl Store for MemoryStore {
         Ok(registered)
     }
 
+    async fn proven_backups(
+        &self,
+        jobs: &[JobId],
+        limit: u32,
+    ) -> Result<HashMap<JobId, Vec<ProvenBackup>>, StoreError> {
+        let kept = self.kept();
+        let last = |id: &JobId| {
+            let all = kept.proven.get(id)?;
+            Some((
+                *id,
+                all[all.len().saturating_sub(limit as usize)..].to_vec(),
+            ))
+        };
+        Ok(jobs.iter().filter_map(last).collect())
+    }
+
     async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError> {
         let mut kept = self.kept();
         let report = &commit.report;
@@ -93,6 +112,8 @@ impl Store for MemoryStore {
         kept.reports.insert(key, report.clone());
         for moved in &commit.moves {
             kept.put(&moved.job);
+            let proven = kept.proven.entry(moved.job.id).or_default();
+            proven.extend(moved.proven);
         }
         Ok(())
     }

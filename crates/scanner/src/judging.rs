@@ -2,13 +2,15 @@
 //! rest, then builds what has to be committed. Does no commit and moves no report.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 use vigie_domain::{
-    AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, ExpectedBackupJob, Finding,
-    ProofNeeded, Transition, file_name_of, judge_entry, record_entry,
+    AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, ExpectedBackupJob, Finding, JobId,
+    ProofNeeded, ProvenBackup, Transition, WarningSettings, file_name_of, judge_entry,
+    judge_warnings, record_entry,
 };
 
 use crate::deposit::{AgentFolder, FileIdentity};
@@ -204,8 +206,26 @@ impl Judging {
         self.sections.iter().all(|section| section.watch.is_none())
     }
 
+    /// The jobs whose earlier backups have to be known before it can be decided.
+    pub(crate) fn to_compare(&self, defaults: &WarningSettings) -> Vec<JobId> {
+        let has_to = |section: &&Section| {
+            let database = &self.report.report.databases[section.index];
+            let job = &section.job;
+            let settings = job.warning_settings.as_ref().unwrap_or(defaults);
+            let status = judge_entry(database, &section.finding).status;
+            status == BackupEntryStatus::Success && settings.need_history()
+        };
+        let sections = self.sections.iter().filter(has_to);
+        sections.map(|section| section.job.id).collect()
+    }
+
     /// What has to be committed: an entry and a move of the job for each database.
-    pub(crate) fn decide(&self, now: Timestamp) -> ReportCommit {
+    pub(crate) fn decide(
+        &self,
+        now: Timestamp,
+        earlier: &HashMap<JobId, Vec<ProvenBackup>>,
+        warnings: &WarningSettings,
+    ) -> ReportCommit {
         let mut moves = Vec::with_capacity(self.sections.len());
         let mut events = Vec::new();
         let mut retry = Vec::new();
@@ -215,9 +235,14 @@ impl Judging {
             if entry.is_server_fault() {
                 retry.push(database.database.clone());
             }
-            let Transition { job, events: facts } = record_entry(&section.job, &entry, now);
+            let before = &section.job;
+            let history = earlier.get(&before.id).map_or(&[][..], Vec::as_slice);
+            let moved = record_entry(before, &entry, now);
+            let moved = judge_warnings(before, moved, &entry, history, warnings);
+            let Transition { job, events: facts } = moved;
+            let proven = ProvenBackup::of(before, &job, &entry);
             events.extend(facts);
-            moves.push(JobMove { job, entry });
+            moves.push(JobMove { job, entry, proven });
         }
         ReportCommit {
             report: ReportRecord {

@@ -1,7 +1,7 @@
 //! What one cycle found and did, small enough to keep for ten thousands of jobs.
 
 use serde::Serialize;
-use vigie_domain::{AgentId, BackupEntry, BackupEntryStatus, DomainEvent};
+use vigie_domain::{AgentId, BackupEntry, BackupEntryStatus, DomainEvent, EventKind, Warning};
 
 /// What one cycle found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -64,8 +64,11 @@ pub struct EventSummary {
     pub database: Option<String>,
     /// The entry's status for a recorded backup, else the job's.
     pub status: Option<&'static str>,
-    /// Why, for a rejected report or a bad backup.
+    /// Why, for a rejected report or a bad backup; what is odd, for a backup that is warned of.
     pub reason: Option<String>,
+    /// The codes of what is odd; none for all other events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<&'static str>,
 }
 
 /// A database that is no job.
@@ -133,8 +136,16 @@ impl EntrySummary {
 
 impl From<&DomainEvent> for EventSummary {
     fn from(event: &DomainEvent) -> Self {
+        let warnings = match &event.kind {
+            EventKind::JobWarned { warnings, .. } => &warnings[..],
+            _ => &[],
+        };
         let reason = match &event.kind {
-            vigie_domain::EventKind::ReportRejected { reason, .. } => Some(reason.clone()),
+            EventKind::ReportRejected { reason, .. } => Some(reason.clone()),
+            EventKind::JobWarned { warnings, .. } => {
+                let told: Vec<String> = warnings.iter().map(Warning::to_string).collect();
+                Some(told.join("; "))
+            }
             _ => event
                 .entry()
                 .and_then(|entry| entry.reason.as_ref())
@@ -146,6 +157,7 @@ impl From<&DomainEvent> for EventSummary {
             database: event.job().map(|job| job.database.clone()),
             status: event.status(),
             reason,
+            warnings: warnings.iter().map(Warning::code).collect(),
         }
     }
 }

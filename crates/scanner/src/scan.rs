@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 use vigie_domain::{
-    AgentId, BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, Sha256, Transition,
-    judge_deadline,
+    AgentId, BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, ProvenBackup, Sha256,
+    Transition, judge_deadline,
 };
 
 use crate::archive::ReadFile;
@@ -375,7 +375,14 @@ impl<S: Store> Cycle<'_, S> {
     /// Commits all that came of a report, then sets it aside.
     async fn finish(&mut self, judging: Judging) -> Result<(), ScanError> {
         let agent = judging.agent.clone();
-        let mut commit = judging.decide(self.now);
+        let warnings = &self.scanner.settings.warnings;
+        let to_compare = judging.to_compare(warnings);
+        let mut earlier = HashMap::new();
+        if !to_compare.is_empty() {
+            let limit = ProvenBackup::LOOKED_AT;
+            earlier = self.store().proven_backups(&to_compare, limit).await?;
+        }
+        let mut commit = judging.decide(self.now, &earlier, warnings);
         if judging.is_retry {
             // The same fault as last time is no news.
             commit.moves.retain(|moved| !moved.entry.is_server_fault());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use vigie_domain::Schedule;
+use vigie_domain::{Schedule, WarningSettings};
 
 /// What a [`Scanner`](crate::Scanner) has to be told.
 #[derive(Debug, Clone)]
@@ -27,12 +27,14 @@ pub struct ScannerSettings {
     /// file that stays the same for five seconds, or for fifteen once it was seen to change, is not
     /// waited for any longer.
     pub settle: Duration,
+    /// What to warn of where a job says nothing else.
+    pub warnings: WarningSettings,
 }
 
 impl ScannerSettings {
     /// The settings that suit most deposits: databases register themselves with `default_schedule`,
     /// no copies are kept, reports may be 30 days old and 4 MiB large, times without an offset are
-    /// UTC, files that grow are waited for a minute.
+    /// UTC, files that grow are waited for a minute, and all that is odd is told.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, default_schedule: Schedule) -> Self {
         Self {
@@ -44,6 +46,7 @@ impl ScannerSettings {
             report_max_size: 4 * 1024 * 1024,
             time_zone: TimeZone::UTC,
             settle: Duration::from_mins(1),
+            warnings: WarningSettings::default(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The port to whatever keeps jobs, entries and events. Knows no database.
 
+use std::collections::HashMap;
 use std::error::Error;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
 use vigie_domain::{
-    AgentId, BackupEntry, DomainEvent, ExpectedBackupJob, Schedule, Sha256, Transition,
+    AgentId, BackupEntry, DomainEvent, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256,
+    Transition,
 };
 
 /// Keeps what the scanner knows and decides.
@@ -47,6 +49,18 @@ pub trait Store: Send + Sync {
         schedule: &Schedule,
         now: Timestamp,
     ) -> Result<Vec<Transition>, StoreError>;
+
+    /// The last proven backups of each of these jobs, at most `limit` of each, oldest first: those
+    /// that were committed with their entries ([`JobMove::proven`]). A job without any may be left out.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    async fn proven_backups(
+        &self,
+        jobs: &[JobId],
+        limit: u32,
+    ) -> Result<HashMap<JobId, Vec<ProvenBackup>>, StoreError>;
 
     /// Keeps all that came of one report. One that was committed before stays one report: what is
     /// left to try is that of now.
@@ -123,6 +137,8 @@ pub struct JobMove {
     pub job: ExpectedBackupJob,
     /// The new entry.
     pub entry: BackupEntry,
+    /// What later backups are held against; `None` when this one is not proven.
+    pub proven: Option<ProvenBackup>,
 }
 
 /// A store that failed.

@@ -63,6 +63,3 @@ CREATE TABLE faults (
 ) STRICT;
 
 CREATE UNIQUE INDEX faults_open ON faults (code) WHERE closed_at IS NULL;
-
--- How many jobs are watched is asked for whenever some are missing.
-CREATE INDEX jobs_watched ON jobs (id) WHERE active;

@@ -42,11 +42,14 @@ pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
         silent_since: optional_instant_of(row, "silent_since")?,
         incident_since: optional_instant_of(row, "incident_since")?,
         last_good: optional_json_of(row, "last_good")?,
+        same_content: optional_json_of(row, "same_content")?,
+        warning_settings: optional_json_of(row, "warning_settings")?,
+        warnings: json_of(row, "warnings")?,
     })
 }
 
 /// Every column, in the order in which [`bind`] gives the values.
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 29] = [
     "id",
     "agent_key",
     "agent",
@@ -73,6 +76,9 @@ const COLUMNS: [&str; 26] = [
     "silent_since",
     "incident_since",
     "last_good",
+    "same_content",
+    "warning_settings",
+    "warnings",
 ];
 
 /// The columns that a job keeps when it moves. Left alone, the pages of their indices are too: of jobs
@@ -236,7 +242,13 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
         .bind(micros(job.last_checked_at))
         .bind(micros(job.silent_since))
         .bind(micros(job.incident_since))
-        .bind(optional_json("last_good", job.last_good.as_ref())?))
+        .bind(optional_json("last_good", job.last_good.as_ref())?)
+        .bind(optional_json("same_content", job.same_content.as_ref())?)
+        .bind(optional_json(
+            "warning_settings",
+            job.warning_settings.as_ref(),
+        )?)
+        .bind(json("warnings", &job.warnings)?))
 }
 
 pub(crate) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, Fault> {

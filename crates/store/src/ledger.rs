@@ -97,7 +97,8 @@ impl Ledger for SqliteStore {
     }
 
     async fn watched_jobs(&self) -> Result<u64, OutboxError> {
-        let count = "SELECT count(*) FROM jobs WHERE active";
+        let count = "SELECT count(*) FROM jobs \
+                     WHERE active AND pause IS NULL AND retired_at IS NULL";
         let watched: Result<i64, _> = sqlx::query_scalar(count).fetch_one(&self.pool).await;
         match watched {
             Ok(watched) => Ok(watched.unsigned_abs()),

@@ -27,6 +27,7 @@ mod many_rows;
 mod notifications;
 mod outbox;
 mod overview;
+mod proven_rows;
 mod scanner_store;
 mod silences;
 

@@ -1,15 +1,19 @@
 //! The scanner's port on SQLite.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row, SqliteConnection};
-use vigie_domain::{AgentId, ExpectedBackupJob, JobId, Schedule, Sha256, Transition, register_job};
+use vigie_domain::{
+    AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256, Transition, register_job,
+};
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, SeenReport, Store, StoreError};
 
 use crate::error::{Doing, Fault};
 use crate::job_rows::{self, job_of, json, json_of};
 use crate::many_rows::{self, ROWS};
-use crate::{SqliteStore, event_rows};
+use crate::{SqliteStore, event_rows, proven_rows};
 
 /// Stays below the number of values that one statement of SQLite takes.
 const DIGESTS_AT_ONCE: usize = 500;
@@ -51,6 +55,15 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Transition>, StoreError> {
         let registered = self.register(agent, databases, schedule, now).await;
         Ok(registered.doing("register jobs")?)
+    }
+
+    async fn proven_backups(
+        &self,
+        jobs: &[JobId],
+        limit: u32,
+    ) -> Result<HashMap<JobId, Vec<ProvenBackup>>, StoreError> {
+        let backups = proven_rows::last_of(&self.pool, jobs, limit).await;
+        Ok(backups.doing("look up the earlier backups of jobs")?)
     }
 
     async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError> {
@@ -171,15 +184,20 @@ async fn insert_entries(
     report_id: i64,
 ) -> Result<(), Fault> {
     for moves in moves.chunks(ROWS) {
-        let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry) VALUES ";
-        let mut query = sqlx::query(many_rows::statement(insert, 5, moves.len(), ""));
-        for JobMove { job, entry } in moves {
+        let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry, \
+                      ended_at, size, delay) VALUES ";
+        let mut query = sqlx::query(many_rows::statement(insert, 8, moves.len(), ""));
+        for JobMove { job, entry, proven } in moves {
+            let (ended_at, size, delay) = proven_rows::columns_of(proven.as_ref());
             query = query
                 .bind(job.id.0)
                 .bind(report_id)
                 .bind(entry.recorded_at.as_microsecond())
                 .bind(entry.status.as_str())
-                .bind(json("entry", entry)?);
+                .bind(json("entry", entry)?)
+                .bind(ended_at)
+                .bind(size)
+                .bind(delay);
         }
         query.execute(&mut *connection).await?;
     }

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use vigie_domain::{
-    AgentId, BackupEntry, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, Report, Schedule,
-    Sha256, Transition, judge_deadline, record_entry,
+    AgentId, BackupEntry, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, ProvenBackup,
+    Report, Schedule, Sha256, StageName, Transition, Warning, WarningSettings, judge_deadline,
+    record_entry,
 };
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
 use vigie_store::SqliteStore;
@@ -45,6 +46,7 @@ fn declaration(database: &str) -> JobDeclaration {
         schedule: nightly(),
         recipients: vec!["dba@example.com".to_owned()],
         active: true,
+        warnings: None,
     }
 }
 
@@ -75,7 +77,9 @@ fn failed_backup(job: &ExpectedBackupJob) -> ReportCommit {
     let report = Report::parse(json.as_bytes(), &job.agent, &TimeZone::UTC).unwrap();
     let (database, now) = (&report.databases[0], at("2025-06-19T06:00:00Z"));
     let entry = BackupEntry::judged(job, "r.json", &report, database, &Finding::NotNeeded, now);
-    let Transition { job, events } = record_entry(job, &entry, now);
+    let before = job;
+    let Transition { job, events } = record_entry(before, &entry, now);
+    let proven = ProvenBackup::of(before, &job, &entry);
     ReportCommit {
         report: ReportRecord {
             agent: job.agent.clone(),
@@ -86,7 +90,7 @@ fn failed_backup(job: &ExpectedBackupJob) -> ReportCommit {
             rejection: None,
             retry: vec![job.database.clone()],
         },
-        moves: vec![JobMove { job, entry }],
+        moves: vec![JobMove { job, entry, proven }],
         events,
     }
 }
@@ -250,4 +254,59 @@ async fn a_file_that_is_no_database_is_told_with_its_path() {
     let nowhere = folder.path().join("nowhere/vigie.db");
     let error = SqliteStore::open(&nowhere).await.unwrap_err().to_string();
     assert!(error.contains("check that its folder exists"), "{error}");
+}
+
+#[tokio::test]
+async fn the_last_proven_backups_of_a_job_are_read_back_oldest_first() {
+    let (_folder, store) = open().await;
+    let job = register(&store, "A_B_C", "X").await;
+    let other = register(&store, "A_B_C", "Y").await;
+    let proven = |day: i64| ProvenBackup {
+        ended_at: at(START) + SignedDuration::from_hours(24 * day),
+        size: u64::try_from(day).unwrap(),
+        delay: (day > 1).then(|| SignedDuration::from_mins(-day)),
+    };
+    for day in 1..=5 {
+        let mut commit = failed_backup(&job);
+        commit.report.sha256 = Sha256::from([u8::try_from(day).unwrap(); 32]);
+        // One that is not proven is passed over.
+        commit.moves[0].proven = (day != 3).then(|| proven(day));
+        store.commit_report(&commit).await.unwrap();
+    }
+    let of_both = [job.id, other.id];
+    let last = store.proven_backups(&of_both, 3).await.unwrap();
+    assert_eq!(last[&job.id], [proven(2), proven(4), proven(5)]);
+    assert_eq!(last[&other.id], []);
+    let all = store.proven_backups(&[job.id], 100).await.unwrap();
+    assert_eq!(all[&job.id][0], proven(1));
+}
+
+#[tokio::test]
+async fn what_is_odd_about_a_job_and_what_is_to_be_told_of_it_are_kept() {
+    let (_folder, store) = open().await;
+    let quiet = JobDeclaration {
+        warnings: Some(WarningSettings {
+            size: false,
+            ..WarningSettings::default()
+        }),
+        ..declaration("X")
+    };
+    store
+        .declare_jobs(&[quiet.clone()], at(START))
+        .await
+        .unwrap();
+    let known = store.jobs_of_database("X", None).await.unwrap().remove(0);
+    assert_eq!(known.warning_settings, quiet.warnings);
+    let mut commit = failed_backup(&known);
+    let job = &mut commit.moves[0].job;
+    job.warnings = vec![Warning::StagesRetried {
+        stages: vec![StageName::Transfer],
+    }];
+    job.same_content = Some(SameContent {
+        since: at(START),
+        backups: 3,
+    });
+    store.commit_report(&commit).await.unwrap();
+    let kept = store.jobs_of_database("X", None).await.unwrap().remove(0);
+    assert_eq!(kept, commit.moves[0].job);
 }

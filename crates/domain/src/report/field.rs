@@ -83,6 +83,10 @@ pub(super) fn size(value: &Value) -> Result<Option<u64>, String> {
     }
 }
 
+pub(super) fn count(value: &Value) -> Option<u64> {
+    size(value).ok().flatten()
+}
+
 /// Some agents' JSON libraries write every number as a float.
 fn whole(number: f64) -> Option<u64> {
     // Beyond 2^53 a float no longer tells one number of bytes from the next.

@@ -76,6 +76,9 @@ pub struct Stage {
     pub size: Option<u64>,
     /// The agent's words on it, mostly an error.
     pub message: Option<String>,
+    /// How many attempts it took, the last included; `None` when nothing is said.
+    #[serde(default)]
+    pub attempts: Option<u32>,
 }
 
 /// The name of a stage.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::field::{boolean, instant, is_nothing, size, text, type_of};
+use super::field::{boolean, count, instant, is_nothing, size, text, type_of};
 use super::surrogate::replace_lone_surrogates;
 use super::{
     DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
@@ -190,6 +190,7 @@ fn stage(
         message: ["error_message", "message", "error"]
             .iter()
             .find_map(|key| optional(stage, key).and_then(text)),
+        attempts: attempts(stage),
         ..Stage::default()
     };
     let mut note = |key: &str, problem| faults.note(format!("{name}.{key}"), problem);
@@ -217,6 +218,15 @@ fn stage(
         }
     }
     read
+}
+
+/// How many attempts a stage took, or how many times it was tried again. No decision hangs on it, so
+/// what is no number is taken for nothing.
+fn attempts(stage: &Map<String, Value>) -> Option<u32> {
+    let number = |key| u32::try_from(optional(stage, key).and_then(count)?).ok();
+    let attempts = ["attempts", "attempt_count"].into_iter().find_map(number);
+    let retries = || ["retries", "retry_count"].into_iter().find_map(number);
+    attempts.or_else(|| retries()?.checked_add(1))
 }
 
 /// The last component of the path that the agent gives, which may be one of its own file system.
@@ -333,6 +343,30 @@ mod tests {
             "TRANSFER": {"status": true},
             "staged_file_name": staged_file_name,
         })
+    }
+
+    #[test]
+    fn attempts_are_counted_under_several_names_and_decide_nothing() {
+        let attempts = |stage: Value| {
+            let database = read(&report_of(&json!({"X": {"TRANSFER": stage}})))
+                .unwrap()
+                .databases
+                .remove(0);
+            assert_eq!(database.fault, None);
+            database.stages.transfer.attempts
+        };
+        assert_eq!(attempts(json!({"attempts": 3})), Some(3));
+        assert_eq!(attempts(json!({"attempt_count": "2"})), Some(2));
+        assert_eq!(attempts(json!({"retries": 0})), Some(1));
+        assert_eq!(attempts(json!({"retry_count": 2})), Some(3));
+        for nothing in [
+            json!({}),
+            json!({"attempts": "often"}),
+            json!({"retries": null}),
+            json!({"retries": u64::MAX}),
+        ] {
+            assert_eq!(attempts(nothing), None);
+        }
     }
 
     #[test]
