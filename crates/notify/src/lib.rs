@@ -90,8 +90,8 @@ pub use context::{
 };
 pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
 pub use digest::{
-    Digest, DigestJob, DigestPeriod, EndingSilence, JumpedSize, RecoveredJob, UnchangedJob,
-    UndeclaredJob, WaitingMails, WrongJob,
+    Digest, DigestJob, DigestPeriod, DigestSettings, EndingSilence, JumpedSize, RecoveredJob,
+    UnchangedJob, UndeclaredJob, WaitingMails, WrongJob,
 };
 pub use fault::{ClockJump, CycleFacts, FaultRecord, watch};
 pub use incident::{

@@ -45,6 +45,11 @@ const TO_REMIND: &str = select_incidents!(
      AND closed_at IS NULL ORDER BY remind_at, job_id LIMIT ?"
 );
 
+const SINCE: &str = "\
+    SELECT incidents.* FROM json_each(?1) AS wanted \
+    CROSS JOIN incidents ON job_id = wanted.value \
+    WHERE closed_at IS NULL OR closed_at > ?2 ORDER BY job_id, opened_at";
+
 /// Whether somebody has taken it on is forgotten when the job becomes something else.
 const ON_CONFLICT: &str = " \
     ON CONFLICT (job_id, opened_at) DO UPDATE SET \
@@ -71,6 +76,20 @@ pub(crate) async fn to_remind(
         .bind(limit);
     let rows = query.fetch_all(pool).await?;
     rows.iter().map(open_incident_of).collect()
+}
+
+/// Those that are open, or closed after `since`.
+pub(crate) async fn since(
+    pool: &SqlitePool,
+    jobs: &[JobId],
+    since: Timestamp,
+) -> Result<Vec<Incident>, Fault> {
+    let jobs: Vec<i64> = jobs.iter().map(|job| job.0).collect();
+    let query = sqlx::query(SINCE)
+        .bind(json!(jobs).to_string())
+        .bind(since.as_microsecond());
+    let rows = query.fetch_all(pool).await?;
+    rows.iter().map(incident_of).collect()
 }
 
 /// Those that close come first: a job has one open incident at most.

@@ -5,16 +5,17 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use vigie_domain::{DomainEvent, JobId};
+use vigie_domain::{DomainEvent, ExpectedBackupJob, JobId};
 use vigie_notify::{
-    DeadDelivery, DeliveryId, EventId, FaultRecord, Incident, Ledger, Mail, NotificationDetail,
-    NotificationId, OpenIncident, OutboxError, PendingNotification, Plan, ReaderState, Silence,
+    Backlog, DeadDelivery, DeliveryId, EventId, FaultRecord, Incident, Ledger, Mail,
+    NotificationDetail, NotificationId, OpenIncident, Outbox, OutboxError, PendingNotification,
+    Plan, ReaderState, Silence,
 };
 
 use crate::error::Fault;
 use crate::job_rows::{instant_of, json_of};
 use crate::outbox::{NewDelivery, insert_deliveries, read};
-use crate::{SqliteStore, faults, incidents, notifications};
+use crate::{SqliteStore, digests, faults, incidents, notifications};
 
 /// The others are those of the same event whose mail is not dead. Left to itself, SQLite would walk over
 /// all mails in the order of their numbers.
@@ -106,6 +107,33 @@ impl Ledger for SqliteStore {
         }
     }
 
+    async fn last_digest(&self) -> Result<Option<Timestamp>, OutboxError> {
+        let last = digests::last(&self.pool).await;
+        last.map_err(|fault| OutboxError::new("look up the last digest", fault))
+    }
+
+    async fn jobs_after(
+        &self,
+        last: JobId,
+        limit: u32,
+    ) -> Result<Vec<ExpectedBackupJob>, OutboxError> {
+        let jobs = digests::jobs_after(&self.pool, last, limit).await;
+        jobs.map_err(|fault| OutboxError::new("read the jobs for digests", fault))
+    }
+
+    async fn incidents_since(
+        &self,
+        jobs: &[JobId],
+        since: Timestamp,
+    ) -> Result<Vec<Incident>, OutboxError> {
+        let incidents = incidents::since(&self.pool, jobs, since).await;
+        incidents.map_err(|fault| OutboxError::new("read the incidents for digests", fault))
+    }
+
+    async fn waiting_mails(&self) -> Result<Backlog, OutboxError> {
+        self.backlog().await
+    }
+
     async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError> {
         let open = faults::open(&self.pool).await;
         open.map_err(|fault| OutboxError::new("read the faults of the system", fault))
@@ -161,6 +189,9 @@ impl SqliteStore {
         notifications::hold(&mut transaction, &plan.held).await?;
         notifications::drop(&mut transaction, &plan.dropped).await?;
         faults::upsert(&mut transaction, &plan.faults).await?;
+        if let Some(written_at) = plan.digest_at {
+            digests::record(&mut transaction, written_at).await?;
+        }
         if let Some(up_to) = plan.up_to {
             sqlx::query("UPDATE consumers SET position = ?1 WHERE name = 'mail' AND position < ?1")
                 .bind(up_to.0)

@@ -17,6 +17,7 @@ mod changes;
 mod connection;
 mod declarations;
 mod deliveries;
+mod digests;
 mod error;
 mod event_rows;
 mod faults;

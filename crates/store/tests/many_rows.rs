@@ -14,7 +14,7 @@ use vigie_domain::{
     AgentId, BackupEntry, DomainEvent, EventKind, ExpectedBackupJob, Finding, JobId, JobStatus,
     LastGoodBackup, Pause, Report, Schedule, Sha256, Transition,
 };
-use vigie_notify::{EventId, Incident, Outbox, Plan, StatusChange};
+use vigie_notify::{EventId, Incident, Ledger, Plan, StatusChange};
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
 use vigie_store::SqliteStore;
 
@@ -222,7 +222,11 @@ fn failed(jobs: &[ExpectedBackupJob], message: &str) -> ReportCommit {
         let none = &Finding::NotNeeded;
         let entry = BackupEntry::judged(job, "r.json", &report, section, none, now);
         let job = vigie_domain::record_entry(job, &entry, now).job;
-        JobMove { job, entry }
+        JobMove {
+            job,
+            entry,
+            proven: None,
+        }
     });
     ReportCommit {
         report: ReportRecord {
@@ -299,6 +303,7 @@ fn incident(job: JobId, opened_at: &str) -> Incident {
         job,
         opened_at: at(opened_at),
         good_until: at(START),
+        last_good: None,
         changes: vec![StatusChange {
             at: at(opened_at),
             status: JobStatus::Missing,
@@ -312,10 +317,9 @@ fn incident(job: JobId, opened_at: &str) -> Incident {
 
 fn plan(incidents: Vec<(Incident, EventId)>) -> Plan {
     Plan {
-        up_to: None,
         incidents,
-        mails: Vec::new(),
         planned_at: at(START),
+        ..Plan::default()
     }
 }
 

@@ -3,9 +3,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use vigie_domain::{DomainEvent, JobId};
+use vigie_domain::{DomainEvent, ExpectedBackupJob, JobId};
 
-use super::{DeliveryId, EventId, OutboxError};
+use super::{Backlog, DeliveryId, EventId, OutboxError};
 use crate::{
     AskedNotification, FaultRecord, Hold, Incident, Mail, NotificationDetail, NotificationId,
     PendingNotification, ReaderState, Silence,
@@ -42,6 +42,8 @@ pub struct Plan {
     pub dropped: Vec<NotificationId>,
     /// Faults of the system as they are now.
     pub faults: Vec<FaultRecord>,
+    /// When digests were written, if they were.
+    pub digest_at: Option<Timestamp>,
     /// When that was decided.
     pub planned_at: Timestamp,
 }
@@ -161,6 +163,42 @@ pub trait Ledger: Send + Sync {
     ///
     /// When they can't be counted.
     async fn watched_jobs(&self) -> Result<u64, OutboxError>;
+
+    /// When the last digests were written, or when their time began; `None` when it has not.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read.
+    async fn last_digest(&self) -> Result<Option<Timestamp>, OutboxError>;
+
+    /// The first jobs with numbers above this one, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be read.
+    async fn jobs_after(
+        &self,
+        last: JobId,
+        limit: u32,
+    ) -> Result<Vec<ExpectedBackupJob>, OutboxError>;
+
+    /// The incidents of these jobs that are open, or closed after `since`, by job and opening.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be read.
+    async fn incidents_since(
+        &self,
+        jobs: &[JobId],
+        since: Timestamp,
+    ) -> Result<Vec<Incident>, OutboxError>;
+
+    /// What waits to be sent.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be counted.
+    async fn waiting_mails(&self) -> Result<Backlog, OutboxError>;
 
     /// The faults of the system that last.
     ///

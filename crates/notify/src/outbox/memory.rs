@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use vigie_domain::{DomainEvent, JobId};
+use vigie_domain::{DomainEvent, ExpectedBackupJob, JobId};
 
 use super::notifications::Notifications;
 use super::{
@@ -83,8 +83,11 @@ struct Kept {
     dated: VecDeque<(String, Timestamp)>,
     faults: Vec<FaultRecord>,
     silences: Vec<Silence>,
-    /// The jobs that events spoke of, and whether they are watched.
-    jobs: BTreeMap<JobId, bool>,
+    /// The jobs that events spoke of, as they were last.
+    jobs: BTreeMap<JobId, ExpectedBackupJob>,
+    /// The last incident of each job that has closed.
+    history: BTreeMap<JobId, Incident>,
+    last_digest: Option<Timestamp>,
 }
 
 /// An incident until it closes.
@@ -132,7 +135,7 @@ impl MemoryOutbox {
         kept.last_event += 1;
         let id = EventId(kept.last_event);
         if let Some(job) = event.job() {
-            kept.jobs.insert(job.id, job.active);
+            kept.jobs.insert(job.id, job.clone());
         }
         kept.events.insert(id, event);
     }
@@ -211,6 +214,7 @@ impl Kept {
             told,
         };
         if is_closed {
+            self.history.insert(key.job, kept.incident.clone());
             self.pending.close(key);
             self.closed.insert(key, kept);
         } else {
@@ -536,8 +540,41 @@ impl Ledger for MemoryOutbox {
 
     async fn watched_jobs(&self) -> Result<u64, OutboxError> {
         let kept = self.kept();
-        let watched = kept.jobs.values().filter(|is_watched| **is_watched);
+        let watched = kept.jobs.values().filter(|job| job.is_watched());
         Ok(watched.count() as u64)
+    }
+
+    async fn last_digest(&self) -> Result<Option<Timestamp>, OutboxError> {
+        Ok(self.kept().last_digest)
+    }
+
+    async fn jobs_after(
+        &self,
+        last: JobId,
+        limit: u32,
+    ) -> Result<Vec<ExpectedBackupJob>, OutboxError> {
+        let kept = self.kept();
+        let after = kept.jobs.values().filter(|job| job.id > last);
+        Ok(after.take(limit as usize).cloned().collect())
+    }
+
+    async fn incidents_since(
+        &self,
+        jobs: &[JobId],
+        since: Timestamp,
+    ) -> Result<Vec<Incident>, OutboxError> {
+        let kept = self.kept();
+        let is_late = |closed: &&Incident| closed.closed_at.is_some_and(|at| at > since);
+        let mut incidents = Vec::new();
+        for job in jobs.iter().collect::<BTreeSet<_>>() {
+            incidents.extend(kept.history.get(job).filter(is_late).cloned());
+            incidents.extend(kept.open.get(job).map(|open| open.incident.clone()));
+        }
+        Ok(incidents)
+    }
+
+    async fn waiting_mails(&self) -> Result<Backlog, OutboxError> {
+        self.backlog().await
     }
 
     async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError> {
@@ -566,6 +603,7 @@ impl Ledger for MemoryOutbox {
         for fault in &plan.faults {
             kept.keep_fault(fault);
         }
+        kept.last_digest = plan.digest_at.or(kept.last_digest);
         kept.forget_closed();
         if let Some(up_to) = plan.up_to {
             kept.events.retain(|id, _| *id > up_to);

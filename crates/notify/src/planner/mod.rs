@@ -1,5 +1,6 @@
 //! Turns events into mails that wait in the outbox, losing none. Sends nothing.
 
+mod digests;
 mod faults;
 mod telling;
 #[cfg(test)]
@@ -14,8 +15,8 @@ use vigie_domain::{DomainEvent, ExpectedBackupJob, JobId};
 
 use crate::desk::{Desk, Readers};
 use crate::{
-    AlertSeverity, Clock, Composer, CycleFacts, EventId, Grouping, Ledger, OutboxError, Plan,
-    QuietWindow, Reminders, Routing, Templates,
+    AlertSeverity, Clock, Composer, CycleFacts, DigestSettings, EventId, Grouping, Ledger,
+    OutboxError, Plan, QuietWindow, Reminders, Routing, Templates,
 };
 
 /// How many events are planned in one transaction.
@@ -35,6 +36,8 @@ pub struct AlertPolicy {
     pub routing: Routing,
     /// When nobody wants to be told of some jobs.
     pub windows: Vec<QuietWindow>,
+    /// When digests are written; `None` when they are not.
+    pub digests: Option<DigestSettings>,
 }
 
 /// Consumes the events that a scan left in the outbox, and the news that mails were refused.
@@ -83,8 +86,8 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         &self.composer
     }
 
-    /// Plans mails for all new events, reminders of the incidents that stay open, and the mails that tell
-    /// the others of mails that were refused for good. The last are written as of the clock, as it is
+    /// Plans mails for all new events, reminders of the incidents that stay open, the digests that are due,
+    /// and the mails that tell the others of mails that were refused for good. The last are written as of the clock, as it is
     /// the clock that a delivery goes by, and all others as of `now`.
     ///
     /// What the new events ask for is told together: by group where it is much of one agent, in one mail
@@ -112,9 +115,10 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         self.remind(now).await?;
         let of_faults = self.plan_faults(now, facts).await?;
         let of_jobs = self.tell(now, facts).await?;
+        let digests = self.plan_digests(now).await?;
         let notices = self.plan_notices().await?;
         Ok(Planned {
-            mails: of_faults + of_jobs + notices,
+            mails: of_faults + of_jobs + digests + notices,
         })
     }
 

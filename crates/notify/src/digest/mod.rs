@@ -1,9 +1,13 @@
 //! The facts of a digest: how all is, once a day or once a week. Knows no reader, no words and no store.
 
+mod schedule;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use vigie_domain::{AgentId, ExpectedBackupJob, JobId, JobStatus};
+
+pub use schedule::DigestSettings;
 
 /// How often a digest is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +70,42 @@ pub struct Digest {
     pub waiting: Option<WaitingMails>,
     /// How many alerts for the reader silences and maintenance windows hold back.
     pub held_back: u32,
+}
+
+impl Digest {
+    /// That of somebody who has no jobs.
+    #[must_use]
+    pub const fn empty(period: DigestPeriod, from: Timestamp, until: Timestamp) -> Self {
+        Self {
+            period,
+            from,
+            until,
+            watched: 0,
+            by_status: Vec::new(),
+            at_rest: 0,
+            wrong: Vec::new(),
+            recovered: Vec::new(),
+            unchanged: Vec::new(),
+            jumped: Vec::new(),
+            ending_silences: Vec::new(),
+            undeclared: Vec::new(),
+            waiting: None,
+            held_back: 0,
+        }
+    }
+
+    /// Counts one more job that is watched and of this status.
+    pub fn count(&mut self, status: JobStatus) {
+        self.watched += 1;
+        let known = self
+            .by_status
+            .iter_mut()
+            .find(|(known, _)| *known == status);
+        match known {
+            Some((_, count)) => *count += 1,
+            None => self.by_status.push((status, 1)),
+        }
+    }
 }
 
 /// A job, as a digest names it.
