@@ -55,6 +55,7 @@ pub use alerts::AlertsConfig;
 pub use database::DatabaseConfig;
 pub use deposit::DepositConfig;
 pub use dkim::DkimConfig;
+pub use duration::positive_in_seconds;
 pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
