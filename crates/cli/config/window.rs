@@ -22,6 +22,9 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
+/// An earlier year lost its first digits: `26-05-14` would be a day of the year 26.
+const FIRST_YEAR: i16 = 2000;
+
 /// A year in which each day of a year is.
 const LEAP_YEAR: i16 = 2024;
 
@@ -234,6 +237,7 @@ fn date_and_time(text: &str) -> Result<DateTime, Complaint> {
     ]
     .iter()
     .find_map(|form| DateTime::strptime(form, text).ok())
+    .filter(|shown| shown.year() >= FIRST_YEAR)
     .ok_or_else(|| {
         let what = format!("is {text:?}, which is no date and time");
         let remedy = "write both, in the window's time zone, such as \"2026-05-01 20:00\"";
@@ -242,21 +246,19 @@ fn date_and_time(text: &str) -> Result<DateTime, Complaint> {
 }
 
 fn holiday(text: &str) -> Result<HolidayDate, Complaint> {
-    if let Ok(date) = Date::strptime("%Y-%m-%d", text) {
-        return Ok(HolidayDate::On(date));
-    }
-    Date::strptime("%Y-%m-%d", format!("{LEAP_YEAR}-{text}"))
-        .map(|date| HolidayDate::EachYear {
-            month: date.month(),
-            day: date.day(),
-        })
-        .map_err(|_| {
-            Complaint::new(
-                format!("is {text:?}, which is no date"),
-                "write month and day for each year (\"12-25\"), or a year before them \
-                 (\"2026-05-14\")",
-            )
-        })
+    let date = |text: &str| Date::strptime("%Y-%m-%d", text).ok();
+    let once = date(text).filter(|date| date.year() >= FIRST_YEAR);
+    let each_year = || {
+        let date = date(&format!("{LEAP_YEAR}-{text}"))?;
+        let (month, day) = (date.month(), date.day());
+        Some(HolidayDate::EachYear { month, day })
+    };
+    once.map(HolidayDate::On).or_else(each_year).ok_or_else(|| {
+        let what = format!("is {text:?}, which is no date");
+        let remedy = "write month and day for each year (\"12-25\"), or a year before them \
+                      (\"2026-05-14\")";
+        Complaint::new(what, remedy)
+    })
 }
 
 /// Windows that leave no time together would keep an alert for ever.
@@ -376,6 +378,11 @@ mod tests {
                  time zone, such as \"2026-05-01 20:00\"",
             ),
             (
+                "from = '26-05-01 20:00'\nto = '2026-05-02 08:00'",
+                ".from is \"26-05-01 20:00\", which is no date and time; write both, in the window's \
+                 time zone, such as \"2026-05-01 20:00\"",
+            ),
+            (
                 "from = '2026-05-01T20:00+02:00'\nto = '2026-05-02 08:00'",
                 ".from is \"2026-05-01T20:00+02:00\", which is no date and time; write both, in \
                  the window's time zone, such as \"2026-05-01 20:00\"",
@@ -461,8 +468,8 @@ mod tests {
             ]
         );
         assert_eq!(
-            problems("[[holidays]]\nname = 'h'\ndates = ['12-25', '25.12.', '02-30']"),
-            ["25.12.", "02-30"].iter().enumerate().map(|(index, text)| format!(
+            problems("[[holidays]]\nname = 'h'\ndates = ['12-25', '25.12.', '02-30', '26-12-25']"),
+            ["25.12.", "02-30", "26-12-25"].iter().enumerate().map(|(index, text)| format!(
                 "vigie.toml:4: holidays[1].dates[{}] is {text:?}, which is no date; write month \
                  and day for each year (\"12-25\"), or a year before them (\"2026-05-14\")",
                 index + 2
