@@ -57,6 +57,12 @@ mod sendmail;
 /// Who is told in which language, and what a broken template costs them: nothing.
 mod recipients;
 
+/// Who would be told of what, and why.
+mod routes;
+
+/// When people do not want to be told.
+mod silence;
+
 /// What `vigie run` takes over while it goes on.
 mod reload;
 

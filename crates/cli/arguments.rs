@@ -1,6 +1,10 @@
 //! The command line. Knows no config and does no work.
 
+mod matching;
+mod moment;
 mod outbox;
+mod routes;
+mod silence;
 mod templates;
 
 use std::path::PathBuf;
@@ -11,8 +15,14 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use vigie_notify::{InvalidAddress, Locale, MailKind, check_address};
 
+pub use matching::MatcherArguments;
+pub use moment::Moment;
 pub use outbox::{
     DropArguments, OutboxCommand, OutboxListArguments, RetryArguments, ShowArguments,
+};
+pub use routes::{RoutesCommand, RoutesListArguments, RoutesTestArguments};
+pub use silence::{
+    SilenceAddArguments, SilenceCommand, SilenceExpireArguments, SilenceListArguments,
 };
 pub use templates::{
     CheckArguments, CheckFormat, EjectArguments, FolderArguments, ListArguments, PreviewArguments,
@@ -80,6 +90,14 @@ pub enum Command {
                             OK.\n\nExit status: 0 noted, 1 not noted, 2 usage or configuration."
     )]
     Ack(AckArguments),
+    /// Keeps people from being told of some jobs for a while
+    ///
+    /// What there is to tell waits until the silence ends. It always ends, and stays as a record.
+    #[command(subcommand)]
+    Silence(SilenceCommand),
+    /// Shows who is told of what, and why
+    #[command(subcommand)]
+    Routes(RoutesCommand),
     /// Looks at the config
     #[command(subcommand)]
     Config(ConfigCommand),

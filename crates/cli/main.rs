@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod cycle;
 mod delivery;
+mod local_time;
 mod lock;
 mod logging;
 mod mails;
@@ -85,6 +86,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => commands::status::run(config, status).await,
         Command::History(history) => commands::history::run(config, history).await,
         Command::Ack(ack) => commands::ack::run(config, ack).await,
+        Command::Silence(silence) => commands::silence::run(config, silence).await,
+        Command::Routes(routes) => commands::routes::run(config, routes).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
         Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
         Command::Outbox(outbox) => commands::outbox::run(config, outbox).await,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use tracing::warn;
 use vigie_notify::{
@@ -137,8 +137,15 @@ pub fn load_config_if_any(argument: Option<&Path>) -> anyhow::Result<Option<Conf
     }
 }
 
-/// Who runs the program, as the environment tells.
-pub fn user() -> Option<String> {
+/// Who does what is noted with a name: who is named, or runs the program.
+pub fn author(named: Option<&str>) -> anyhow::Result<String> {
+    let author = named.map(str::to_owned).or_else(user);
+    let author = author.context("nobody knows who you are; say it with --by")?;
+    ensure!(!author.trim().is_empty(), "--by names nobody");
+    Ok(author.trim().to_owned())
+}
+
+fn user() -> Option<String> {
     let environment = environment().ok()?;
     ["SUDO_USER", "USER", "LOGNAME"]
         .iter()

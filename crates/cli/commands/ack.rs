@@ -10,20 +10,17 @@ use vigie_store::SqliteStore;
 
 use crate::arguments::AckArguments;
 use crate::printable::printable;
-use crate::vigie::{load_config, open_existing, user};
+use crate::vigie::{author, load_config, open_existing};
 
 pub async fn run(config: Option<&Path>, arguments: &AckArguments) -> anyhow::Result<ExitCode> {
     let Some(store) = open_existing(&load_config(config)?).await? else {
         bail!("there is no database yet: no cycle has been done");
     };
     let job = job_of(&store, arguments).await?;
-    let by = arguments.by.clone().or_else(user);
-    let by = by.context("nobody knows who you are; say it with --by")?;
-    ensure!(!by.trim().is_empty(), "--by names nobody");
     let (agent, database) = (printable(job.agent.as_str()), printable(&job.database));
     let acknowledgement = Acknowledgement {
         at: SystemClock.now(),
-        by: by.trim().to_owned(),
+        by: author(arguments.by.as_deref())?,
     };
     ensure!(
         store.acknowledge(&job, &acknowledgement).await?,

@@ -62,11 +62,18 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<ExitCode> {
         )?;
         writeln!(stdout, "{}", signer.record())?;
     }
-    if config.mail.admin_email_recipient.is_empty() {
+    let routes = &config.routing.routes;
+    let is_all_routed = routes.iter().any(|route| route.matchers.is_empty());
+    if config.mail.admin_email_recipient.is_empty() && !is_all_routed {
+        let and_no_route = if routes.is_empty() {
+            ""
+        } else {
+            " and have no route"
+        };
         writeln!(
             stdout,
             "warning: mail.admin_email_recipient is not set; nobody is told about jobs that name \
-             no recipients of their own"
+             no recipients of their own{and_no_route}"
         )?;
     }
     Ok(ExitCode::SUCCESS)

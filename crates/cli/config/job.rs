@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use vigie_domain::{AgentId, JobDeclaration, Schedule, WarningSettings};
 
 use super::document::element;
+use super::matching;
 use super::problem::Complaint;
 use super::raw::{RawJob, RawSchedule};
 use super::reading::{self, Reading};
@@ -65,9 +66,9 @@ fn read_one(
     let neighborhood = part("neighborhood", raw.neighborhood.as_deref());
     let year = raw
         .year
-        .and_then(|year| reading.accept(&format!("{path}.year"), year_of(year)));
+        .and_then(|year| reading.accept(&format!("{path}.year"), matching::year_of(year)));
     let recipients_key = format!("{path}.recipients");
-    let recipients = recipient::read_of_job(&recipients_key, raw.recipients, book, reading);
+    let recipients = recipient::read_each_once(&recipients_key, raw.recipients, book, reading);
     let warnings_key = format!("{path}.warnings");
     let warnings = raw
         .warnings
@@ -132,16 +133,6 @@ fn agent_id(id: &str) -> Result<AgentId, Complaint> {
             "write it as the agent's folder is called, such as \"SDMC_DOUALA_AKWA\"",
         )
     })
-}
-
-fn year_of(year: i64) -> Result<i16, Complaint> {
-    i16::try_from(year)
-        .ok()
-        .filter(|year| (1..=9999).contains(year))
-        .ok_or_else(|| {
-            let what = format!("is {year}, which is no year");
-            Complaint::new(what, "write one such as 2025, or leave it out")
-        })
 }
 
 /// One database of one agent has one job: of two, nobody could say which schedule holds.

@@ -8,7 +8,10 @@ use super::document::{element, is_made_of_tables, join, kind_of};
 use super::nearest::nearest;
 use super::one_or_several::{OneOrSeveral, TextOrTable};
 use super::problem::Complaint;
-use super::raw::{RawConfig, RawDkim, RawJob, RawMail, RawRecipient, RawSmtp, RawWarnings};
+use super::raw::{
+    RawConfig, RawDkim, RawHolidays, RawJob, RawMail, RawMaintenance, RawRecipient, RawRoute,
+    RawSmtp, RawWarnings,
+};
 use super::reading::Reading;
 use super::switch_or_table::SwitchOrTable;
 
@@ -80,14 +83,10 @@ pub fn every_known_key() -> Vec<String> {
 }
 
 fn known_keys() -> Known {
-    let text_and_table = vec![
-        TextOrTable::Text(String::new()),
-        TextOrTable::Table(RawRecipient::default()),
-    ];
     let warnings = || Some(SwitchOrTable::Table(RawWarnings::default()));
     let config = RawConfig {
         mail: RawMail {
-            admin_email_recipient: Some(OneOrSeveral::Several(vec![String::new()])),
+            admin_email_recipient: Some(OneOrSeveral::texts()),
             ..RawMail::default()
         },
         smtp: RawSmtp {
@@ -97,8 +96,20 @@ fn known_keys() -> Known {
         },
         warnings: warnings(),
         recipients: vec![RawRecipient::default()],
+        routes: vec![RawRoute {
+            recipients: Some(texts_and_tables()),
+            ..RawRoute::with_matchers_shown()
+        }],
+        maintenance: vec![RawMaintenance {
+            days: Some(OneOrSeveral::texts()),
+            ..RawMaintenance::with_matchers_shown()
+        }],
+        holidays: vec![RawHolidays {
+            dates: Some(OneOrSeveral::texts()),
+            ..RawHolidays::with_matchers_shown()
+        }],
         jobs: vec![RawJob {
-            recipients: Some(OneOrSeveral::Several(text_and_table)),
+            recipients: Some(texts_and_tables()),
             warnings: warnings(),
             ..RawJob::default()
         }],
@@ -109,6 +120,13 @@ fn known_keys() -> Known {
         // A struct of plain fields is always an object.
         _ => unreachable!(),
     }
+}
+
+fn texts_and_tables() -> OneOrSeveral<TextOrTable<RawRecipient>> {
+    OneOrSeveral::Several(vec![
+        TextOrTable::Text(String::new()),
+        TextOrTable::Table(RawRecipient::default()),
+    ])
 }
 
 struct Walk<'a> {
@@ -227,7 +245,7 @@ impl Walk<'_> {
                 self.table(table, known, path);
                 true
             }
-            (DeValue::Table(_), None) => {
+            (DeValue::Table(_), None) if path.starts_with("mail.") => {
                 let remedy = "write an address alone, and what else is to be said of somebody \
                               below [[recipients]]";
                 self.refuse(path, Complaint::new("is a table", remedy))
@@ -377,12 +395,13 @@ mod tests {
             (
                 "mail.recipients = 'x'",
                 "mail.recipients is no known key; did you mean [[recipients]] or recipients in \
-                 [[jobs]]?",
+                 [[jobs]] or recipients in [[routes]]?",
             ),
             (
                 "scan.timezone = 'UTC'",
                 "scan.timezone is no known key; did you mean deposit.timezone or timezone in \
-                 [[jobs]] or mail.timezone or timezone in [[recipients]] or schedule.timezone?",
+                 [[holidays]] or timezone in [[jobs]] or mail.timezone or timezone in \
+                 [[maintenance]] or timezone in [[recipients]] or schedule.timezone?",
             ),
             (
                 "scan.speed = 3",
@@ -390,13 +409,15 @@ mod tests {
             ),
             (
                 "colour = 3",
-                "colour is no known key; known here: [alerts], [database], [deposit], [[jobs]], [mail], \
-                 [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
+                "colour is no known key; known here: [alerts], [database], [deposit], \
+                 [[holidays]], [[jobs]], [mail], [[maintenance]], [[recipients]], [[routes]], \
+                 [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
             (
                 "\"a key\\n\" = 3",
-                "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], [[jobs]], \
-                 [mail], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
+                "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], \
+                 [[holidays]], [[jobs]], [mail], [[maintenance]], [[recipients]], [[routes]], \
+                 [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
         ];
         for (line, problem) in cases {

@@ -3,7 +3,7 @@
 //! [`locate`] finds the file, [`Config::load`] reads it and tells everything that is wrong with it
 //! at once, [`check_paths`] looks whether its paths are there. Nothing here asks the process for
 //! anything: what it may know comes in as an [`Environment`]. It knows no scanner and no store, and of
-//! mails only what a language, an address, a link and a signature's key are.
+//! mails only what a language, an address, a link and a signature's key are, and who is told when.
 
 mod address;
 mod alerts;
@@ -22,6 +22,7 @@ mod link;
 mod locale;
 mod location;
 mod mail;
+mod matching;
 mod nearest;
 mod one_or_several;
 mod password;
@@ -31,6 +32,7 @@ mod problem;
 mod raw;
 mod reading;
 mod recipient;
+mod route;
 mod schedule;
 mod sendmail;
 mod smtp;
@@ -39,6 +41,7 @@ mod templates;
 mod time_zone;
 mod token;
 mod warnings;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -48,11 +51,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vigie_domain::{JobDeclaration, Schedule, WarningSettings};
+use vigie_notify::{QuietWindow, Routing};
 
 pub use alerts::AlertsConfig;
 pub use database::DatabaseConfig;
 pub use deposit::DepositConfig;
 pub use dkim::DkimConfig;
+pub use duration::positive_in_seconds;
 pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
@@ -100,6 +105,10 @@ pub struct Config {
     pub sendmail: SendmailConfig,
     /// What an ops team gives to the mails: templates, links, and words of its own.
     pub templates: TemplatesConfig,
+    /// Who is told of which jobs besides those that jobs name.
+    pub routing: Routing,
+    /// When people are not to be told: maintenance, then holidays, as the file has them.
+    pub windows: Vec<QuietWindow>,
     /// The backups that are expected by name.
     pub jobs: Vec<JobDeclaration>,
     places: Places,
@@ -180,6 +189,7 @@ impl Config {
             warnings,
         };
         let (schedule, jobs) = job::read(&defaults, raw.jobs, &mut book, &mut reading);
+        let routing = route::read(raw.routes, &mut book, &mut reading);
         let mail = mail::read(
             raw.mail,
             raw.recipients,
@@ -187,6 +197,7 @@ impl Config {
             book,
             &mut reading,
         );
+        let windows = window::read(raw.maintenance, raw.holidays, &mail.time_zone, &mut reading);
         let smtp = smtp::read(
             raw.smtp,
             mail.transport == MailTransport::Smtp,
@@ -211,6 +222,8 @@ impl Config {
                 smtp,
                 sendmail,
                 templates,
+                routing,
+                windows,
                 jobs,
                 places: reading.places,
             }),

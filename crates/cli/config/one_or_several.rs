@@ -31,6 +31,13 @@ impl<T> OneOrSeveral<T> {
     }
 }
 
+impl OneOrSeveral<String> {
+    /// What stands for it in the list of known keys.
+    pub fn texts() -> Self {
+        Self::Several(vec![String::new()])
+    }
+}
+
 /// Written out, as the derived way tries one kind after the other and forgets what was wrong.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrSeveral<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

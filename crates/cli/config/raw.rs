@@ -24,6 +24,9 @@ pub struct RawConfig {
     pub sendmail: RawSendmail,
     pub templates: RawTemplates,
     pub recipients: Vec<RawRecipient>,
+    pub routes: Vec<RawRoute>,
+    pub maintenance: Vec<RawMaintenance>,
+    pub holidays: Vec<RawHolidays>,
     pub jobs: Vec<RawJob>,
 }
 
@@ -149,6 +152,86 @@ pub struct RawRecipient {
     pub timezone: Option<String>,
 }
 
+/// Not a table of its own: routes and windows have its keys, which would lose their lines if they
+/// were flattened.
+pub struct RawMatchers {
+    pub company: Option<OneOrSeveral<String>>,
+    pub city: Option<OneOrSeveral<String>>,
+    pub agent: Option<OneOrSeveral<String>>,
+    pub database: Option<OneOrSeveral<String>>,
+    pub year: Option<RawYears>,
+    pub status: Option<OneOrSeveral<String>>,
+    pub severity: Option<OneOrSeveral<String>>,
+}
+
+/// A table that has the keys of matchers beside its own.
+macro_rules! with_matchers {
+    ($name:ident { $($(#[$attribute:meta])* pub $key:ident: $kind:ty,)* }) => {
+        #[derive(Default, Deserialize, Serialize)]
+        #[serde(default)]
+        pub struct $name {
+            $($(#[$attribute])* pub $key: $kind,)*
+            pub company: Option<OneOrSeveral<String>>,
+            pub city: Option<OneOrSeveral<String>>,
+            pub agent: Option<OneOrSeveral<String>>,
+            pub database: Option<OneOrSeveral<String>>,
+            pub year: Option<RawYears>,
+            pub status: Option<OneOrSeveral<String>>,
+            pub severity: Option<OneOrSeveral<String>>,
+        }
+
+        impl $name {
+            /// As the list of known keys has it.
+            pub fn with_matchers_shown() -> Self {
+                Self {
+                    company: Some(OneOrSeveral::texts()),
+                    city: Some(OneOrSeveral::texts()),
+                    agent: Some(OneOrSeveral::texts()),
+                    database: Some(OneOrSeveral::texts()),
+                    status: Some(OneOrSeveral::texts()),
+                    severity: Some(OneOrSeveral::texts()),
+                    ..Self::default()
+                }
+            }
+
+            pub fn take_matchers(&mut self) -> RawMatchers {
+                RawMatchers {
+                    company: self.company.take(),
+                    city: self.city.take(),
+                    agent: self.agent.take(),
+                    database: self.database.take(),
+                    year: self.year.take(),
+                    status: self.status.take(),
+                    severity: self.severity.take(),
+                }
+            }
+        }
+    };
+}
+
+with_matchers!(RawRoute {
+    pub name: Option<String>,
+    pub recipients: Option<OneOrSeveral<TextOrTable<RawRecipient>>>,
+    #[serde(rename = "continue")]
+    pub continues: Option<bool>,
+});
+
+with_matchers!(RawMaintenance {
+    pub name: Option<String>,
+    pub days: Option<OneOrSeveral<String>>,
+    pub start: Option<String>,
+    pub end: Option<String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub timezone: Option<String>,
+});
+
+with_matchers!(RawHolidays {
+    pub name: Option<String>,
+    pub dates: Option<OneOrSeveral<String>>,
+    pub timezone: Option<String>,
+});
+
 /// The keys of a schedule stand here once more: flattened, they would lose their lines.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -196,4 +279,11 @@ pub enum RawByteSize {
 pub enum RawSpan {
     Switch(bool),
     Written(String),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, expecting = "a year such as 2025, or an array of years")]
+pub enum RawYears {
+    One(i64),
+    Several(Vec<i64>),
 }

@@ -41,6 +41,12 @@ impl Reading {
             .any(|problem| problem.key.as_deref() == Some(key))
     }
 
+    /// The same for this key and all that is below it, as in `routes[2].recipients[1]`.
+    pub fn has_problem_below(&self, key: &str) -> bool {
+        let mut keys = self.problems.iter().filter_map(|one| one.key.as_deref());
+        keys.any(|one| one.strip_prefix(key).is_some_and(is_path_end))
+    }
+
     /// The value of `result`, or a problem with this key.
     pub fn accept<T>(&mut self, key: &str, result: Result<T, Complaint>) -> Option<T> {
         match result {
@@ -77,6 +83,11 @@ impl Reading {
         // Taken apart and put together again, it loses every `./` on the way.
         base.join(path).components().collect()
     }
+}
+
+/// Whether what follows a key in a path leads below it, and is not more of its name.
+fn is_path_end(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with(['.', '['])
 }
 
 /// Text that has to be there, on one line.

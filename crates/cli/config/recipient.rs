@@ -1,5 +1,5 @@
-//! People who are told: `[[recipients]]`, the recipients of jobs, and in which language and time
-//! zone each of them reads. Knows no schedule and no mail.
+//! People who are told: `[[recipients]]`, the recipients of jobs and routes, and in which language and
+//! time zone each of them reads. Knows no schedule and no mail.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +58,9 @@ pub fn read_all(
     addresses
 }
 
-/// The addresses of the recipients of one job at `key`, each once; the book learns the rest.
-pub fn read_of_job(
+/// The addresses of the recipients of one job or route at `key`, each once; the book learns the
+/// rest.
+pub fn read_each_once(
     key: &str,
     given: Option<OneOrSeveral<TextOrTable<RawRecipient>>>,
     book: &mut AddressBook,

@@ -162,6 +162,8 @@ fn a_problem_has_its_parts_in_json() {
 }
 
 mod template {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::config::known_key::every_known_key;
 
@@ -194,10 +196,7 @@ mod template {
         let mut table = document::parse(&text, Path::new("vigie.toml")).unwrap();
         let lines = document::lines(&table, &text);
         for key in every_known_key() {
-            let key = key
-                .replace("jobs.", "jobs[1].")
-                .replace("recipients.", "recipients[1].");
-            assert!(lines.contains_key(&key), "the template lacks {key}");
+            assert!(is_shown(&key, &lines), "the template lacks {key}");
         }
         // What may stand inside of a value, and what people name themselves.
         for key in [
@@ -213,6 +212,21 @@ mod template {
         known_key::remove_unknown(&mut table, &mut reading);
         document::take_values(table, &mut reading);
         assert_eq!(reading.problems, []);
+    }
+
+    /// In the first or second block of its kind. What windows take as routes do is shown with those.
+    fn is_shown(key: &str, lines: &BTreeMap<String, usize>) -> bool {
+        let (table, name) = key.split_once('.').unwrap();
+        let mut shown = vec![
+            key.to_owned(),
+            format!("{table}[1].{name}"),
+            format!("{table}[2].{name}"),
+        ];
+        let is_matcher = !["name", "recipients", "continue"].contains(&name);
+        if is_matcher && ["maintenance", "holidays"].contains(&table) {
+            shown.push(format!("routes[1].{name}"));
+        }
+        shown.iter().any(|key| lines.contains_key(key))
     }
 
     /// Of keys that exclude each other only one can be tried at a time.
@@ -299,11 +313,13 @@ mod template {
             smtp,
             sendmail,
             templates,
+            routing,
+            windows,
             ..
         } = config;
         format!(
             "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
-             {sendmail:#?} {templates:#?}"
+             {sendmail:#?} {templates:#?} {routing:#?} {windows:#?}"
         )
     }
 }

@@ -4,7 +4,8 @@
 //! A [`Composer`] writes mails about a job. A [`Notifier`] sends them at once. Where none may be lost,
 //! a [`Planner`] makes mails of the events in an [`Outbox`] and leaves them there, and a
 //! [`DeliveryWorker`] sends them, through outages and crashes. Both send through a [`Transport`]: one
-//! of those here, or your own.
+//! of those here, or your own. A [`Routing`] says who is told of which jobs, and [`Quiet`] until when
+//! people do not want to be.
 //!
 //! ```
 //! use vigie_notify::{Composer, ComposerSettings, MemoryTransport, Notifier, samples};

@@ -40,6 +40,7 @@ fn declaration(agent: &str, database: &str) -> JobDeclaration {
         schedule: Schedule::every(Duration::from_hours(24), Duration::from_hours(2)).unwrap(),
         recipients: Vec::new(),
         active: true,
+        warnings: None,
     }
 }
 
