@@ -74,6 +74,8 @@ pub struct WrongJobContext {
     pub status: &'static str,
     /// Since when it has not been OK.
     pub since: Zoned,
+    /// For how many seconds it has not been OK.
+    pub seconds: u64,
     /// When its last good backup ended; null when there has never been one.
     pub last_good_at: Option<Zoned>,
     /// Who has taken it on; null when nobody has.
@@ -189,7 +191,7 @@ impl DigestContext {
             waited_for: digest.watched.saturating_sub(known),
             statuses,
             at_rest: digest.at_rest,
-            wrong: write.wrong(&digest.wrong),
+            wrong: write.wrong(&digest.wrong, now),
             recovered: write.recovered(&digest.recovered),
             unchanged: write.unchanged(&digest.unchanged),
             jumped: write.jumped(&digest.jumped),
@@ -234,12 +236,13 @@ impl Write<'_> {
         }
     }
 
-    fn wrong(&self, wrong: &[WrongJob]) -> ListContext<WrongJobContext> {
+    fn wrong(&self, wrong: &[WrongJob], now: Timestamp) -> ListContext<WrongJobContext> {
         let sorted = sorted(wrong, |of| (rank(of.status), name_of(&of.job)));
         listed(&sorted, |number, of| WrongJobContext {
             job: self.job(number, &of.job),
             status: of.status.as_str(),
             since: self.0.at(of.since),
+            seconds: seconds_between(of.since, now).unwrap_or_default(),
             last_good_at: of.last_good_at.map(|at| self.0.at(at)),
             acknowledged_by: of.acknowledged_by.as_deref().map(|by| self.name(by)),
             is_silenced: of.is_silenced,

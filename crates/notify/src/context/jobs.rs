@@ -26,10 +26,11 @@ const NAME: usize = 80;
 /// How many mails are told in full.
 const QUOTED: usize = 25;
 
-/// How long the texts of these are together.
-const QUOTED_TEXT: usize = 60_000;
+/// How many bytes the texts of these have together. In a mail that is sent they stand twice, and some
+/// signs take six times as much there.
+const QUOTED_TEXT: usize = 90_000;
 
-/// How long one of them may be.
+/// How many characters one of them may have.
 const ONE_TEXT: usize = 10_000;
 
 /// The longest subject of these.
@@ -142,7 +143,7 @@ pub(crate) type WriteSingle<'a> = dyn Fn(About<'_>) -> Option<SingleMail> + 'a;
 pub(super) struct Room<'a> {
     write: &'a WriteSingle<'a>,
     mails: usize,
-    characters: usize,
+    bytes: usize,
 }
 
 impl<'a> Room<'a> {
@@ -150,7 +151,7 @@ impl<'a> Room<'a> {
         Self {
             write,
             mails: QUOTED,
-            characters: QUOTED_TEXT,
+            bytes: QUOTED_TEXT,
         }
     }
 
@@ -162,13 +163,12 @@ impl<'a> Room<'a> {
         }
         let single = (self.write)(About::from(notice))?;
         let text = reader.paragraph(&single.text, ONE_TEXT);
-        let length = text.chars().count();
-        if length > self.characters {
+        if text.len() > self.bytes {
             self.mails = 0;
             return None;
         }
         self.mails -= 1;
-        self.characters -= length;
+        self.bytes -= text.len();
         Some((reader.line(&single.subject, SUBJECT), text))
     }
 }

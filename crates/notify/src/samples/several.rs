@@ -294,8 +294,11 @@ fn named(job: &mut ExpectedBackupJob, id: i64, database: &str, of: &str) {
     database.clone_into(&mut job.database);
     job.agent = agent(of);
     let mut places = of.split('_').skip(1);
-    job.city = places.next().unwrap_or_default().to_owned();
-    job.neighborhood = places.next().unwrap_or_default().to_owned();
+    places.next().unwrap_or_default().clone_into(&mut job.city);
+    places
+        .next()
+        .unwrap_or_default()
+        .clone_into(&mut job.neighborhood);
     if let Some(good) = &mut job.last_good {
         good.staged_file_name = format!("{database}.sql.zst");
     }

@@ -4,12 +4,12 @@
 use proptest::prelude::*;
 use vigie_domain::BackupEntryStatus;
 use vigie_notify::samples::{self, JobSample, ReminderSample, Sample};
-use vigie_notify::{DeliveryId, Locale, Mail};
+use vigie_notify::{DeliveryId, Locale, Mail, Notice, SystemFault};
 
 use crate::mails::mail;
 
 /// Every mail, with this text in every place that an agent or a mail server fills.
-fn filled_with(text: &str) -> [Sample; 7] {
+fn filled_with(text: &str) -> Vec<Sample> {
     let fill = |mut sample: JobSample| {
         text.clone_into(&mut sample.job.database);
         text.clone_into(&mut sample.job.company);
@@ -42,9 +42,12 @@ fn filled_with(text: &str) -> [Sample; 7] {
     ended.entry.validated_path = Some(text.to_owned());
     let good = ended.history.last_good.as_mut().unwrap();
     text.clone_into(&mut good.staged_file_name);
-    [
-        fill(samples::missing_full()).into(),
-        fill(samples::entry_full(BackupEntryStatus::Failed)).into(),
+    let silent = fill(samples::missing_full());
+    let failed = fill(samples::entry_full(BackupEntryStatus::Failed));
+    let good = fill(samples::entry_full(BackupEntryStatus::Success));
+    let mut filled = vec![
+        silent.clone().into(),
+        failed.clone().into(),
         reminder(fill(samples::missing_full()), samples::reminder_full()),
         reminder(
             fill(samples::entry_full(BackupEntryStatus::Failed)),
@@ -53,7 +56,73 @@ fn filled_with(text: &str) -> [Sample; 7] {
         ended.into(),
         refused(text, 1),
         refused(text, 30),
-    ]
+    ];
+    filled.extend(several(text, silent, failed));
+    filled.extend([odd(good), digest(text)]);
+    filled
+}
+
+/// The mails about several jobs, of these two.
+fn several(text: &str, silent: JobSample, failed: JobSample) -> [Sample; 3] {
+    let notices: Vec<Notice> = [silent, failed]
+        .into_iter()
+        .map(|sample| Notice::Alert {
+            job: Box::new(sample.job),
+            entry: sample.entry.map(Box::new),
+        })
+        .collect();
+    let mut group = samples::group_full();
+    text.clone_into(&mut group.scope.name);
+    group.notices.clone_from(&notices);
+    let mut summary = samples::summary_full();
+    summary.notices.clone_from(&notices);
+    let mut outage = samples::outage_deposit_full();
+    outage.outage.fault = SystemFault::DepositUnreachable {
+        error: text.to_owned(),
+    };
+    outage.notices = notices;
+    [group.into(), summary.into(), outage.into()]
+}
+
+/// The warning mail about a good backup.
+fn odd(good: JobSample) -> Sample {
+    let mut sample = samples::warning_full();
+    sample.job = good.job;
+    sample.entry = good.entry.unwrap();
+    sample.into()
+}
+
+fn digest(text: &str) -> Sample {
+    let mut sample = samples::digest_full();
+    let digest = &mut sample.digest;
+    for wrong in &mut digest.wrong {
+        text.clone_into(&mut wrong.job.database);
+        wrong.acknowledged_by = Some(text.to_owned());
+    }
+    text.clone_into(&mut digest.recovered[0].job.database);
+    text.clone_into(&mut digest.unchanged[0].job.database);
+    text.clone_into(&mut digest.jumped[0].job.database);
+    text.clone_into(&mut digest.undeclared[0].database);
+    let silence = &mut digest.ending_silences[0];
+    for place in [
+        &mut silence.matches,
+        &mut silence.reason,
+        &mut silence.author,
+    ] {
+        text.clone_into(place);
+    }
+    sample.into()
+}
+
+/// Whether the subject of a mail holds a name: that of a mail on the whole system or on all does not.
+fn names_something(mail: &Mail) -> bool {
+    let of_all = ["[SUMMARY] ", "[OUTAGE] ", "[DIGEST] "];
+    !of_all.iter().any(|code| mail.subject.starts_with(code))
+}
+
+/// Whether a mail quotes others.
+fn quotes_others(mail: &Mail) -> bool {
+    mail.text.contains("WOULD HAVE SAID") || mail.text.contains("AURAIT DIT")
 }
 
 /// A reminder of this alert.
@@ -94,8 +163,9 @@ fn headers(mail: &Mail) -> Vec<String> {
         .collect()
 }
 
+/// How many tags there are, but for those that stand for the ends of lines: what is longer has more.
 fn tags(html: &str) -> usize {
-    html.matches('<').count()
+    html.matches('<').count() - html.matches("<br>").count()
 }
 
 #[test]
@@ -106,7 +176,7 @@ fn a_line_end_in_a_name_neither_stops_the_alert_nor_adds_a_header() {
         assert_eq!(headers(mail), headers(plain));
         assert_eq!(mail.to, "admin@example.com");
         assert!(
-            mail.subject.contains("X Bcc: evil@example.com"),
+            mail.subject.contains("X Bcc: evil@example.com") || !names_something(mail),
             "{}",
             mail.subject
         );
@@ -141,7 +211,8 @@ fn the_syntax_of_templates_stays_text() {
         "}}",
     ] {
         for mail in mails_filled_with(hostile) {
-            assert!(mail.subject.contains(hostile), "{}", mail.subject);
+            let is_named = mail.subject.contains(hostile) || !names_something(&mail);
+            assert!(is_named, "{}", mail.subject);
             assert!(mail.text.contains(hostile));
         }
     }
@@ -166,7 +237,8 @@ fn no_line_of_an_agent_passes_for_a_line_of_the_mail() {
 fn characters_that_hide_or_turn_text_are_seen() {
     let hostile = "safe\u{202E}exe.tdb\u{200B}\u{2066}\0\u{1B}[2J\u{7F}\u{9B}\u{FEFF}\u{E0041}";
     for mail in mails_filled_with(hostile) {
-        for part in [&mail.subject, &mail.text, &mail.html] {
+        let subject = names_something(&mail).then_some(&mail.subject);
+        for part in [&mail.text, &mail.html].into_iter().chain(subject) {
             assert!(part.contains("safe\u{FFFD}exe.tdb\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}[2J"));
             for bad in hostile
                 .chars()
@@ -184,8 +256,10 @@ fn a_megabyte_is_cut_with_a_note() {
         let hostile = filler.repeat(1_000_000 / filler.len());
         for mail in mails_filled_with(&hostile) {
             assert!(mail.subject.chars().count() < 480, "{}", mail.subject);
-            assert!(mail.html.len() < 100_000, "{filler:?}: {}", mail.html.len());
-            assert!(mail.text.len() < 50_000, "{filler:?}: {}", mail.text.len());
+            let times = if quotes_others(&mail) { 2 } else { 1 };
+            let (html, text) = (mail.html.len(), mail.text.len());
+            assert!(html < times * 100_000, "{filler:?}: {html}");
+            assert!(text < times * 50_000, "{filler:?}: {text}");
         }
     }
     let cut = &mails_filled_with(&"x".repeat(1_000_000))[2..];
@@ -210,7 +284,7 @@ proptest! {
             let ends_line = |character: char| character.is_control() || character == '\u{2028}';
             prop_assert!(!mail.subject.contains(ends_line));
             prop_assert_eq!(headers(mail), headers(plain));
-            prop_assert!(mail.html.len() < 100_000);
+            prop_assert!(mail.html.len() < 200_000);
             let mime = mail.to_mime().unwrap();
             prop_assert!(mime.is_ascii());
             for line in mime.split(|&byte| byte == b'\n') {

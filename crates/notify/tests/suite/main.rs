@@ -11,5 +11,6 @@ mod mails;
 mod own_templates;
 #[cfg(all(unix, feature = "sendmail"))]
 mod sendmail;
+mod several;
 #[cfg(feature = "smtp")]
 mod smtp;

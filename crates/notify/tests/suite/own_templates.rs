@@ -52,6 +52,11 @@ fn mails_that_left(templates: &Templates) -> Vec<Mail> {
         mail(templates, &failed),
         mail_of(&composer, &samples::reminder_full().into()),
         mail_of(&composer, &samples::recovery_full().into()),
+        mail_of(&composer, &samples::warning_full().into()),
+        mail_of(&composer, &samples::group_full().into()),
+        mail_of(&composer, &samples::outage_many_missing_full().into()),
+        mail_of(&composer, &samples::summary_downtime_full().into()),
+        mail_of(&composer, &samples::digest_full().into()),
         mail_of(&composer, &samples::undelivered_minimal().into()),
     ];
     for mail in &mails {
@@ -64,14 +69,21 @@ fn mails_that_left(templates: &Templates) -> Vec<Mail> {
 
 /// Which of the mails says that it could not be written with its own templates.
 fn written_with_built_in(mails: &[Mail]) -> Vec<MailKind> {
-    let says_so = |mail: &Mail| mail.text.contains("Your own template for this mail");
+    // A mail that quotes such a mail is none itself.
+    let is_note = |line: &str| line.starts_with("NOTE: Your own template for this mail");
+    let says_so = |mail: &Mail| mail.text.lines().any(is_note);
     mails
         .iter()
         .zip(MailKind::ALL)
         .filter(|(mail, _)| says_so(mail))
         .map(|(mail, kind)| {
             assert!(mail.html.contains("Your own template for this mail"));
-            assert!(mail.subject.contains("XAFRIC_2025"), "{}", mail.subject);
+            let about = match kind {
+                MailKind::Group => "SDMC_DOUALA_AKWA",
+                MailKind::Outage | MailKind::Summary | MailKind::Digest => "backup",
+                _ => "XAFRIC_2025",
+            };
+            assert!(mail.subject.contains(about), "{}", mail.subject);
             kind
         })
         .collect()
@@ -417,6 +429,28 @@ fn an_own_reminder_mail_that_is_broken_falls_back_alone() {
     assert_eq!(written_with_built_in(&mails), [MailKind::Reminder]);
     let asked = "x{{#if entry}}{{entry.status}}{{/if}}";
     assert_eq!(built(own(&[(subject, asked)])).faults(), []);
+}
+
+#[test]
+fn an_own_group_mail_that_is_broken_falls_back_alone_and_so_does_what_it_quotes() {
+    let subject = "en/group/subject.txt.hbs";
+    let templates = built(own(&[(subject, "OURS {{jobs.count}}")]));
+    assert_eq!(templates.faults(), []);
+    assert_eq!(mails_that_left(&templates)[5].subject, "OURS 3");
+    let templates = built(own(&[(subject, "{{jobs.cuont}}")]));
+    let mails = mails_that_left(&templates);
+    assert_eq!(written_with_built_in(&mails), [MailKind::Group]);
+
+    // Whose own words are used for a mail alone, are used where that is quoted.
+    let templates = built(own(&[
+        (TEXT, "OUR WORDS ON {{job.id}}"),
+        (SUBJECT, "SILENT"),
+    ]));
+    let text = &mails_that_left(&templates)[5].text;
+    assert!(text.contains("1. SILENT\n| OUR WORDS ON 43\n"), "{text}");
+    let templates = built(own(&[(TEXT, "{{job.di}}")]));
+    let text = &mails_that_left(&templates)[5].text;
+    assert!(text.contains("| No report was received"), "{text}");
 }
 
 #[test]
