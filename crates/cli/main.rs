@@ -11,6 +11,7 @@ mod delivery;
 mod lock;
 mod logging;
 mod mails;
+mod ping;
 mod printable;
 mod progress;
 mod reload;

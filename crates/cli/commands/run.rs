@@ -13,6 +13,7 @@ use crate::causes::causes;
 use crate::cycle::{CycleResult, cycle};
 use crate::delivery::DeliveryTask;
 use crate::lock::CycleLock;
+use crate::ping::{PingTask, Pinger};
 use crate::progress::CycleProgress;
 use crate::reload::{TemplateWatch, reload};
 use crate::vigie::{Vigie, load_config};
@@ -23,7 +24,10 @@ use crate::vigie::{Vigie, load_config};
 pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut stop = StopSignals::new()?;
-    let mut vigie = Vigie::open(load_config(path)?).await?;
+    let config = load_config(path)?;
+    let pinger = Pinger::new(&config);
+    let mut vigie = pinger.told(Vigie::open(config)).await?;
+    let pings = PingTask::start();
     let mut watch = TemplateWatch::new(&vigie);
     let mut mails = DeliveryTask::start(&vigie);
     let mut has_declared = false;
@@ -61,7 +65,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
         }
         watch.look(&mut vigie).await;
         let mut is_stopping = false;
-        let mut work = std::pin::pin!(one_cycle(&vigie, &mails, &mut has_declared));
+        let mut work = std::pin::pin!(one_cycle(&vigie, &mails, &pings, &mut has_declared));
         loop {
             tokio::select! {
                 () = &mut work => break,
@@ -79,7 +83,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     }
     // What is on its way arrives; all else waits for the next start.
     tokio::select! {
-        () = mails.stop() => {}
+        _ = async { tokio::join!(mails.stop(), pings.stop()) } => {}
         () = stop.recv() => return Ok(ExitCode::SUCCESS),
     }
     info!("stopped");
@@ -124,11 +128,12 @@ fn tick_of(vigie: &Vigie) -> Interval {
 }
 
 /// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.
-async fn one_cycle(vigie: &Vigie, mails: &DeliveryTask, has_declared: &mut bool) {
-    match try_cycle(vigie, has_declared).await {
+async fn one_cycle(vigie: &Vigie, mails: &DeliveryTask, pings: &PingTask, has_declared: &mut bool) {
+    let cycle = try_cycle(vigie, has_declared).await;
+    match &cycle {
         Err(failure) => error!(
             "the cycle failed: {}; the next one tries again",
-            causes(&failure)
+            causes(failure)
         ),
         Ok(result) => {
             mails.wake();
@@ -147,6 +152,7 @@ async fn one_cycle(vigie: &Vigie, mails: &DeliveryTask, has_declared: &mut bool)
             );
         }
     }
+    pings.tell(Pinger::new(&vigie.config), cycle);
 }
 
 async fn try_cycle(vigie: &Vigie, has_declared: &mut bool) -> anyhow::Result<CycleResult> {

@@ -391,12 +391,12 @@ mod tests {
             (
                 "colour = 3",
                 "colour is no known key; known here: [alerts], [database], [deposit], [[jobs]], [mail], \
-                 [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
+                 [ping], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], [[jobs]], \
-                 [mail], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
+                 [mail], [ping], [[recipients]], [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
         ];
         for (line, problem) in cases {

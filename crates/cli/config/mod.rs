@@ -26,6 +26,7 @@ mod nearest;
 mod one_or_several;
 mod password;
 mod path_check;
+mod ping;
 mod places;
 mod problem;
 mod raw;
@@ -57,6 +58,7 @@ pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
 pub use path_check::check_paths;
+pub use ping::PingConfig;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use recipient::RecipientConfig;
 pub use sendmail::SendmailConfig;
@@ -100,6 +102,8 @@ pub struct Config {
     pub sendmail: SendmailConfig,
     /// What an ops team gives to the mails: templates, links, and words of its own.
     pub templates: TemplatesConfig,
+    /// Whom to tell that cycles are still done, if anybody.
+    pub ping: Option<PingConfig>,
     /// The backups that are expected by name.
     pub jobs: Vec<JobDeclaration>,
     places: Places,
@@ -170,6 +174,7 @@ impl Config {
         let scan = read_scan(&raw.scan, &mut reading);
         let alerts = alerts::read(raw.alerts, &mut reading);
         let templates = templates::read(raw.templates, &mut reading);
+        let ping = ping::read(&raw.ping, &mut reading);
         let mut book = AddressBook::default();
         let mut warnings = WarningSettings::default();
         if let Some(raw) = raw.warnings {
@@ -211,6 +216,7 @@ impl Config {
                 smtp,
                 sendmail,
                 templates,
+                ping,
                 jobs,
                 places: reading.places,
             }),

@@ -299,11 +299,12 @@ mod template {
             smtp,
             sendmail,
             templates,
+            ping,
             ..
         } = config;
         format!(
             "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
-             {sendmail:#?} {templates:#?}"
+             {sendmail:#?} {templates:#?} {ping:#?}"
         )
     }
 }

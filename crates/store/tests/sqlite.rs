@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use vigie_domain::{
     AgentId, BackupEntry, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, ProvenBackup,
-    Report, Schedule, Sha256, StageName, Transition, Warning, WarningSettings, judge_deadline,
-    record_entry,
+    Report, SameContent, Schedule, Sha256, StageName, Transition, Warning, WarningSettings,
+    judge_deadline, record_entry,
 };
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
 use vigie_store::SqliteStore;
