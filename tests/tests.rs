@@ -45,6 +45,9 @@ mod smtp;
 /// What is told of an incident from its first alert to its end.
 mod incidents;
 
+/// What is told after each cycle to who would miss it.
+mod ping;
+
 /// The mails on their way: how they wait, and what people do about them.
 mod outbox;
 

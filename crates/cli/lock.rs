@@ -4,7 +4,8 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use thiserror::Error;
 
 /// Held while a cycle is at work.
 #[derive(Debug)]
@@ -18,16 +19,21 @@ pub struct DeliveryLock {
     _file: File,
 }
 
+/// Another process is doing a cycle on the same database.
+#[derive(Debug, Error)]
+#[error(
+    "another vigie is doing a cycle on this database ({} is locked); wait for it to end",
+    .0.display()
+)]
+pub struct AnotherCycle(PathBuf);
+
 impl CycleLock {
     /// Takes the lock that belongs to this database, or says that another process has it.
     pub fn take(database: &Path) -> anyhow::Result<Self> {
         let path = beside(database, ".lock");
         match lock(&path)? {
             Some(file) => Ok(Self { _file: file }),
-            None => bail!(
-                "another vigie is doing a cycle on this database ({} is locked); wait for it to end",
-                path.display()
-            ),
+            None => Err(AnotherCycle(path).into()),
         }
     }
 }

@@ -15,6 +15,12 @@ pub fn start(verbose: u8, quiet: bool) {
         (false, _) => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // At lower levels it tells the addresses that it asks for, and who knows one can use it.
+    let quiet = ["ureq=warn", "ureq_proto=warn"].map(str::parse);
+    let filter = quiet
+        .into_iter()
+        .flatten()
+        .fold(filter, EnvFilter::add_directive);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

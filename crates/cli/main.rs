@@ -12,6 +12,7 @@ mod local_time;
 mod lock;
 mod logging;
 mod mails;
+mod ping;
 mod printable;
 mod progress;
 mod reload;

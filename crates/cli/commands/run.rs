@@ -13,6 +13,7 @@ use crate::causes::causes;
 use crate::cycle::{CycleResult, cycle};
 use crate::delivery::DeliveryTask;
 use crate::lock::CycleLock;
+use crate::ping::{PingTask, Pinger};
 use crate::progress::CycleProgress;
 use crate::reload::{TemplateWatch, reload};
 use crate::vigie::{Vigie, load_config};
@@ -24,7 +25,10 @@ use crate::watch::{ClockWatch, since_boot};
 pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut stop = StopSignals::new()?;
-    let mut vigie = Vigie::open(load_config(path)?).await?;
+    let config = load_config(path)?;
+    let pinger = Pinger::new(&config);
+    let mut vigie = pinger.told(Vigie::open(config)).await?;
+    let pings = PingTask::start();
     let mut watch = TemplateWatch::new(&vigie);
     let mut mails = DeliveryTask::start(&vigie);
     let mut has_declared = false;
@@ -66,6 +70,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
         let mut work = std::pin::pin!(one_cycle(
             &vigie,
             &mails,
+            &pings,
             &mut has_declared,
             &mut clock_watch
         ));
@@ -86,7 +91,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     }
     // What is on its way arrives; all else waits for the next start.
     tokio::select! {
-        () = mails.stop() => {}
+        _ = async { tokio::join!(mails.stop(), pings.stop()) } => {}
         () = stop.recv() => return Ok(ExitCode::SUCCESS),
     }
     info!("stopped");
@@ -134,13 +139,15 @@ fn tick_of(vigie: &Vigie) -> Interval {
 async fn one_cycle(
     vigie: &Vigie,
     mails: &DeliveryTask,
+    pings: &PingTask,
     has_declared: &mut bool,
     clock_watch: &mut ClockWatch,
 ) {
-    match try_cycle(vigie, has_declared, clock_watch).await {
+    let cycle = try_cycle(vigie, has_declared, clock_watch).await;
+    match &cycle {
         Err(failure) => error!(
             "the cycle failed: {}; the next one tries again",
-            causes(&failure)
+            causes(failure)
         ),
         Ok(result) => {
             mails.wake();
@@ -159,6 +166,7 @@ async fn one_cycle(
             );
         }
     }
+    pings.tell(Pinger::new(&vigie.config), cycle);
 }
 
 async fn try_cycle(

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use vigie_notify::{Clock, SystemClock};
 use vigie_scanner::EventSummary;
@@ -12,9 +13,11 @@ use vigie_scanner::EventSummary;
 use crate::FAILED;
 use crate::age::age;
 use crate::arguments::{Format, ScanArguments};
+use crate::config::Config;
 use crate::cycle::{CycleResult, cycle};
 use crate::delivery::{MailResult, deliver};
 use crate::lock::CycleLock;
+use crate::ping::Pinger;
 use crate::printable::printable_within;
 use crate::progress::CycleProgress;
 use crate::vigie::{Vigie, load_config};
@@ -31,14 +34,14 @@ pub async fn run(
     is_quiet: bool,
 ) -> anyhow::Result<ExitCode> {
     let now = arguments.now.unwrap_or_else(|| SystemClock.now());
-    let vigie = Vigie::open(load_config(config)?).await?;
-    let lock = CycleLock::take(&vigie.config.database.path)?;
-    vigie.declare_jobs(&lock, now).await?;
+    let config = load_config(config)?;
+    let pinger = Pinger::new(&config);
+    let (vigie, lock) = pinger.told(begin(config, now)).await?;
     let cycle = cycle(&vigie, &lock, now, None, CycleProgress::new(is_quiet)).await;
     // Another cycle need not wait for mails.
     drop(lock);
     // What was found before is told even when the deposit can't be scanned now.
-    let mails = deliver(&vigie, now).await;
+    let (mails, ()) = tokio::join!(deliver(&vigie, now), pinger.tell(&cycle));
     let result = ScanOutcome {
         cycle: cycle?,
         mails: mails?,
@@ -56,6 +59,13 @@ pub async fn run(
     } else {
         ExitCode::from(FAILED)
     })
+}
+
+async fn begin(config: Config, now: Timestamp) -> anyhow::Result<(Vigie, CycleLock)> {
+    let vigie = Vigie::open(config).await?;
+    let lock = CycleLock::take(&vigie.config.database.path)?;
+    vigie.declare_jobs(&lock, now).await?;
+    Ok((vigie, lock))
 }
 
 /// A cycle and what became of its mails and of those that waited before.

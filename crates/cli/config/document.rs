@@ -184,18 +184,19 @@ fn excerpt(text: &str, line: usize, column: usize) -> Option<String> {
 }
 
 /// Where the syntax is broken, only a guess can tell what belongs to a password: a line that names
-/// one, every key of `[smtp]`, however it is spelt, and all that follows once a password may have
+/// one, every key of `[smtp]` and `[ping]`, however they are spelt, and all that follows once a password may have
 /// started a string of several lines.
 fn may_hold_password(text: &str, line: usize) -> bool {
-    let (mut is_in_smtp, mut is_in_string) = (false, false);
+    let names_secret = |content: &str| content.contains("smtp") || content.contains("ping");
+    let (mut is_among_secrets, mut is_in_string) = (false, false);
     text.lines().take(line).enumerate().any(|(index, content)| {
         let content = content.to_lowercase();
         let is_header = content.trim_start().starts_with('[');
         if is_header {
-            is_in_smtp = content.contains("smtp");
+            is_among_secrets = names_secret(&content);
         }
-        let is_suspect =
-            content.contains("pass") || (!is_header && (is_in_smtp || content.contains("smtp")));
+        let is_suspect = content.contains("pass")
+            || (!is_header && (is_among_secrets || names_secret(&content)));
         is_in_string |= is_suspect && (content.contains("\"\"\"") || content.contains("'''"));
         index + 1 == line && (is_suspect || is_in_string)
     })

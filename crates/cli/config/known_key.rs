@@ -410,13 +410,13 @@ mod tests {
             (
                 "colour = 3",
                 "colour is no known key; known here: [alerts], [database], [deposit], \
-                 [[holidays]], [[jobs]], [mail], [[maintenance]], [[recipients]], [[routes]], \
+                 [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
                  [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], \
-                 [[holidays]], [[jobs]], [mail], [[maintenance]], [[recipients]], [[routes]], \
+                 [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
                  [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
         ];

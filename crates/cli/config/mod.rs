@@ -27,6 +27,7 @@ mod nearest;
 mod one_or_several;
 mod password;
 mod path_check;
+mod ping;
 mod places;
 mod problem;
 mod raw;
@@ -62,6 +63,7 @@ pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
 pub use path_check::check_paths;
+pub use ping::PingConfig;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use recipient::RecipientConfig;
 pub use sendmail::SendmailConfig;
@@ -109,6 +111,8 @@ pub struct Config {
     pub routing: Routing,
     /// When people are not to be told: maintenance, then holidays, as the file has them.
     pub windows: Vec<QuietWindow>,
+    /// Whom to tell that cycles are still done, if anybody.
+    pub ping: Option<PingConfig>,
     /// The backups that are expected by name.
     pub jobs: Vec<JobDeclaration>,
     places: Places,
@@ -179,6 +183,7 @@ impl Config {
         let scan = read_scan(&raw.scan, &mut reading);
         let alerts = alerts::read(raw.alerts, &mut reading);
         let templates = templates::read(raw.templates, &mut reading);
+        let ping = ping::read(&raw.ping, &mut reading);
         let mut book = AddressBook::default();
         let mut warnings = WarningSettings::default();
         if let Some(raw) = raw.warnings {
@@ -224,6 +229,7 @@ impl Config {
                 templates,
                 routing,
                 windows,
+                ping,
                 jobs,
                 places: reading.places,
             }),

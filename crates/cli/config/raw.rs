@@ -23,6 +23,7 @@ pub struct RawConfig {
     pub smtp: RawSmtp,
     pub sendmail: RawSendmail,
     pub templates: RawTemplates,
+    pub ping: RawPing,
     pub recipients: Vec<RawRecipient>,
     pub routes: Vec<RawRoute>,
     pub maintenance: Vec<RawMaintenance>,
@@ -142,6 +143,13 @@ pub struct RawTemplates {
     pub dashboard_url: Option<String>,
     pub runbook_url: Option<String>,
     pub vars: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawPing {
+    pub url: Option<String>,
+    pub timeout: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -315,11 +315,12 @@ mod template {
             templates,
             routing,
             windows,
+            ping,
             ..
         } = config;
         format!(
             "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
-             {sendmail:#?} {templates:#?} {routing:#?} {windows:#?}"
+             {sendmail:#?} {templates:#?} {routing:#?} {windows:#?} {ping:#?}"
         )
     }
 }

@@ -141,7 +141,7 @@ mod tests {
     use vigie_domain::{
         AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus, Schedule,
     };
-    use vigie_notify::{EventId, Lease, Outbox};
+    use vigie_notify::{EventId, Lease, Ledger, Outbox};
     use vigie_scanner::Store;
 
     use super::*;

@@ -50,6 +50,10 @@ const SINCE: &str = "\
     CROSS JOIN incidents ON job_id = wanted.value \
     WHERE closed_at IS NULL OR closed_at > ?2 ORDER BY job_id, opened_at";
 
+/// Those that read, with how many values they take.
+#[cfg(test)]
+pub(crate) const STATEMENTS: [(&str, usize); 3] = [(OPEN, 1), (TO_REMIND, 2), (SINCE, 2)];
+
 /// Whether somebody has taken it on is forgotten when the job becomes something else.
 const ON_CONFLICT: &str = " \
     ON CONFLICT (job_id, opened_at) DO UPDATE SET \

@@ -233,3 +233,27 @@ fn dead_of(row: &SqliteRow) -> Result<DeadDelivery, Fault> {
         others: json_of(row, "others")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query_plan::{query_plan, searches};
+
+    /// A million incidents and notifications of before must cost those of now nothing.
+    #[tokio::test]
+    async fn what_is_to_be_told_is_looked_up_and_not_searched_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("vigie.db"))
+            .await
+            .unwrap();
+        let statements = [(UNTOLD_DEAD, 3)]
+            .into_iter()
+            .chain(notifications::STATEMENTS)
+            .chain(incidents::STATEMENTS);
+        for (statement, values) in statements {
+            let plan = query_plan(&store, statement, values).await;
+            let small = ["deliveries_untold", "notifications_pending"];
+            assert_eq!(searches(&plan, &small), [""; 0], "{statement}: {plan:#?}");
+        }
+    }
+}

@@ -29,6 +29,8 @@ mod notifications;
 mod outbox;
 mod overview;
 mod proven_rows;
+#[cfg(test)]
+mod query_plan;
 mod scanner_store;
 mod silences;
 

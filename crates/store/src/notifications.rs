@@ -79,6 +79,20 @@ const STATES: &str = "\
         ) AS held_back \
     FROM json_each(?1) AS reader";
 
+/// All of them, with how many values they take.
+#[cfg(test)]
+pub(crate) const STATEMENTS: [(&str, usize); 9] = [
+    (ASK, 2),
+    (PASS, 1),
+    (FORGET, 1),
+    (HOLD, 1),
+    (DROP, 1),
+    (TELL, 1),
+    (PENDING, 3),
+    (DETAILS, 1),
+    (STATES, 4),
+];
+
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 pub(crate) async fn ask(
