@@ -27,8 +27,8 @@ mod validated_tree;
 
 pub use error::{DepositError, ScanError};
 pub use result::{
-    AgentError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCounts, ScanResult,
-    UndeclaredDatabase,
+    AgentError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCounts, RetiredJob,
+    ScanResult, UndeclaredDatabase,
 };
 pub use scan::Scanner;
 pub use settings::ScannerSettings;

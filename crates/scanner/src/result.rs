@@ -14,6 +14,8 @@ pub struct ScanResult {
     pub events: Vec<EventSummary>,
     /// The databases that reports speak of and that are no jobs, as nobody declared them.
     pub undeclared: Vec<UndeclaredDatabase>,
+    /// The retired jobs that reports speak of all the same. What the reports say of them is left alone.
+    pub retired: Vec<RetiredJob>,
     /// What lies among the reports and is none.
     pub ignored: Vec<IgnoredFile>,
     /// What could not be done for single agents. The others were served.
@@ -69,6 +71,15 @@ pub struct EventSummary {
 /// A database that is no job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UndeclaredDatabase {
+    /// The agent whose report speaks of it.
+    pub agent: AgentId,
+    /// The database.
+    pub database: String,
+}
+
+/// A job that was given up, and of which a report speaks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RetiredJob {
     /// The agent whose report speaks of it.
     pub agent: AgentId,
     /// The database.

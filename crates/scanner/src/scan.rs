@@ -22,7 +22,8 @@ use crate::selection::{Candidate, SelectedReport, select};
 use crate::settle::LOOK_EVERY;
 use crate::{
     AgentError, DepositError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCommit,
-    ReportRecord, ScanError, ScanResult, ScannerSettings, SeenReport, Store, UndeclaredDatabase,
+    ReportRecord, RetiredJob, ScanError, ScanResult, ScannerSettings, SeenReport, Store,
+    UndeclaredDatabase,
 };
 
 /// How far an agent's clock may be ahead before that is told.
@@ -93,6 +94,8 @@ impl<S: Store> Scanner<S> {
         cycle.judge_deadlines().await?;
         cycle.result.undeclared.sort();
         cycle.result.undeclared.dedup();
+        cycle.result.retired.sort();
+        cycle.result.retired.dedup();
         Ok(cycle.result)
     }
 }
@@ -265,6 +268,15 @@ impl<S: Store> Cycle<'_, S> {
         let sections = candidates
             .iter()
             .flat_map(|candidate| &candidate.received.report.databases);
+        let is_retired = |job: &&ExpectedBackupJob| job.retired_at.is_some();
+        let spoken_of = sections
+            .clone()
+            .filter_map(|section| jobs.get(&section.database));
+        let retired = spoken_of.filter(is_retired).map(|job| RetiredJob {
+            agent: agent.clone(),
+            database: job.database.clone(),
+        });
+        self.result.retired.extend(retired);
         let mut unknown: Vec<String> = sections
             .map(|section| section.database.clone())
             .filter(|database| !jobs.contains_key(database))

@@ -64,7 +64,7 @@ pub(crate) fn select(
     let speaks_for = |index: usize, candidate: &Candidate, database: &str| {
         let ended_at = candidate.received.report.operation_ended_at.min(now);
         let is_watched = jobs.get(database).is_some_and(|job| {
-            job.active && job.last_report_at.is_none_or(|last| ended_at >= last)
+            job.is_watched() && job.last_report_at.is_none_or(|last| ended_at >= last)
         });
         newest.get(database) == Some(&index) && is_tried(candidate, database) && is_watched
     };
