@@ -1,6 +1,6 @@
 //! Jobs as rows. Knows no rule that moves a job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,6 +30,9 @@ pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
         recipients: json_of(row, "recipients")?,
         active: row.try_get("active")?,
         declared: row.try_get("declared")?,
+        added: row.try_get("added")?,
+        pause: optional_json_of(row, "pause")?,
+        retired_at: optional_instant_of(row, "retired_at")?,
         validated_folder: row.try_get("validated_folder")?,
         current_status: word_of(row, "current_status")?,
         known_since: instant_of(row, "known_since")?,
@@ -38,15 +41,12 @@ pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
         last_checked_at: optional_instant_of(row, "last_checked_at")?,
         silent_since: optional_instant_of(row, "silent_since")?,
         incident_since: optional_instant_of(row, "incident_since")?,
-        last_good: match row.try_get::<Option<String>, _>("last_good")? {
-            Some(_) => Some(json_of(row, "last_good")?),
-            None => None,
-        },
+        last_good: optional_json_of(row, "last_good")?,
     })
 }
 
 /// Every column, in the order in which [`bind`] gives the values.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 26] = [
     "id",
     "agent_key",
     "agent",
@@ -59,6 +59,10 @@ const COLUMNS: [&str; 22] = [
     "recipients",
     "active",
     "declared",
+    "added",
+    "pause",
+    "pause_until",
+    "retired_at",
     "validated_folder",
     "current_status",
     "known_since",
@@ -75,19 +79,52 @@ const COLUMNS: [&str; 22] = [
 /// that lie scattered among many, that is half of what there is to write.
 const KEPT: [&str; 4] = ["id", "agent_key", "database", "validated_folder"];
 
-/// Inserts a job that the store does not know yet, and tells the number and the folder it got.
+/// The jobs of these agents (by their keys) and databases that are known, in no order.
+pub(crate) async fn known_of(
+    connection: &mut SqliteConnection,
+    identities: &[(String, String)],
+) -> Result<Vec<ExpectedBackupJob>, Fault> {
+    let mut known = Vec::new();
+    for identities in identities.chunks(ROWS) {
+        let mut query = sqlx::query(known_of_statement(identities.len()));
+        for (agent_key, database) in identities {
+            query = query.bind(agent_key).bind(database);
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            known.push(job_of(&row)?);
+        }
+    }
+    Ok(known)
+}
+
+/// Left to itself, SQLite could walk over all jobs.
+fn known_of_statement(count: usize) -> AssertSqlSafe<String> {
+    let before = "WITH wanted (agent_key, database) AS (VALUES ";
+    let after = ") SELECT jobs.* FROM wanted CROSS JOIN jobs ON jobs.agent_key = wanted.agent_key \
+                 AND jobs.database = wanted.database";
+    many_rows::statement(before, 2, count, after)
+}
+
+/// Inserts jobs that the store does not know yet, each once. They get their numbers and folders.
 pub(crate) async fn insert(
     connection: &mut SqliteConnection,
-    job: &mut ExpectedBackupJob,
+    jobs: &mut [ExpectedBackupJob],
 ) -> Result<(), Fault> {
     let next = "SELECT coalesce(max(id), 0) + 1 FROM jobs";
-    job.id = JobId(sqlx::query_scalar(next).fetch_one(&mut *connection).await?);
-    give_own_folder(connection, job).await?;
+    let next: i64 = sqlx::query_scalar(next).fetch_one(&mut *connection).await?;
+    for (id, job) in (next..).zip(jobs.iter_mut()) {
+        job.id = JobId(id);
+    }
     let insert = format!("INSERT INTO jobs ({}) VALUES ", COLUMNS.join(", "));
-    let statement = many_rows::statement(&insert, COLUMNS.len(), 1, "");
-    bind(sqlx::query(statement), job)?
-        .execute(connection)
-        .await?;
+    for jobs in jobs.chunks_mut(ROWS) {
+        give_own_folders(connection, jobs).await?;
+        let statement = many_rows::statement(&insert, COLUMNS.len(), jobs.len(), "");
+        let mut query = sqlx::query(statement);
+        for job in jobs {
+            query = bind(query, job)?;
+        }
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
@@ -113,16 +150,22 @@ pub(crate) async fn update(
     Ok(())
 }
 
-/// Writes that a job keeps its backups elsewhere from now on.
-pub(crate) async fn update_folder(
+/// Writes where these jobs keep their backups from now on. They get folders of their own.
+pub(crate) async fn update_folders(
     connection: &mut SqliteConnection,
-    job: &ExpectedBackupJob,
+    jobs: &mut [ExpectedBackupJob],
 ) -> Result<(), Fault> {
-    sqlx::query("UPDATE jobs SET validated_folder = ? WHERE id = ?")
-        .bind(&job.validated_folder)
-        .bind(job.id.0)
-        .execute(connection)
-        .await?;
+    for jobs in jobs.chunks_mut(ROWS) {
+        give_own_folders(connection, jobs).await?;
+        let before = "WITH new (id, validated_folder) AS (VALUES ";
+        let after = ") UPDATE jobs SET validated_folder = new.validated_folder FROM new \
+                     WHERE jobs.id = new.id";
+        let mut query = sqlx::query(many_rows::statement(before, 2, jobs.len(), after));
+        for job in jobs {
+            query = query.bind(job.id.0).bind(&*job.validated_folder);
+        }
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
 }
 
@@ -142,18 +185,23 @@ fn update_of(count: usize) -> AssertSqlSafe<String> {
 }
 
 /// No two jobs keep their backups in one folder: the second gets one of its own below it.
-pub(crate) async fn give_own_folder(
+async fn give_own_folders(
     connection: &mut SqliteConnection,
-    job: &mut ExpectedBackupJob,
+    jobs: &mut [ExpectedBackupJob],
 ) -> Result<(), Fault> {
-    let others = "SELECT count(*) FROM jobs WHERE validated_folder = ? AND id <> ?";
-    let taken: i64 = sqlx::query_scalar(others)
-        .bind(&job.validated_folder)
-        .bind(job.id.0)
-        .fetch_one(connection)
-        .await?;
-    if taken > 0 {
-        job.validated_folder = job.distinct_validated_folder();
+    let before = "SELECT validated_folder, id FROM jobs WHERE validated_folder IN (VALUES ";
+    let mut query = sqlx::query_as(many_rows::statement(before, 1, jobs.len(), ")"));
+    for job in &*jobs {
+        query = query.bind(&job.validated_folder);
+    }
+    let taken: Vec<(String, i64)> = query.fetch_all(connection).await?;
+    let mut taken: HashMap<String, i64> = taken.into_iter().collect();
+    for job in jobs {
+        let id = job.id.0;
+        if taken.get(&job.validated_folder).is_some_and(|by| *by != id) {
+            job.validated_folder = job.distinct_validated_folder();
+        }
+        taken.insert(job.validated_folder.clone(), id);
     }
     Ok(())
 }
@@ -175,6 +223,10 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
         .bind(json("recipients", &job.recipients)?)
         .bind(job.active)
         .bind(job.declared)
+        .bind(job.added)
+        .bind(optional_json("pause", job.pause.as_ref())?)
+        .bind(micros(job.pause.as_ref().and_then(|pause| pause.until)))
+        .bind(micros(job.retired_at))
         .bind(job.validated_folder.clone())
         .bind(job.current_status.as_str())
         .bind(job.known_since.as_microsecond())
@@ -184,14 +236,28 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
         .bind(micros(job.last_checked_at))
         .bind(micros(job.silent_since))
         .bind(micros(job.incident_since))
-        .bind(match &job.last_good {
-            Some(good) => Some(json("last_good", good)?),
-            None => None,
-        }))
+        .bind(optional_json("last_good", job.last_good.as_ref())?))
 }
 
 pub(crate) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|error| Fault::Unwritable(what, error))
+}
+
+fn optional_json<T: Serialize>(
+    what: &'static str,
+    value: Option<&T>,
+) -> Result<Option<String>, Fault> {
+    value.map(|value| json(what, value)).transpose()
+}
+
+pub(crate) fn optional_json_of<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Result<Option<T>, Fault> {
+    match row.try_get::<Option<String>, _>(column)? {
+        Some(_) => json_of(row, column).map(Some),
+        None => Ok(None),
+    }
 }
 
 pub(crate) fn json_of<T: DeserializeOwned>(
@@ -244,22 +310,43 @@ mod tests {
     use super::*;
     use crate::SqliteStore;
 
-    #[tokio::test]
-    async fn jobs_are_looked_up_to_be_updated_and_the_index_of_their_folders_is_left_alone() {
+    async fn plan_of(statement: AssertSqlSafe<String>) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("vigie.db"))
             .await
             .unwrap();
-        let statement = update_of(2).0;
-        assert!(!statement.contains("validated_folder ="), "{statement}");
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.0));
         let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
             .fetch_all(&store.pool)
             .await
             .unwrap();
-        let plan: Vec<String> = rows.into_iter().map(|row| row.3).collect();
-        let searches = "SEARCH jobs USING INTEGER PRIMARY KEY (rowid=?)";
-        assert!(plan.iter().any(|step| step == searches), "{plan:#?}");
-        assert!(!plan.iter().any(|step| step == "SCAN jobs"), "{plan:#?}");
+        rows.into_iter().map(|row| row.3).collect()
+    }
+
+    #[tokio::test]
+    async fn jobs_are_looked_up_and_not_searched_for() {
+        let cases = [
+            (update_of(2), "INTEGER PRIMARY KEY (rowid=?)"),
+            (
+                known_of_statement(2),
+                "INDEX sqlite_autoindex_jobs_2 (agent_key=? AND database=?)",
+            ),
+        ];
+        for (statement, by) in cases {
+            let plan = plan_of(statement).await;
+            let search = format!("SEARCH jobs USING {by}");
+            assert!(plan.contains(&search), "{plan:#?}");
+            assert!(!plan.contains(&"SCAN jobs".to_owned()), "{plan:#?}");
+        }
+    }
+
+    #[test]
+    fn what_a_job_keeps_is_left_alone_when_it_moves() {
+        let statement = update_of(1).0;
+        assert!(statement.contains(" current_status = "), "{statement}");
+        for column in KEPT {
+            let set = format!(" {column} = ");
+            assert!(!statement.contains(&set), "{statement}");
+        }
     }
 }

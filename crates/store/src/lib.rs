@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod changes;
 mod connection;
 mod declarations;
 mod deliveries;
@@ -26,7 +27,7 @@ mod overview;
 mod scanner_store;
 
 pub use connection::{OpenError, SqliteStore};
-pub use declarations::Declared;
+pub use declarations::{Added, Declared};
 pub use deliveries::{DeliveryRecord, DeliveryState, Which};
 pub use error::{Fault, QueryError};
 pub use overview::{JobOverview, LastCycle};

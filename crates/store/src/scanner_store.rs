@@ -107,15 +107,15 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Vec<Transition>, Fault> {
         let mut transaction = self.begin().await?;
-        let mut registered = Vec::with_capacity(databases.len());
-        for database in databases {
+        let job = |database: &String| {
             let (agent, schedule) = (agent.clone(), schedule.clone());
-            let mut job = ExpectedBackupJob::new(JobId(0), agent, database, schedule, now);
-            job_rows::insert(&mut transaction, &mut job).await?;
-            let known = register_job(job);
-            event_rows::insert(&mut transaction, &known.events).await?;
-            registered.push(known);
-        }
+            ExpectedBackupJob::new(JobId(0), agent, database, schedule, now)
+        };
+        let mut jobs: Vec<ExpectedBackupJob> = databases.iter().map(job).collect();
+        job_rows::insert(&mut transaction, &mut jobs).await?;
+        let registered: Vec<Transition> = jobs.into_iter().map(register_job).collect();
+        let events = registered.iter().flat_map(|known| &known.events);
+        event_rows::insert(&mut transaction, events).await?;
         transaction.commit().await?;
         Ok(registered)
     }
@@ -131,7 +131,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    async fn commit_moves(&self, moves: &[Transition]) -> Result<(), Fault> {
+    pub(crate) async fn commit_moves(&self, moves: &[Transition]) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
         job_rows::update(&mut transaction, moves.iter().map(|moved| &moved.job)).await?;
         let events = moves.iter().flat_map(|moved| &moved.events);

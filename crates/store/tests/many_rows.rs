@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use vigie_domain::{
     AgentId, BackupEntry, DomainEvent, EventKind, ExpectedBackupJob, Finding, JobId, JobStatus,
-    LastGoodBackup, Report, Schedule, Sha256, Transition,
+    LastGoodBackup, Pause, Report, Schedule, Sha256, Transition,
 };
 use vigie_notify::{EventId, Incident, Outbox, Plan, StatusChange};
 use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
@@ -90,6 +90,18 @@ fn any_good() -> impl Strategy<Value = LastGoodBackup> {
     )
 }
 
+fn any_pause() -> impl Strategy<Value = Pause> {
+    let texts = (prop::option::of(any_text()), prop::option::of(any_text()));
+    (any_instant(), prop::option::of(any_instant()), texts).prop_map(
+        |(since, until, (by, reason))| Pause {
+            since,
+            until,
+            by,
+            reason,
+        },
+    )
+}
+
 /// Whatever a job may become.
 fn any_job() -> impl Strategy<Value = ExpectedBackupJob> {
     let texts = (any_text(), any_text(), any_text());
@@ -98,7 +110,14 @@ fn any_job() -> impl Strategy<Value = ExpectedBackupJob> {
     let instants = (any_instant(), any_instant());
     let maybe = prop::array::uniform4(prop::option::of(any_instant()));
     let status = prop::sample::select(&JobStatus::ALL[..]);
-    let rest = (status, any::<bool>(), prop::option::of(any_good()));
+    let good = prop::option::of(any_good());
+    let rest = (
+        status,
+        any::<bool>(),
+        good,
+        prop::option::of(any_pause()),
+        prop::option::of(any_instant()),
+    );
     (words, instants, maybe, rest).prop_map(|(words, instants, maybe, rest)| {
         let ((company, city, neighborhood), year, recipients) = words;
         let [
@@ -107,7 +126,7 @@ fn any_job() -> impl Strategy<Value = ExpectedBackupJob> {
             silent_since,
             incident_since,
         ] = maybe;
-        let (current_status, active, last_good) = rest;
+        let (current_status, active, last_good, pause, retired_at) = rest;
         ExpectedBackupJob {
             company,
             city,
@@ -123,6 +142,9 @@ fn any_job() -> impl Strategy<Value = ExpectedBackupJob> {
             current_status,
             active,
             declared: !active,
+            added: active,
+            pause,
+            retired_at,
             last_good,
             ..ExpectedBackupJob::new(JobId(0), agent(), "", daily(), at(START))
         }
