@@ -41,6 +41,9 @@ mod smtp;
 /// What is told of an incident from its first alert to its end.
 mod incidents;
 
+/// What people do about jobs without the config.
+mod jobs;
+
 /// The mails on their way: how they wait, and what people do about them.
 mod outbox;
 

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tracing::info;
 use vigie_notify::{Clock, Planned, SystemClock};
 use vigie_scanner::ScanResult;
 
@@ -29,6 +30,10 @@ pub async fn cycle(
     now: Timestamp,
     progress: CycleProgress,
 ) -> anyhow::Result<CycleResult> {
+    // First, so that the reports of jobs that are watched again are taken.
+    for job in vigie.store.end_pauses(now).await? {
+        info!(agent = %job.agent, database = job.database, "its pause is over");
+    }
     let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
     drop(progress);
     let planned = vigie.planner.plan(now).await?;

@@ -3,8 +3,10 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::time::{Instant, sleep};
 
 /// Held while a cycle is at work.
 #[derive(Debug)]
@@ -28,6 +30,20 @@ impl CycleLock {
                 "another vigie is doing a cycle on this database ({} is locked); wait for it to end",
                 path.display()
             ),
+        }
+    }
+}
+
+impl CycleLock {
+    /// The same, and waits for a cycle to end, for not longer than this.
+    pub async fn take_within(database: &Path, patience: Duration) -> anyhow::Result<Self> {
+        const LOOK_EVERY: Duration = Duration::from_millis(100);
+        let give_up_at = Instant::now() + patience;
+        loop {
+            match Self::take(database) {
+                Err(_) if Instant::now() < give_up_at => sleep(LOOK_EVERY).await,
+                taken => return taken,
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ mod delivery;
 mod lock;
 mod logging;
 mod mails;
+mod pattern;
+mod pause;
 mod printable;
 mod progress;
 mod reload;
@@ -84,6 +86,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(status) => commands::status::run(config, status).await,
         Command::History(history) => commands::history::run(config, history).await,
         Command::Ack(ack) => commands::ack::run(config, ack).await,
+        Command::Jobs(jobs) => commands::jobs::run(config, jobs).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
         Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
         Command::Outbox(outbox) => commands::outbox::run(config, outbox).await,

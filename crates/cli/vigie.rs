@@ -77,7 +77,7 @@ impl Vigie {
     pub async fn declare_jobs(&self, _lock: &CycleLock, now: Timestamp) -> anyhow::Result<()> {
         let declared = self.store.declare_jobs(&self.config.jobs, now).await?;
         for job in declared.no_longer {
-            let goes_on = if job.active {
+            let goes_on = if job.is_watched() {
                 "it is still watched"
             } else {
                 "it stays at rest"
@@ -86,7 +86,7 @@ impl Vigie {
                 agent = %job.agent,
                 database = job.database,
                 "the config no longer declares this job, and {goes_on}; to change that, declare it \
-                 with `active`"
+                 with `active`, or use `vigie jobs`"
             );
         }
         Ok(())

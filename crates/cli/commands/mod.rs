@@ -5,6 +5,7 @@ pub mod config_check;
 pub mod demo;
 pub mod history;
 pub mod init;
+pub mod jobs;
 pub mod mail_test;
 pub mod outbox;
 pub mod run;

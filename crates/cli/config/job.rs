@@ -4,40 +4,52 @@ use std::collections::BTreeMap;
 
 use vigie_domain::{AgentId, JobDeclaration, Schedule};
 
-use super::document::element;
+use super::document::{element, join};
 use super::problem::Complaint;
 use super::raw::{RawJob, RawSchedule};
 use super::reading::{self, Reading};
 use super::recipient::{self, AddressBook};
 use super::schedule::{ScheduleParts, complain_of_parts_without_cron};
 
-/// The default schedule, and all jobs, those without a schedule of their own on that one. The book
-/// learns what jobs say of their recipients.
+/// The parts of the default schedule, what they make up, and all jobs, those without a schedule of
+/// their own on that one. The book learns what jobs say of their recipients.
 pub fn read(
     raw_default: &RawSchedule,
     raw_jobs: Vec<RawJob>,
     book: &mut AddressBook,
     reading: &mut Reading,
-) -> (Option<Schedule>, Vec<JobDeclaration>) {
+) -> (ScheduleParts, Option<Schedule>, Vec<JobDeclaration>) {
     let default = ScheduleParts::read(raw_default, "schedule", reading);
     // A default time zone is of use as soon as one job has a cron.
     if !default.is_cron() && raw_jobs.iter().all(|job| job.cron.is_none()) {
         complain_of_parts_without_cron(raw_default, "schedule", reading);
     }
     let schedule = finish(&default, "schedule", reading);
+    let jobs = read_each(raw_jobs, &default, book, reading);
+    (default, schedule, jobs)
+}
+
+/// The jobs of `[[jobs]]`, each once.
+pub fn read_each(
+    raw_jobs: Vec<RawJob>,
+    default: &ScheduleParts,
+    book: &mut AddressBook,
+    reading: &mut Reading,
+) -> Vec<JobDeclaration> {
     let mut known = BTreeMap::new();
     let mut jobs = Vec::new();
     for (index, raw) in raw_jobs.into_iter().enumerate() {
         let path = element("jobs", index);
-        if let Some(job) = read_one(raw, &default, &path, book, reading) {
+        if let Some(job) = read_one(raw, default, &path, book, reading) {
             complain_of_twin(&job, &path, &mut known, reading);
             jobs.push(job);
         }
     }
-    (schedule, jobs)
+    jobs
 }
 
-fn read_one(
+/// The job whose keys stand in the table at `path`.
+pub fn read_one(
     mut raw: RawJob,
     default: &ScheduleParts,
     path: &str,
@@ -49,15 +61,15 @@ fn read_one(
     let database = raw.database.as_deref();
     let database = required(database, path, "database", reading, reading::text);
     let mut part = |name: &str, given: Option<&str>| {
-        reading.parse(&format!("{path}.{name}"), given, reading::one_line)
+        reading.parse(&join(path, name), given, reading::one_line)
     };
     let company = part("company", raw.company.as_deref());
     let city = part("city", raw.city.as_deref());
     let neighborhood = part("neighborhood", raw.neighborhood.as_deref());
     let year = raw
         .year
-        .and_then(|year| reading.accept(&format!("{path}.year"), year_of(year)));
-    let recipients_key = format!("{path}.recipients");
+        .and_then(|year| reading.accept(&join(path, "year"), year_of(year)));
+    let recipients_key = join(path, "recipients");
     let recipients = recipient::read_of_job(&recipients_key, raw.recipients, book, reading);
     Some(JobDeclaration {
         agent: agent?,
@@ -103,7 +115,7 @@ fn required<T>(
     reading: &mut Reading,
     parse: impl FnOnce(&str) -> Result<T, Complaint>,
 ) -> Option<T> {
-    let key = format!("{path}.{name}");
+    let key = join(path, name);
     if given.is_none() && !reading.has_problem_with(&key) {
         let complaint = Complaint::new("is not set", "name the agent and the database of each job");
         reading.complain(&key, complaint);

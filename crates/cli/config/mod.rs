@@ -17,6 +17,8 @@ mod document;
 mod duration;
 mod environment;
 mod job;
+mod job_file;
+mod job_table;
 mod known_key;
 mod link;
 mod locale;
@@ -54,8 +56,10 @@ pub use dkim::DkimConfig;
 pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
+pub use one_or_several::{OneOrSeveral, TextOrTable};
 pub use path_check::check_paths;
 pub use problem::{Complaint, ConfigErrors, Problem};
+pub use raw::RawJob;
 pub use recipient::RecipientConfig;
 pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
@@ -65,6 +69,7 @@ use places::Places;
 use raw::{RawConfig, RawScan};
 use reading::Reading;
 use recipient::AddressBook;
+use schedule::ScheduleParts;
 use templates::TemplatesConfig;
 
 /// The commented vigie.toml that works as it is.
@@ -97,6 +102,7 @@ pub struct Config {
     pub templates: TemplatesConfig,
     /// The backups that are expected by name.
     pub jobs: Vec<JobDeclaration>,
+    default_schedule: ScheduleParts,
     places: Places,
 }
 
@@ -166,7 +172,8 @@ impl Config {
         let alerts = alerts::read(raw.alerts, &mut reading);
         let templates = templates::read(raw.templates, &mut reading);
         let mut book = AddressBook::default();
-        let (schedule, jobs) = job::read(&raw.schedule, raw.jobs, &mut book, &mut reading);
+        let (default_schedule, schedule, jobs) =
+            job::read(&raw.schedule, raw.jobs, &mut book, &mut reading);
         let mail = mail::read(
             raw.mail,
             raw.recipients,
@@ -198,6 +205,7 @@ impl Config {
                 sendmail,
                 templates,
                 jobs,
+                default_schedule,
                 places: reading.places,
             }),
             _ => Err(ConfigErrors::new(reading.problems)),
@@ -209,6 +217,11 @@ impl Config {
     pub fn problem(&self, key: &str, complaint: Complaint) -> Problem {
         self.places.problem(key, complaint)
     }
+}
+
+/// How long a time that somebody gives on the command line is, as it is written in the config too.
+pub fn duration_of(text: &str) -> Result<Duration, Complaint> {
+    duration::positive(text)
 }
 
 fn read_scan(raw: &RawScan, reading: &mut Reading) -> ScanConfig {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vigie_domain::{InvalidSchedule, Schedule};
 
+use super::document::join;
 use super::problem::Complaint;
 use super::raw::RawSchedule;
 use super::reading::Reading;
@@ -17,7 +18,7 @@ const TIME_ZONE: &str = "UTC";
 const STAND_IN: &str = "0 0 * * *";
 
 /// What one table says of a schedule; the rest comes from the default.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ScheduleParts {
     rhythm: Option<Rhythm>,
     time_zone: Option<String>,
@@ -25,7 +26,7 @@ pub struct ScheduleParts {
     early: Option<Duration>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Rhythm {
     Every(Duration),
     Cron(String),
@@ -40,10 +41,10 @@ impl ScheduleParts {
         Self {
             rhythm: rhythm(raw, path, reading),
             time_zone: reading
-                .parse(&format!("{path}.timezone"), zone, time_zone::parse)
+                .parse(&join(path, "timezone"), zone, time_zone::parse)
                 .and(raw.timezone.clone()),
-            grace: reading.parse(&format!("{path}.grace"), grace, duration::in_seconds),
-            early: reading.parse(&format!("{path}.early"), early, duration::in_seconds),
+            grace: reading.parse(&join(path, "grace"), grace, duration::in_seconds),
+            early: reading.parse(&join(path, "early"), early, duration::in_seconds),
         }
     }
 
@@ -87,13 +88,13 @@ pub fn complain_of_parts_without_cron(raw: &RawSchedule, path: &str, reading: &m
                 "is given without a cron, and means nothing with every",
                 format!("leave {name} out, or give a cron"),
             );
-            reading.complain(&format!("{path}.{name}"), complaint);
+            reading.complain(&join(path, name), complaint);
         }
     }
 }
 
 fn rhythm(raw: &RawSchedule, path: &str, reading: &mut Reading) -> Option<Rhythm> {
-    let (every_key, cron_key) = (format!("{path}.every"), format!("{path}.cron"));
+    let (every_key, cron_key) = (join(path, "every"), join(path, "cron"));
     if raw.every.is_some() && raw.cron.is_some() {
         let complaint = Complaint::new(
             format!("is given together with {every_key}"),
