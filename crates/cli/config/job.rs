@@ -9,7 +9,7 @@ use super::problem::Complaint;
 use super::raw::{RawJob, RawSchedule};
 use super::reading::{self, Reading};
 use super::recipient::{self, AddressBook};
-use super::schedule::{ScheduleParts, complain_of_parts_without_cron};
+use super::schedule::{ScheduleParts, Schedules, complain_of_parts_without_cron};
 
 /// The parts of the default schedule, what they make up, and all jobs, those without a schedule of
 /// their own on that one. The book learns what jobs say of their recipients.
@@ -38,9 +38,11 @@ pub fn read_each(
 ) -> Vec<JobDeclaration> {
     let mut known = BTreeMap::new();
     let mut jobs = Vec::new();
+    let mut schedules = Schedules::default();
     for (index, raw) in raw_jobs.into_iter().enumerate() {
         let path = element("jobs", index);
-        if let Some(job) = read_one(raw, default, &path, book, reading) {
+        if let Some(mut job) = read_one(raw, default, &path, book, reading) {
+            job.schedule = schedules.share(job.schedule);
             complain_of_twin(&job, &path, &mut known, reading);
             jobs.push(job);
         }

@@ -12,6 +12,7 @@ use super::nearest::nearest;
 use super::one_or_several::{OneOrSeveral, TextOrTable};
 use super::problem::{Complaint, Problem};
 use super::raw::RawJob;
+use super::schedule::Schedules;
 
 const COLUMNS: [&str; 13] = [
     "agent",
@@ -44,6 +45,7 @@ pub fn read(config: &Config, text: &str, file: &Path) -> (Vec<ListedJob>, Vec<Pr
         ends: text.match_indices('\n').map(|(at, _)| at).collect(),
         columns: Vec::new(),
         jobs: Vec::new(),
+        schedules: Schedules::default(),
         lines: HashMap::new(),
         problems: Vec::new(),
     };
@@ -84,6 +86,7 @@ struct Table<'a> {
     ends: Vec<usize>,
     columns: Vec<&'static str>,
     jobs: Vec<ListedJob>,
+    schedules: Schedules,
     /// On which line each agent's database stands.
     lines: HashMap<(String, String), usize>,
     problems: Vec<Problem>,
@@ -146,7 +149,8 @@ impl Table<'_> {
         }
     }
 
-    fn take(&mut self, line: usize, declaration: JobDeclaration) {
+    fn take(&mut self, line: usize, mut declaration: JobDeclaration) {
+        declaration.schedule = self.schedules.share(declaration.schedule);
         let identity = (declaration.agent.key(), declaration.database.clone());
         if let Some(twin) = self.lines.get(&identity) {
             let what = format!(

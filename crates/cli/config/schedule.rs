@@ -1,5 +1,6 @@
 //! When backups are expected: `[schedule]`, and what a job says instead of it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use vigie_domain::{InvalidSchedule, Schedule};
@@ -30,6 +31,24 @@ pub struct ScheduleParts {
 enum Rhythm {
     Every(Duration),
     Cron(String),
+}
+
+/// The schedules of jobs, each kept once: a cron expression takes kilobytes, and thousands of jobs
+/// have the same.
+#[derive(Default)]
+pub struct Schedules(HashMap<(String, Duration), Vec<Schedule>>);
+
+impl Schedules {
+    /// The schedule, or the same one as it is kept.
+    pub fn share(&mut self, schedule: Schedule) -> Schedule {
+        let alike = (schedule.to_string(), schedule.grace());
+        let kept = self.0.entry(alike).or_default();
+        if let Some(same) = kept.iter().find(|kept| **kept == schedule) {
+            return same.clone();
+        }
+        kept.push(schedule.clone());
+        schedule
+    }
 }
 
 impl ScheduleParts {
@@ -137,6 +156,25 @@ mod tests {
     use crate::config::tests::{config, problems};
 
     const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn schedules_that_are_shared_are_the_same_to_the_last_part() {
+        let minutes = |minutes| Some(Duration::from_mins(minutes));
+        let mut schedules = Schedules::default();
+        for (zone, grace, early) in [
+            ("UTC", HOUR, None),
+            ("UTC", HOUR, minutes(1)),
+            ("UTC", HOUR, minutes(2)),
+            ("UTC", 2 * HOUR, minutes(2)),
+            ("Europe/Paris", HOUR, None),
+        ] {
+            let nightly = Schedule::cron("0 1 * * *", zone, grace, early).unwrap();
+            assert_eq!(schedules.share(nightly.clone()), nightly);
+            assert_eq!(schedules.share(nightly.clone()), nightly);
+        }
+        let kept: usize = schedules.0.values().map(Vec::len).sum();
+        assert_eq!(kept, 5);
+    }
 
     #[test]
     fn a_backup_is_expected_every_day_within_two_hours() {
