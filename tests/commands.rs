@@ -137,6 +137,7 @@ fn the_result_of_a_scan_has_these_keys() {
                     "reason": null,
                 },
             ],
+            "retired": [],
             "undeclared": [],
             "ignored": [],
             "errors": [],

@@ -48,6 +48,9 @@ mod incidents;
 /// What is told after each cycle to who would miss it.
 mod ping;
 
+/// What people do about jobs without the config.
+mod jobs;
+
 /// The mails on their way: how they wait, and what people do about them.
 mod outbox;
 

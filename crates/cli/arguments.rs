@@ -1,5 +1,6 @@
 //! The command line. Knows no config and does no work.
 
+mod jobs;
 mod matching;
 mod moment;
 mod outbox;
@@ -15,6 +16,10 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use vigie_notify::{InvalidAddress, Locale, MailKind, check_address};
 
+pub use jobs::{
+    AddArguments, ChosenArguments, ImportArguments, JobsCommand, JobsListArguments, NameArguments,
+    PauseArguments, ResumeArguments, RetireArguments,
+};
 pub use matching::MatcherArguments;
 pub use moment::Moment;
 pub use outbox::{
@@ -98,6 +103,9 @@ pub enum Command {
     /// Shows who is told of what, and why
     #[command(subcommand)]
     Routes(RoutesCommand),
+    /// Lists the backups that are expected; adds, pauses and retires them without the config
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Looks at the config
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -140,6 +148,9 @@ pub struct StatusArguments {
     /// Show only the jobs that are not OK, without those that are not due yet
     #[arg(long)]
     pub failing: bool,
+    /// Show only the jobs that were retired, which are left out otherwise
+    #[arg(long, conflicts_with_all = ["failing", "check"])]
+    pub retired: bool,
     /// Answer as a monitoring plugin: one line and an exit status
     #[arg(long, conflicts_with = "failing")]
     pub check: bool,

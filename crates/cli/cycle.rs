@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tracing::info;
 use vigie_notify::{Clock, ClockJump, Planned, SystemClock};
 use vigie_scanner::{ScanError, ScanResult};
 
@@ -32,6 +33,10 @@ pub async fn cycle(
     progress: CycleProgress,
 ) -> anyhow::Result<CycleResult> {
     let last = vigie.store.last_cycle().await?;
+    // First, so that the reports of jobs that are watched again are taken.
+    for job in vigie.store.end_pauses(now).await? {
+        info!(agent = %job.agent, database = job.database, "its pause is over");
+    }
     let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
     drop(progress);
     let mut facts = facts(last, SystemClock.now());

@@ -3,9 +3,11 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use thiserror::Error;
+use tokio::time::{Instant, sleep};
 
 /// Held while a cycle is at work.
 #[derive(Debug)]
@@ -34,6 +36,20 @@ impl CycleLock {
         match lock(&path)? {
             Some(file) => Ok(Self { _file: file }),
             None => Err(AnotherCycle(path).into()),
+        }
+    }
+
+    /// The same, and waits for a cycle to end, for not longer than this.
+    pub async fn take_within(database: &Path, patience: Duration) -> anyhow::Result<Self> {
+        const LOOK_EVERY: Duration = Duration::from_millis(100);
+        let give_up_at = Instant::now() + patience;
+        loop {
+            match Self::take(database) {
+                Err(error) if error.is::<AnotherCycle>() && Instant::now() < give_up_at => {
+                    sleep(LOOK_EVERY).await;
+                }
+                taken => return taken,
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ mod local_time;
 mod lock;
 mod logging;
 mod mails;
+mod pattern;
+mod pause;
 mod ping;
 mod printable;
 mod progress;
@@ -89,6 +91,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Ack(ack) => commands::ack::run(config, ack).await,
         Command::Silence(silence) => commands::silence::run(config, silence).await,
         Command::Routes(routes) => commands::routes::run(config, routes).await,
+        Command::Jobs(jobs) => commands::jobs::run(config, jobs).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
         Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
         Command::Outbox(outbox) => commands::outbox::run(config, outbox).await,

@@ -77,7 +77,7 @@ impl Vigie {
     pub async fn declare_jobs(&self, _lock: &CycleLock, now: Timestamp) -> anyhow::Result<()> {
         let declared = self.store.declare_jobs(&self.config.jobs, now).await?;
         for job in declared.no_longer {
-            let goes_on = if job.active {
+            let goes_on = if job.is_watched() {
                 "it is still watched"
             } else {
                 "it stays at rest"
@@ -86,7 +86,7 @@ impl Vigie {
                 agent = %job.agent,
                 database = job.database,
                 "the config no longer declares this job, and {goes_on}; to change that, declare it \
-                 with `active`"
+                 with `active`, or use `vigie jobs`"
             );
         }
         Ok(())
@@ -98,7 +98,9 @@ pub fn alert_policy(config: &Config) -> AlertPolicy {
     AlertPolicy {
         reminders: config.alerts.reminders.clone(),
         grouping: config.alerts.grouping.clone(),
-        ..AlertPolicy::default()
+        routing: config.routing.clone(),
+        windows: config.windows.clone(),
+        digests: config.digests.clone(),
     }
 }
 
@@ -145,7 +147,8 @@ pub fn author(named: Option<&str>) -> anyhow::Result<String> {
     Ok(author.trim().to_owned())
 }
 
-fn user() -> Option<String> {
+/// Who runs the program, as the environment tells.
+pub fn user() -> Option<String> {
     let environment = environment().ok()?;
     ["SUDO_USER", "USER", "LOGNAME"]
         .iter()

@@ -6,6 +6,7 @@ pub mod demo;
 mod held_back;
 pub mod history;
 pub mod init;
+pub mod jobs;
 pub mod mail_test;
 pub mod outbox;
 pub mod routes;

@@ -128,6 +128,11 @@ pub fn print(out: &mut dyn Write, result: &ScanOutcome) -> io::Result<()> {
             None,
         )?;
     }
+    for job in &scan.retired {
+        let reason = "left alone; `vigie jobs resume --retired` brings the job back";
+        let (agent, database) = (job.agent.as_str(), job.database.as_str());
+        line("retired", agent, Some(database), Some(reason))?;
+    }
     for ignored in &scan.ignored {
         line(
             "ignored",

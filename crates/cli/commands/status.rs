@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use vigie_domain::{BackupEntry, ExpectedBackupJob, JobId, JobStatus, Warning};
+use vigie_domain::{BackupEntry, ExpectedBackupJob, JobId, JobSource, JobStatus, Pause, Warning};
 use vigie_notify::{Acknowledgement, Clock, Outbox, SystemClock};
 use vigie_store::{JobOverview, LastCycle, SqliteStore};
 
@@ -17,6 +17,7 @@ use crate::age::age;
 use crate::arguments::{Format, StatusArguments};
 use crate::causes::causes;
 use crate::commands::held_back::HeldBack;
+use crate::pause::pause_in_words;
 use crate::printable::{printable, printable_within};
 use crate::table::print_table;
 use crate::vigie::{load_config, open_existing};
@@ -38,8 +39,12 @@ struct ShownJob<'a> {
     database: &'a str,
     agent: &'a str,
     status: JobStatus,
+    /// Whether it is watched.
     active: bool,
     declared: bool,
+    source: JobSource,
+    pause: Option<&'a Pause>,
+    retired_at: Option<Timestamp>,
     schedule: String,
     expected_at: Option<Timestamp>,
     deadline_at: Option<Timestamp>,
@@ -122,6 +127,7 @@ pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::
         ),
         None => <_>::default(),
     };
+    overviews.retain(|overview| overview.job.retired_at.is_some() == arguments.retired);
     if arguments.failing {
         overviews.retain(|overview| is_failing(&overview.job));
     }
@@ -150,7 +156,7 @@ pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::
 
 /// Not OK, and not merely so new that nothing is known yet.
 fn is_failing(job: &ExpectedBackupJob) -> bool {
-    job.active && job.incident_since.is_some()
+    job.is_watched() && job.incident_since.is_some()
 }
 
 impl<'a> ShownJob<'a> {
@@ -167,8 +173,11 @@ impl<'a> ShownJob<'a> {
             database: &job.database,
             agent: job.agent.as_str(),
             status: job.current_status,
-            active: job.active,
+            active: job.is_watched(),
             declared: job.declared,
+            source: job.source(),
+            pause: job.pause.as_ref(),
+            retired_at: job.retired_at,
             schedule: job.schedule.to_string(),
             expected_at: job.expected_at(),
             deadline_at: job.deadline_at(),
@@ -218,10 +227,14 @@ fn row_of(JobOverview { job, .. }: &JobOverview) -> [String; 5] {
             instant.strftime("%Y-%m-%d %H:%M UTC").to_string()
         })
     };
-    let status = if job.active {
-        job.current_status.to_string()
-    } else {
-        "(at rest)".to_owned()
+    let status = match &job.pause {
+        Some(pause) => {
+            let told = format!("(paused {})", pause_in_words(pause));
+            printable_within(&told, WIDEST_CELL)
+        }
+        None if job.retired_at.is_some() => "(retired)".to_owned(),
+        None if job.is_watched() => job.current_status.to_string(),
+        None => "(at rest)".to_owned(),
     };
     [
         status,
@@ -280,7 +293,7 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
         .overviews
         .iter()
         .map(|overview| &overview.job)
-        .filter(|job| job.active)
+        .filter(|job| job.is_watched())
         .collect();
     if jobs.is_empty() {
         return (Severity::Unknown, "no jobs are watched".to_owned());

@@ -21,8 +21,10 @@ pub fn parse<'text>(text: &'text str, file: &Path) -> Result<DeTable<'text>, Con
 
 /// The line of each key and of each table.
 pub fn lines(table: &DeTable<'_>, text: &str) -> BTreeMap<String, usize> {
+    // A file may declare thousands of jobs: its lines are counted once, and not once for each key.
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut lines = BTreeMap::new();
-    note_lines(table, "", text, &mut lines);
+    note_lines(table, "", &ends, &mut lines);
     lines
 }
 
@@ -133,18 +135,24 @@ fn wrong_kind(value: &DeValue<'_>, message: &str) -> Complaint {
     Complaint::new(format!("is {}", kind_of(value)), remedy)
 }
 
-fn note_lines(table: &DeTable<'_>, path: &str, text: &str, lines: &mut BTreeMap<String, usize>) {
+fn note_lines(
+    table: &DeTable<'_>,
+    path: &str,
+    ends: &[usize],
+    lines: &mut BTreeMap<String, usize>,
+) {
+    let line_of = |offset: usize| ends.partition_point(|end| *end < offset) + 1;
     for (key, value) in table {
         let path = join(path, key.get_ref());
-        lines.insert(path.clone(), line_and_column(text, key.span().start).0);
+        lines.insert(path.clone(), line_of(key.span().start));
         match value.get_ref() {
-            DeValue::Table(table) => note_lines(table, &path, text, lines),
+            DeValue::Table(table) => note_lines(table, &path, ends, lines),
             DeValue::Array(elements) => {
                 for (index, value) in elements.iter().enumerate() {
                     let path = element(&path, index);
-                    lines.insert(path.clone(), line_and_column(text, value.span().start).0);
+                    lines.insert(path.clone(), line_of(value.span().start));
                     if let DeValue::Table(table) = value.get_ref() {
-                        note_lines(table, &path, text, lines);
+                        note_lines(table, &path, ends, lines);
                     }
                 }
             }

@@ -4,75 +4,92 @@ use std::collections::BTreeMap;
 
 use vigie_domain::{AgentId, JobDeclaration, Schedule, WarningSettings};
 
-use super::document::element;
+use super::document::{element, join};
 use super::matching;
 use super::problem::Complaint;
 use super::raw::{RawJob, RawSchedule};
 use super::reading::{self, Reading};
 use super::recipient::{self, AddressBook};
-use super::schedule::{ScheduleParts, complain_of_parts_without_cron};
+use super::schedule::{ScheduleParts, Schedules, complain_of_parts_without_cron};
 use super::warnings;
 
 /// What is so for all jobs that do not say otherwise.
+#[derive(Debug, Clone)]
 pub struct JobDefaults {
-    pub schedule: RawSchedule,
+    pub schedule: ScheduleParts,
     pub warnings: WarningSettings,
 }
 
-/// The default schedule, and all jobs, those without a schedule of their own on that one. The book
-/// learns what jobs say of their recipients.
+/// What is so for all jobs, the default schedule, and all jobs, those without a schedule of
+/// their own on that one. The book learns what jobs say of their recipients.
 pub fn read(
-    defaults: &JobDefaults,
+    raw_default: &RawSchedule,
+    warnings: WarningSettings,
     raw_jobs: Vec<RawJob>,
     book: &mut AddressBook,
     reading: &mut Reading,
-) -> (Option<Schedule>, Vec<JobDeclaration>) {
-    let raw_default = &defaults.schedule;
+) -> (JobDefaults, Option<Schedule>, Vec<JobDeclaration>) {
     let default = ScheduleParts::read(raw_default, "schedule", reading);
     // A default time zone is of use as soon as one job has a cron.
     if !default.is_cron() && raw_jobs.iter().all(|job| job.cron.is_none()) {
         complain_of_parts_without_cron(raw_default, "schedule", reading);
     }
     let schedule = finish(&default, "schedule", reading);
+    let defaults = JobDefaults {
+        schedule: default,
+        warnings,
+    };
+    let jobs = read_each(raw_jobs, &defaults, book, reading);
+    (defaults, schedule, jobs)
+}
+
+/// The jobs of `[[jobs]]`, each once.
+pub fn read_each(
+    raw_jobs: Vec<RawJob>,
+    defaults: &JobDefaults,
+    book: &mut AddressBook,
+    reading: &mut Reading,
+) -> Vec<JobDeclaration> {
     let mut known = BTreeMap::new();
     let mut jobs = Vec::new();
+    let mut schedules = Schedules::default();
     for (index, raw) in raw_jobs.into_iter().enumerate() {
         let path = element("jobs", index);
-        if let Some(job) = read_one(raw, &default, defaults.warnings, &path, book, reading) {
+        if let Some(mut job) = read_one(raw, defaults, &path, book, reading) {
+            job.schedule = schedules.share(job.schedule);
             complain_of_twin(&job, &path, &mut known, reading);
             jobs.push(job);
         }
     }
-    (schedule, jobs)
+    jobs
 }
 
-fn read_one(
+/// The job whose keys stand in the table at `path`.
+pub fn read_one(
     mut raw: RawJob,
-    default: &ScheduleParts,
-    default_warnings: WarningSettings,
+    defaults: &JobDefaults,
     path: &str,
     book: &mut AddressBook,
     reading: &mut Reading,
 ) -> Option<JobDeclaration> {
-    let schedule = schedule_of(&raw.take_schedule(), default, path, reading);
+    let schedule = schedule_of(&raw.take_schedule(), &defaults.schedule, path, reading);
     let agent = required(raw.agent.as_deref(), path, "agent", reading, agent_id);
     let database = raw.database.as_deref();
     let database = required(database, path, "database", reading, reading::text);
     let mut part = |name: &str, given: Option<&str>| {
-        reading.parse(&format!("{path}.{name}"), given, reading::one_line)
+        reading.parse(&join(path, name), given, reading::one_line)
     };
     let company = part("company", raw.company.as_deref());
     let city = part("city", raw.city.as_deref());
     let neighborhood = part("neighborhood", raw.neighborhood.as_deref());
     let year = raw
         .year
-        .and_then(|year| reading.accept(&format!("{path}.year"), matching::year_of(year)));
-    let recipients_key = format!("{path}.recipients");
+        .and_then(|year| reading.accept(&join(path, "year"), matching::year_of(year)));
+    let recipients_key = join(path, "recipients");
     let recipients = recipient::read_each_once(&recipients_key, raw.recipients, book, reading);
-    let warnings_key = format!("{path}.warnings");
     let warnings = raw
         .warnings
-        .map(|raw| warnings::read(raw, &warnings_key, default_warnings, reading));
+        .map(|raw| warnings::read(raw, &join(path, "warnings"), defaults.warnings, reading));
     Some(JobDeclaration {
         agent: agent?,
         database: database?,
@@ -118,7 +135,7 @@ fn required<T>(
     reading: &mut Reading,
     parse: impl FnOnce(&str) -> Result<T, Complaint>,
 ) -> Option<T> {
-    let key = format!("{path}.{name}");
+    let key = join(path, name);
     if given.is_none() && !reading.has_problem_with(&key) {
         let complaint = Complaint::new("is not set", "name the agent and the database of each job");
         reading.complain(&key, complaint);

@@ -9,8 +9,8 @@ use super::nearest::nearest;
 use super::one_or_several::{OneOrSeveral, TextOrTable};
 use super::problem::Complaint;
 use super::raw::{
-    RawConfig, RawDkim, RawHolidays, RawJob, RawMail, RawMaintenance, RawRecipient, RawRoute,
-    RawSmtp, RawWarnings,
+    RawConfig, RawDigest, RawDkim, RawHolidays, RawJob, RawMail, RawMaintenance, RawRecipient,
+    RawRoute, RawSmtp, RawWarnings,
 };
 use super::reading::Reading;
 use super::switch_or_table::SwitchOrTable;
@@ -96,6 +96,10 @@ fn known_keys() -> Known {
         },
         warnings: warnings(),
         recipients: vec![RawRecipient::default()],
+        digest: RawDigest {
+            recipients: Some(texts_and_tables()),
+            ..RawDigest::default()
+        },
         routes: vec![RawRoute {
             recipients: Some(texts_and_tables()),
             ..RawRoute::with_matchers_shown()
@@ -409,13 +413,13 @@ mod tests {
             ),
             (
                 "colour = 3",
-                "colour is no known key; known here: [alerts], [database], [deposit], \
+                "colour is no known key; known here: [alerts], [database], [deposit], [digest], \
                  [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
                  [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),
             (
                 "\"a key\\n\" = 3",
-                "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], \
+                "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], [digest], \
                  [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
                  [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
             ),

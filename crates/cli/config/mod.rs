@@ -12,11 +12,14 @@ mod choice;
 mod command;
 mod database;
 mod deposit;
+mod digest;
 mod dkim;
 mod document;
 mod duration;
 mod environment;
 mod job;
+mod job_file;
+mod job_table;
 mod known_key;
 mod link;
 mod locale;
@@ -52,7 +55,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vigie_domain::{JobDeclaration, Schedule, WarningSettings};
-use vigie_notify::{QuietWindow, Routing};
+use vigie_notify::{DigestSettings, QuietWindow, Routing};
 
 pub use alerts::AlertsConfig;
 pub use database::DatabaseConfig;
@@ -62,9 +65,11 @@ pub use duration::positive_in_seconds;
 pub use environment::Environment;
 pub use location::{NoConfigFile, locate};
 pub use mail::{MailConfig, MailTransport};
+pub use one_or_several::{OneOrSeveral, TextOrTable};
 pub use path_check::check_paths;
 pub use ping::PingConfig;
 pub use problem::{Complaint, ConfigErrors, Problem};
+pub use raw::RawJob;
 pub use recipient::RecipientConfig;
 pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
@@ -111,10 +116,13 @@ pub struct Config {
     pub routing: Routing,
     /// When people are not to be told: maintenance, then holidays, as the file has them.
     pub windows: Vec<QuietWindow>,
+    /// When digests are written, if they are.
+    pub digests: Option<DigestSettings>,
     /// Whom to tell that cycles are still done, if anybody.
     pub ping: Option<PingConfig>,
     /// The backups that are expected by name.
     pub jobs: Vec<JobDeclaration>,
+    job_defaults: JobDefaults,
     places: Places,
 }
 
@@ -189,12 +197,11 @@ impl Config {
         if let Some(raw) = raw.warnings {
             warnings = warnings::read(raw, "warnings", warnings, &mut reading);
         }
-        let defaults = JobDefaults {
-            schedule: raw.schedule,
-            warnings,
-        };
-        let (schedule, jobs) = job::read(&defaults, raw.jobs, &mut book, &mut reading);
+        let (job_defaults, schedule, jobs) =
+            job::read(&raw.schedule, warnings, raw.jobs, &mut book, &mut reading);
         let routing = route::read(raw.routes, &mut book, &mut reading);
+        let mut raw_digest = raw.digest;
+        let digest_readers = digest::read_readers(&mut raw_digest, &mut book, &mut reading);
         let mail = mail::read(
             raw.mail,
             raw.recipients,
@@ -203,6 +210,7 @@ impl Config {
             &mut reading,
         );
         let windows = window::read(raw.maintenance, raw.holidays, &mail.time_zone, &mut reading);
+        let digests = digest::read(&raw_digest, digest_readers, &mail.time_zone, &mut reading);
         let smtp = smtp::read(
             raw.smtp,
             mail.transport == MailTransport::Smtp,
@@ -229,8 +237,10 @@ impl Config {
                 templates,
                 routing,
                 windows,
+                digests,
                 ping,
                 jobs,
+                job_defaults,
                 places: reading.places,
             }),
             _ => Err(ConfigErrors::new(reading.problems)),
@@ -242,6 +252,11 @@ impl Config {
     pub fn problem(&self, key: &str, complaint: Complaint) -> Problem {
         self.places.problem(key, complaint)
     }
+}
+
+/// How long a time that somebody gives on the command line is, as it is written in the config too.
+pub fn duration_of(text: &str) -> Result<Duration, Complaint> {
+    duration::positive(text)
 }
 
 fn read_scan(raw: &RawScan, reading: &mut Reading) -> ScanConfig {

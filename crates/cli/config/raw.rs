@@ -24,6 +24,7 @@ pub struct RawConfig {
     pub sendmail: RawSendmail,
     pub templates: RawTemplates,
     pub ping: RawPing,
+    pub digest: RawDigest,
     pub recipients: Vec<RawRecipient>,
     pub routes: Vec<RawRoute>,
     pub maintenance: Vec<RawMaintenance>,
@@ -143,6 +144,16 @@ pub struct RawTemplates {
     pub dashboard_url: Option<String>,
     pub runbook_url: Option<String>,
     pub vars: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawDigest {
+    pub every: Option<String>,
+    pub at: Option<String>,
+    pub weekday: Option<String>,
+    pub timezone: Option<String>,
+    pub recipients: Option<OneOrSeveral<TextOrTable<RawRecipient>>>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

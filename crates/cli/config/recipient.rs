@@ -106,6 +106,11 @@ fn read_one(
 }
 
 impl AddressBook {
+    /// The keys of the tables that say in which words or times somebody reads.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.said.iter().map(|said| said.key.as_str())
+    }
+
     /// Puts together what is said of the same person, from the top of the file to its end: who is
     /// told of several jobs reads all mails alike.
     pub fn settle(mut self, reading: &mut Reading) -> Vec<RecipientConfig> {

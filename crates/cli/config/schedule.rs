@@ -1,9 +1,11 @@
 //! When backups are expected: `[schedule]`, and what a job says instead of it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use vigie_domain::{InvalidSchedule, Schedule};
 
+use super::document::join;
 use super::problem::Complaint;
 use super::raw::RawSchedule;
 use super::reading::Reading;
@@ -17,7 +19,7 @@ const TIME_ZONE: &str = "UTC";
 const STAND_IN: &str = "0 0 * * *";
 
 /// What one table says of a schedule; the rest comes from the default.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ScheduleParts {
     rhythm: Option<Rhythm>,
     time_zone: Option<String>,
@@ -25,10 +27,28 @@ pub struct ScheduleParts {
     early: Option<Duration>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Rhythm {
     Every(Duration),
     Cron(String),
+}
+
+/// The schedules of jobs, each kept once: a cron expression takes kilobytes, and thousands of jobs
+/// have the same.
+#[derive(Default)]
+pub struct Schedules(HashMap<(String, Duration), Vec<Schedule>>);
+
+impl Schedules {
+    /// The schedule, or the same one as it is kept.
+    pub fn share(&mut self, schedule: Schedule) -> Schedule {
+        let alike = (schedule.to_string(), schedule.grace());
+        let kept = self.0.entry(alike).or_default();
+        if let Some(same) = kept.iter().find(|kept| **kept == schedule) {
+            return same.clone();
+        }
+        kept.push(schedule.clone());
+        schedule
+    }
 }
 
 impl ScheduleParts {
@@ -40,10 +60,10 @@ impl ScheduleParts {
         Self {
             rhythm: rhythm(raw, path, reading),
             time_zone: reading
-                .parse(&format!("{path}.timezone"), zone, time_zone::parse)
+                .parse(&join(path, "timezone"), zone, time_zone::parse)
                 .and(raw.timezone.clone()),
-            grace: reading.parse(&format!("{path}.grace"), grace, duration::in_seconds),
-            early: reading.parse(&format!("{path}.early"), early, duration::in_seconds),
+            grace: reading.parse(&join(path, "grace"), grace, duration::in_seconds),
+            early: reading.parse(&join(path, "early"), early, duration::in_seconds),
         }
     }
 
@@ -87,13 +107,13 @@ pub fn complain_of_parts_without_cron(raw: &RawSchedule, path: &str, reading: &m
                 "is given without a cron, and means nothing with every",
                 format!("leave {name} out, or give a cron"),
             );
-            reading.complain(&format!("{path}.{name}"), complaint);
+            reading.complain(&join(path, name), complaint);
         }
     }
 }
 
 fn rhythm(raw: &RawSchedule, path: &str, reading: &mut Reading) -> Option<Rhythm> {
-    let (every_key, cron_key) = (format!("{path}.every"), format!("{path}.cron"));
+    let (every_key, cron_key) = (join(path, "every"), join(path, "cron"));
     if raw.every.is_some() && raw.cron.is_some() {
         let complaint = Complaint::new(
             format!("is given together with {every_key}"),
@@ -136,6 +156,25 @@ mod tests {
     use crate::config::tests::{config, problems};
 
     const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn schedules_that_are_shared_are_the_same_to_the_last_part() {
+        let minutes = |minutes| Some(Duration::from_mins(minutes));
+        let mut schedules = Schedules::default();
+        for (zone, grace, early) in [
+            ("UTC", HOUR, None),
+            ("UTC", HOUR, minutes(1)),
+            ("UTC", HOUR, minutes(2)),
+            ("UTC", 2 * HOUR, minutes(2)),
+            ("Europe/Paris", HOUR, None),
+        ] {
+            let nightly = Schedule::cron("0 1 * * *", zone, grace, early).unwrap();
+            assert_eq!(schedules.share(nightly.clone()), nightly);
+            assert_eq!(schedules.share(nightly.clone()), nightly);
+        }
+        let kept: usize = schedules.0.values().map(Vec::len).sum();
+        assert_eq!(kept, 5);
+    }
 
     #[test]
     fn a_backup_is_expected_every_day_within_two_hours() {

@@ -315,12 +315,13 @@ mod template {
             templates,
             routing,
             windows,
+            digests,
             ping,
             ..
         } = config;
         format!(
             "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
-             {sendmail:#?} {templates:#?} {routing:#?} {windows:#?} {ping:#?}"
+             {sendmail:#?} {templates:#?} {routing:#?} {windows:#?} {digests:#?} {ping:#?}"
         )
     }
 }

@@ -12,7 +12,7 @@ use super::raw::{RawHolidays, RawMaintenance};
 use super::reading::{self, Reading};
 use super::{choice, matching, time_zone};
 
-const DAYS: [(&str, Weekday); 7] = [
+pub const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
     ("tue", Weekday::Tuesday),
     ("wed", Weekday::Wednesday),
@@ -209,7 +209,8 @@ fn complain_of_half(
     }
 }
 
-fn time(text: &str) -> Result<Time, Complaint> {
+/// A time such as `22:00`.
+pub fn time(text: &str) -> Result<Time, Complaint> {
     ["%H:%M", "%H:%M:%S"]
         .iter()
         .find_map(|form| Time::strptime(form, text).ok())
