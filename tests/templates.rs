@@ -107,7 +107,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let team = Team::new();
     let checked = team.succeed(&["check"]);
     assert!(
-        checked.contains("own: 5 mails with 22 samples in 2 languages (en, fr): nothing is wrong"),
+        checked.contains("own: 10 mails with 40 samples in 2 languages (en, fr): nothing is wrong"),
         "{checked}"
     );
     assert_eq!(
@@ -118,7 +118,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let site = Site::new();
     succeeded(of_site(&site, &["snapshot", "snapshots"]));
     let names = site.files_in("snapshots");
-    assert_eq!(names.len(), 44);
+    assert_eq!(names.len(), 80);
     for name in names {
         let relative = format!("snapshots/{name}");
         let built_in = fs::read_to_string(site.path(&relative)).unwrap();
@@ -219,12 +219,12 @@ fn a_list_tells_where_each_template_comes_from() {
 }
 
 #[test]
-fn a_changed_word_is_a_change_of_that_mails_snapshots() {
+fn a_changed_word_is_a_change_of_that_mails_snapshots_and_of_those_that_quote_it() {
     let team = Team::new();
     team.write(SUBJECT, "[MISSING] {{job.database}}\n");
     team.succeed(&["snapshot", "snapshots"]);
     let same = team.succeed(&["snapshot", "--check", "snapshots"]);
-    assert!(same.contains("44 snapshots in snapshots: every mail is as it was"));
+    assert!(same.contains("80 snapshots in snapshots: every mail is as it was"));
     team.write(SUBJECT, "[MISSING] {{job.database}}: nothing heard\n");
     let (diff, error) = failed(team.command(&["snapshot", "--check", "snapshots"]));
     let differing: Vec<&str> = diff
@@ -234,8 +234,15 @@ fn a_changed_word_is_a_change_of_that_mails_snapshots() {
     assert_eq!(
         differing,
         [
+            "snapshots/group.full.en.txt",
+            "snapshots/group.minimal.en.txt",
+            "snapshots/group.mixed.full.en.txt",
             "snapshots/missing.full.en.txt",
-            "snapshots/missing.minimal.en.txt"
+            "snapshots/missing.minimal.en.txt",
+            "snapshots/outage.many_missing.full.en.txt",
+            "snapshots/summary.downtime.full.en.txt",
+            "snapshots/summary.full.en.txt",
+            "snapshots/summary.undeliverable.minimal.en.txt",
         ]
     );
     for line in [
@@ -244,10 +251,10 @@ fn a_changed_word_is_a_change_of_that_mails_snapshots() {
     ] {
         assert!(diff.contains(line), "no {line} in {diff}");
     }
-    assert!(error.contains("2 files in snapshots"), "{error}");
+    assert!(error.contains("9 files in snapshots"), "{error}");
     assert!(
         team.succeed(&["snapshot", "snapshots"])
-            .contains("2 written")
+            .contains("9 written")
     );
     team.succeed(&["snapshot", "--check", "snapshots"]);
 }
@@ -307,8 +314,8 @@ fn a_misspelt_variable_is_told_with_its_place_and_what_was_meant() {
     assert_eq!(
         json,
         json!({
-            "directory": "own", "errors": 1, "warnings": 0, "mails": 5,
-            "locales": ["en", "fr"], "samples": 22,
+            "directory": "own", "errors": 1, "warnings": 0, "mails": 10,
+            "locales": ["en", "fr"], "samples": 40,
             "faults": [{
                 "path": "en/missing/subject.txt.hbs", "line": 1, "column": 13,
                 "severity": "error", "problem": problem,
@@ -354,9 +361,9 @@ fn a_template_whose_default_has_changed_is_a_warning_until_it_is_updated() {
 fn a_preview_has_an_index_and_the_parts_of_each_mail() {
     let team = Team::new();
     let told = team.succeed(&["preview"]);
-    assert!(told.contains("Wrote 44 mails to vigie-preview; open vigie-preview/index.html"));
+    assert!(told.contains("Wrote 80 mails to vigie-preview; open vigie-preview/index.html"));
     let index = team.read("vigie-preview/index.html");
-    assert_eq!(index.matches("<iframe").count(), 2 * 44);
+    assert_eq!(index.matches("<iframe").count(), 2 * 80);
     assert!(!index.contains("class=\"faults\"") && !index.contains("http"));
     let text = team.read("vigie-preview/missing.full.fr.txt");
     assert!(text.contains("Aucun rapport"), "{text}");
@@ -589,4 +596,29 @@ fn the_mail_about_refused_mails_can_be_edited_and_tried_like_all_others() {
     let fault =
         "own/en/undelivered/subject.txt.hbs:1:3: error: the undelivered mail has no variable";
     assert!(told.contains(fault), "{told}");
+}
+
+#[test]
+fn the_mails_about_many_can_be_edited_and_tried_like_all_others() {
+    let site = Site::with("[templates]\ndirectory = \"own\"\n");
+    succeeded(of_site(&site, &["eject", "group", "--locale", "en"]));
+    let subject = site.path("own/en/group/subject.txt.hbs");
+    assert!(site.path("own/en/partials/text-jobs.hbs").exists());
+    assert!(!site.path("own/en/partials/digest-rows.hbs").exists());
+    fs::write(&subject, "OURS {{scope.name}} {{jobs.count}}\n").unwrap();
+    succeeded(of_site(&site, &["check"]));
+    for mail in ["warning", "outage", "summary", "digest"] {
+        succeeded(of_site(&site, &["preview", mail]));
+    }
+    let to_me = ["mail", "test", "--to", "me@example.com"];
+    let output = site.run(&[&to_me[..], &["--mail", "group"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let mail = site.only_mail();
+    assert_eq!(mail.subject, "[TEST] OURS SDMC_DOUALA_AKWA 3");
+    assert_eq!(mail.text.matches("This is a test.").count(), 1);
+    assert!(
+        mail.text.contains("| No report was received"),
+        "{}",
+        mail.text
+    );
 }

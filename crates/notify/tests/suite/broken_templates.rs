@@ -11,6 +11,13 @@ pub const FOOT: &str = "en/partials/foot.hbs";
 pub const MISSING: &[MailKind] = &[MailKind::Missing];
 pub const ENTRY_MAIL: &[MailKind] = &[MailKind::Entry];
 pub const UNDELIVERED: &[MailKind] = &[MailKind::Undelivered];
+pub const OF_NO_JOB: &[MailKind] = &[
+    MailKind::Group,
+    MailKind::Outage,
+    MailKind::Summary,
+    MailKind::Digest,
+    MailKind::Undelivered,
+];
 pub const ALL: &[MailKind] = &MailKind::ALL;
 pub const NONE: &[MailKind] = &[];
 
@@ -482,7 +489,7 @@ const MALFORMED: &[Row] = &[
         FOOT,
         "Call {{job.agent}}",
         "en/partials/foot.hbs:1:8: there is no variable `job.agent` here (in the undelivered mail)",
-        UNDELIVERED,
+        OF_NO_JOB,
     ),
     (
         "a variable of another mail",
