@@ -183,16 +183,21 @@ fn names_that_would_write_headers_or_markup_still_alert_and_do_no_harm() {
         "=?utf-8?q?X?=",
         "'; DROP TABLE jobs; --",
     ];
-    let (site, result) = scan_harmed(|site| {
-        let backups = names
-            .map(|name| Backup::good(name, b"c").not_staged())
-            .into();
-        site.deliver(&Report::new(AGENT, ENDED_AT, backups));
-    });
-    assert_eq!(result["mails"]["sent"], names.len());
-    let mails = site.mails();
-    assert_eq!(mails.len(), names.len());
-    for mail in &mails {
+    let told = |config: &str| {
+        let (site, _) = scan_harmed(|site| {
+            let path = site.path("vigie.toml");
+            fs::write(&path, fs::read_to_string(&path).unwrap() + config).unwrap();
+            let backups = names
+                .map(|name| Backup::good(name, b"c").not_staged())
+                .into();
+            site.deliver(&Report::new(AGENT, ENDED_AT, backups));
+        });
+        site.mails()
+    };
+    let together = told("");
+    let mails = told("\n[alerts]\ngroup_by = \"none\"\n");
+    assert_eq!((together.len(), mails.len()), (1, names.len()));
+    for mail in mails.iter().chain(&together) {
         assert_eq!(mail.to, "admin@example.com");
         assert!(mail.header("Bcc").is_none());
         assert!(mail.subject.starts_with("[MISSING] "), "{}", mail.subject);

@@ -80,3 +80,6 @@ mod templates;
 
 /// The demo that the README begins with.
 mod demo;
+
+/// How all is, and what is told when quiet ends.
+mod digests;

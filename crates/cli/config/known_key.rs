@@ -398,13 +398,13 @@ mod tests {
             ),
             (
                 "mail.recipients = 'x'",
-                "mail.recipients is no known key; did you mean [[recipients]] or recipients in \
-                 [[jobs]] or recipients in [[routes]]?",
+                "mail.recipients is no known key; did you mean [[recipients]] or digest.recipients \
+                 or recipients in [[jobs]] or recipients in [[routes]]?",
             ),
             (
                 "scan.timezone = 'UTC'",
-                "scan.timezone is no known key; did you mean deposit.timezone or timezone in \
-                 [[holidays]] or timezone in [[jobs]] or mail.timezone or timezone in \
+                "scan.timezone is no known key; did you mean deposit.timezone or digest.timezone or \
+                 timezone in [[holidays]] or timezone in [[jobs]] or mail.timezone or timezone in \
                  [[maintenance]] or timezone in [[recipients]] or schedule.timezone?",
             ),
             (

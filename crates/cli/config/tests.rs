@@ -246,7 +246,9 @@ mod template {
             let is_kept = |line: &&str| {
                 let (key, _) = line.split_once(" = ").unwrap_or_default();
                 let needs_cron = ["timezone", "early"].contains(&key) && excluded[0] == "cron";
-                !excluded.contains(&key) && !needs_cron
+                // No schedule of backups, but that of digests.
+                let is_digest = *line == "every = \"weekly\"";
+                is_digest || !excluded.contains(&key) && !needs_cron
             };
             let text = uncommented();
             let lines: Vec<&str> = text.lines().filter(is_kept).collect();
@@ -281,6 +283,7 @@ mod template {
             "dashboard_url",
             "runbook_url",
             "support_phone",
+            "recipients",
         ];
 
         // A table with a mark is an example as a whole.
@@ -296,7 +299,8 @@ mod template {
         let shown = read(&shown.join("\n"), &[]).unwrap();
         let silent = config(
             "mail.admin_email_recipient = 'admin@localhost'\n\
-             smtp.host = 'mail.example.com'",
+             smtp.host = 'mail.example.com'\n\
+             digest.every = 'weekly'",
         );
         assert_eq!(all_values(&shown), all_values(&silent));
     }
