@@ -14,7 +14,7 @@ use super::{
 };
 use crate::mail::recipient_of;
 use crate::{
-    Acknowledgement, AskedNotification, FaultRecord, Incident, IncidentKey, Mail,
+    Acknowledgement, AskedNotification, FaultRecord, Incident, IncidentKey, Mail, NoticeClass,
     NotificationDetail, NotificationId, PendingJob, PendingNotification, ReaderState, Silence,
 };
 
@@ -240,6 +240,9 @@ impl Kept {
             let Some(told) = self.pending.remove(*told) else {
                 continue;
             };
+            if told.kind.class() == NoticeClass::Problem {
+                self.pending.outdate(told.job, &told.recipient());
+            }
             if let Some(kept) = told.incident.and_then(|key| self.incident(key)) {
                 kept.told.push((id, told.reader));
             }
