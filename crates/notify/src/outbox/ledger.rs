@@ -77,8 +77,8 @@ pub struct DeadDelivery {
     pub died_at: Timestamp,
     /// Why.
     pub error: String,
-    /// Who was sent a mail about the same event, as their mails name them, without those whose
-    /// mail is dead too.
+    /// Who was sent a mail about the same event that tells of the same jobs at least, as their mails name
+    /// them, without those whose mail is dead too.
     pub others: Vec<String>,
 }
 
