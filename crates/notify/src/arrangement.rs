@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use vigie_domain::JobStatus;
+use vigie_domain::{JobId, JobStatus};
 
 use crate::mail::recipient_of;
 use crate::{
@@ -210,6 +210,9 @@ impl OneReader<'_> {
         let mut passed = take(&mut pending, |pending| {
             pending.kind == NotificationKind::Passed
         });
+        let outdated = outdated(&mut pending);
+        let dropped = outdated.iter().map(|pending| pending.id);
+        arrangement.dropped.extend(dropped);
         let mut letters = Vec::new();
         if let Some(cause) = self.summary_cause(&pending, &passed) {
             letters.extend(self.summary(cause, std::mem::take(&mut pending), &mut passed));
@@ -362,6 +365,18 @@ impl OneReader<'_> {
     }
 }
 
+/// Recoveries of jobs of which it is to be told that they are not OK again. Told beside that, or after it,
+/// they would say that all is well.
+fn outdated(pending: &mut Vec<PendingNotification>) -> Vec<PendingNotification> {
+    let problems = pending
+        .iter()
+        .filter(|pending| pending.kind.class() == NoticeClass::Problem);
+    let wrong: BTreeSet<JobId> = problems.map(|pending| pending.job.id).collect();
+    take(pending, |pending| {
+        pending.kind == NotificationKind::Recovery && wrong.contains(&pending.job.id)
+    })
+}
+
 /// What is wrong before what is well, and the worst first.
 fn order(pending: &PendingNotification) -> impl Ord + '_ {
     (
@@ -395,3 +410,6 @@ fn take(
     *pending = left;
     taken
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,3 +197,6 @@ impl<'a, R: Readers> Desk<'a, R> {
         self.asked.insert(key, asked);
     }
 }
+
+#[cfg(test)]
+mod tests;

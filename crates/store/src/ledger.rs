@@ -17,24 +17,36 @@ use crate::job_rows::{instant_of, json_of};
 use crate::outbox::{NewDelivery, insert_deliveries, read};
 use crate::{SqliteStore, digests, faults, incidents, notifications};
 
-/// The others are those of the same event whose mail is not dead. Left to itself, SQLite would walk over
-/// all mails in the order of their numbers.
-const UNTOLD_DEAD: &str = "\
-    SELECT id, last_attempt_at, last_error, \
-        (SELECT mail FROM mails WHERE delivery_id = dead.id) AS mail, ( \
-        SELECT json_group_array(DISTINCT mail ->> 'to') \
-        FROM deliveries AS other JOIN mails ON delivery_id = other.id \
-        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
-        AND other.state IN ('waiting', 'sent')) AS others \
-    FROM deliveries AS dead INDEXED BY deliveries_untold \
-    WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT (EXISTS ( \
+/// Who was sent a mail of the same event that tells of all jobs that the dead one tells of.
+macro_rules! select_others {
+    ($what:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM deliveries AS other JOIN mails ON delivery_id = other.id \
+              WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
+              AND other.state IN ('waiting', 'sent') AND NOT EXISTS ( \
+                  SELECT 1 FROM notifications AS untold WHERE untold.delivery_id = dead.id \
+                  AND untold.job_id NOT IN ( \
+                      SELECT job_id FROM notifications WHERE delivery_id = other.id))"
+        )
+    };
+}
+
+/// Left to itself, SQLite would walk over all mails in the order of their numbers.
+const UNTOLD_DEAD: &str = concat!(
+    "SELECT id, last_attempt_at, last_error, \
+        (SELECT mail FROM mails WHERE delivery_id = dead.id) AS mail, (",
+    select_others!("json_group_array(DISTINCT mail ->> 'to')"),
+    ") AS others \
+     FROM deliveries AS dead INDEXED BY deliveries_untold \
+     WHERE state = 'dead' AND told_at IS NULL AND event_id IS NOT NULL AND NOT (EXISTS ( \
         SELECT 1 FROM deliveries AS told \
         WHERE told.recipient = dead.recipient AND told.told_at > ?1 AND told.told_at < ?2) \
-        AND EXISTS ( \
-        SELECT 1 FROM deliveries AS other \
-        WHERE other.event_id = dead.event_id AND other.recipient <> dead.recipient \
-        AND other.state IN ('waiting', 'sent'))) \
-    ORDER BY id LIMIT ?3";
+        AND EXISTS (",
+    select_others!("1"),
+    ")) ORDER BY id LIMIT ?3"
+);
 
 #[async_trait]
 impl Ledger for SqliteStore {

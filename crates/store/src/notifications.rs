@@ -50,6 +50,17 @@ const TELL: &str = "\
     UPDATE notifications SET delivery_id = told.value ->> 'delivery' FROM json_each(?) AS told \
     WHERE notifications.id = told.value ->> 'id'";
 
+/// Who has been told that a job is not OK must not read afterwards that it is, as of an earlier incident.
+const OUTDATE: &str = "\
+    DELETE FROM notifications WHERE kind = 'recovery' AND id IN ( \
+        SELECT outdated.id FROM json_each(?) AS told \
+        CROSS JOIN notifications AS news ON news.id = told.value ->> 'id' \
+            AND news.kind IN ('alert', 'reminder') \
+        CROSS JOIN incidents AS earlier ON earlier.job_id = news.job_id \
+            AND earlier.id <> news.incident_id \
+        CROSS JOIN notifications AS outdated ON outdated.incident_id = earlier.id \
+            AND outdated.recipient = news.recipient AND outdated.delivery_id IS NULL)";
+
 const PENDING: &str = "\
     SELECT notifications.id, notifications.event_id, kind, reader, asked_at, held_by, \
         opened_at, acknowledged_at IS NOT NULL AS acknowledged, \
@@ -191,8 +202,11 @@ pub(crate) async fn tell(
         .iter()
         .map(|(id, delivery)| json!({ "id": id.0, "delivery": delivery.0 }))
         .collect();
-    let query = sqlx::query(TELL).bind(json!(told).to_string());
-    query.execute(connection).await?;
+    let told = json!(told).to_string();
+    for statement in [TELL, OUTDATE] {
+        let query = sqlx::query(statement).bind(&told);
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

@@ -34,7 +34,8 @@ pub struct Plan {
     pub incidents: Vec<(Incident, EventId)>,
     /// What readers are to be told from now on.
     pub asked: Vec<AskedNotification>,
-    /// Mails that are due at once.
+    /// Mails that are due at once. Who is told by one that a job is not OK is not told any more that an
+    /// earlier incident of it is over.
     pub mails: Vec<PlannedMail>,
     /// Notifications that are held back.
     pub held: Vec<(NotificationId, Hold)>,
@@ -76,8 +77,8 @@ pub struct DeadDelivery {
     pub died_at: Timestamp,
     /// Why.
     pub error: String,
-    /// Who was sent a mail about the same event, as their mails name them, without those whose
-    /// mail is dead too.
+    /// Who was sent a mail about the same event that tells of the same jobs at least, as their mails name
+    /// them, without those whose mail is dead too.
     pub others: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::mail::recipient_of;
 use crate::{
-    Acknowledgement, AskedNotification, FaultRecord, Incident, IncidentKey, Mail,
+    Acknowledgement, AskedNotification, FaultRecord, Incident, IncidentKey, Mail, NoticeClass,
     NotificationDetail, NotificationId, PendingJob, PendingNotification, ReaderState, Silence,
 };
 
@@ -103,6 +103,8 @@ struct KeptIncident {
 #[derive(Debug)]
 struct Row {
     event: Option<EventId>,
+    /// What the mail tells of.
+    jobs: BTreeSet<JobId>,
     delivery: Delivery,
     state: State,
     planned_at: Timestamp,
@@ -177,6 +179,7 @@ impl Kept {
         };
         let row = Row {
             event,
+            jobs: BTreeSet::new(),
             state: State::Waiting,
             planned_at,
             due_at: planned_at,
@@ -240,6 +243,12 @@ impl Kept {
             let Some(told) = self.pending.remove(*told) else {
                 continue;
             };
+            if told.kind.class() == NoticeClass::Problem {
+                self.pending.outdate(told.job, &told.recipient());
+            }
+            if let Some(row) = self.deliveries.get_mut(&id) {
+                row.jobs.insert(told.job);
+            }
             if let Some(kept) = told.incident.and_then(|key| self.incident(key)) {
                 kept.told.push((id, told.reader));
             }
@@ -416,8 +425,10 @@ impl Kept {
         let mail = &row.delivery.mail;
         let others = self.of_event(event);
         let address = mail.recipient();
-        let others = others.filter(|row| {
-            !matches!(row.state, State::Dead { .. }) && row.delivery.mail.recipient() != address
+        let others = others.filter(|other| {
+            !matches!(other.state, State::Dead { .. })
+                && other.delivery.mail.recipient() != address
+                && other.jobs.is_superset(&row.jobs)
         });
         let mut others: Vec<String> = others.map(|row| row.delivery.mail.to.clone()).collect();
         let mut known = BTreeSet::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use vigie_domain::DomainEvent;
+use vigie_domain::{DomainEvent, JobId};
 
 use super::LONGEST_DELAY;
 use crate::mail::recipient_of;
@@ -77,6 +77,17 @@ impl Notifications {
         }
         self.kept
             .retain(|_, kept| !of_incident(kept) || kept.asked.kind == NotificationKind::Passed);
+        let kept = &self.kept;
+        self.places.retain(|_, id| kept.contains_key(id));
+    }
+
+    /// Of a job that a reader is told not to be OK, ends of earlier incidents are news no more.
+    pub(super) fn outdate(&mut self, job: JobId, reader: &str) {
+        self.kept.retain(|_, kept| {
+            kept.asked.job != job
+                || kept.asked.kind != NotificationKind::Recovery
+                || recipient_of(&kept.asked.reader) != reader
+        });
         let kept = &self.kept;
         self.places.retain(|_, id| kept.contains_key(id));
     }

@@ -434,3 +434,39 @@ async fn a_refused_notice_makes_no_further_notices() {
         send_all(&outbox, &[&all[..], &["gone@example.com"]].concat(), now()).await;
     }
 }
+
+#[tokio::test]
+async fn who_is_told_that_a_job_failed_again_does_not_read_after_that_that_it_is_well() {
+    let outbox = MemoryOutbox::new();
+    let planner = Planner::new(composer(), outbox.clone(), now());
+    outbox.push(missing_with(&["a@example.com"]));
+    assert_eq!(planner.plan(now()).await.unwrap().mails, 1);
+    send_all(&outbox, &[], now()).await;
+    let mut again = missing_with(&["a@example.com"]);
+    if let EventKind::JobMissing { job, .. } = &mut again.kind {
+        job.incident_since = Some(later(5));
+    }
+    outbox.push(recovered_with());
+    outbox.push(again);
+    assert_eq!(planner.plan(later(5)).await.unwrap().mails, 1);
+    let told = send_all(&outbox, &[], later(5)).await;
+    assert!(told[0].1.starts_with("[MISSING]"), "{told:?}");
+    assert_eq!(planner.plan(later(6)).await.unwrap().mails, 0);
+}
+
+#[tokio::test]
+async fn who_reads_of_one_job_reads_nothing_of_a_refused_mail_about_several() {
+    let outbox = MemoryOutbox::new();
+    let planner = Planner::new(composer(), outbox.clone(), now());
+    let gone = "gone@example.com";
+    outbox.push(of_job(1, missing_with(&[gone, "one@example.com"])));
+    for job in 2..6 {
+        outbox.push(of_job(job, missing_with(&[gone, "all@example.com"])));
+    }
+    outbox.push(of_job(6, missing_with(&["all@example.com"])));
+    let _ = planner.plan(now()).await.unwrap();
+    send_all(&outbox, &[gone], now()).await;
+    assert_eq!(planner.plan(now()).await.unwrap().mails, 2);
+    let told = send_all(&outbox, &[], now()).await;
+    assert_eq!(to(&told), ["a@example.com", "b@example.com"]);
+}
