@@ -15,11 +15,11 @@ use crate::{
 /// When so few groups have missing jobs, it is they that are told of, however many percent it is.
 const FEW: usize = 3;
 
-/// How long mails to a reader may wait before nothing more is written to them.
+/// How long mails to a reader may wait before others wait behind them.
 const STUCK: SignedDuration = SignedDuration::from_mins(30);
 
-/// How long after that it is looked at again.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// What is held so is looked at again at the next instant.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(1);
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -57,6 +57,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) quiet: &'a Quiet,
     /// By the address alone.
     pub(crate) readers: &'a BTreeMap<String, ReaderState>,
+    /// The addresses of the administrators.
+    pub(crate) administrators: &'a BTreeSet<String>,
     /// How many jobs are watched.
     pub(crate) watched: u64,
     /// When the last cycle was done, after a downtime.
@@ -125,6 +127,7 @@ pub(crate) fn arrange(
             state,
             held_back,
             outage,
+            is_administrator: around.administrators.contains(&key),
         };
         reader.arrange(pending, &mut arrangement);
     }
@@ -173,7 +176,7 @@ fn outage_percent<'a>(
     let (mut jobs, mut agents) = (BTreeSet::new(), BTreeSet::new());
     for pending in missing {
         jobs.insert(pending.job.id);
-        agents.insert(&pending.job.agent);
+        agents.insert(pending.job.agent.to_lowercase());
     }
     if agents.len() < FEW || watched == 0 {
         return None;
@@ -196,6 +199,8 @@ struct OneReader<'a> {
     state: ReaderState,
     held_back: u32,
     outage: Option<u8>,
+    /// Nobody else is to know how it is with all jobs.
+    is_administrator: bool,
 }
 
 impl OneReader<'_> {
@@ -217,7 +222,7 @@ impl OneReader<'_> {
         if let Some(cause) = self.summary_cause(&pending, &passed) {
             letters.extend(self.summary(cause, std::mem::take(&mut pending), &mut passed));
         }
-        if let Some(percent) = self.outage {
+        if let Some(percent) = self.outage.filter(|_| self.is_administrator) {
             let missing = take(&mut pending, is_newly_missing);
             if missing.len() > self.grouping.above {
                 letters.push(self.letter(Form::Outage { percent }, missing));
@@ -237,10 +242,9 @@ impl OneReader<'_> {
     /// Until when nothing at all is written to the reader.
     fn hold(&self) -> Option<Hold> {
         let now = self.around.now;
-        let is_stuck = |since: Timestamp| since.duration_until(now) > STUCK;
-        if self.state.waiting_since.is_some_and(is_stuck) {
+        if self.stuck_since().is_some() && !self.may_try_again() {
             return Some(Hold {
-                until: later(now, LOOK_AGAIN),
+                until: later(now, AT_ONCE),
                 cause: HoldCause::Undeliverable,
             });
         }
@@ -249,11 +253,27 @@ impl OneReader<'_> {
         }
         let first = self.state.first_written_at.unwrap_or(now);
         // No instant of the past: what is held until then would be looked at again at once.
-        let until = later(first, HOUR).max(later(now, SignedDuration::from_secs(1)));
+        let until = later(first, HOUR).max(later(now, AT_ONCE));
         Some(Hold {
             until,
             cause: HoldCause::Limit,
         })
+    }
+
+    /// Since when nothing gets through to the reader, if that is for long.
+    fn stuck_since(&self) -> Option<Timestamp> {
+        let is_long = |since: &Timestamp| since.duration_until(self.around.now) > STUCK;
+        self.state.stuck_since.filter(is_long)
+    }
+
+    /// One mail alone may be what is not taken, so that another one is written now and then, after waits
+    /// that double.
+    fn may_try_again(&self) -> bool {
+        let (Some(since), Some(last)) = (self.state.stuck_since, self.state.last_written_at) else {
+            return true;
+        };
+        let waited = last.duration_until(self.around.now);
+        waited > STUCK.max(since.duration_until(last))
     }
 
     /// Why all is told in one mail, if it is.
@@ -270,7 +290,10 @@ impl OneReader<'_> {
         if pending.is_empty() {
             return None;
         }
-        if let Some(since) = held(HoldCause::Undeliverable) {
+        if let Some(since) = self
+            .stuck_since()
+            .or_else(|| held(HoldCause::Undeliverable))
+        {
             return Some(SummaryCause::Undeliverable { since });
         }
         if held(HoldCause::Limit).is_some() {
@@ -304,18 +327,20 @@ impl OneReader<'_> {
             return self.singles(pending);
         };
         // In the order of their first, which is the worst.
-        let mut groups: Vec<((NoticeClass, GroupScope), Vec<PendingNotification>)> = Vec::new();
+        let mut groups: Vec<(GroupScope, Vec<PendingNotification>)> = Vec::new();
         let mut places = BTreeMap::new();
         for pending in pending {
-            let key = (pending.kind.class(), scope_of(by, &pending.job));
-            let place = *places.entry(key.clone()).or_insert(groups.len());
+            let (class, scope) = (pending.kind.class(), scope_of(by, &pending.job));
+            // The same names are written in one case and another.
+            let key = (class, scope.name.to_lowercase());
+            let place = *places.entry(key).or_insert(groups.len());
             if place == groups.len() {
-                groups.push((key, Vec::new()));
+                groups.push((scope, Vec::new()));
             }
             groups[place].1.push(pending);
         }
         let mut letters = Vec::new();
-        for ((_, scope), pending) in groups {
+        for (scope, pending) in groups {
             if pending.len() > self.grouping.above.max(1) {
                 letters.push(self.letter(Form::Group(scope), pending));
             } else {

@@ -74,11 +74,10 @@ impl<'a, R: Readers> Desk<'a, R> {
             incident: incident.clone(),
             told: Vec::new(),
             waiting: Vec::new(),
-            untold: Vec::new(),
             event: (id, event.clone()),
         });
         if telling == Some(Telling::Alert) {
-            self.alert(id, job, &mut open, key);
+            self.alert(id, job, key);
         }
         if incident.closed_at.is_some() {
             self.close(id, &open, telling, key);
@@ -89,15 +88,15 @@ impl<'a, R: Readers> Desk<'a, R> {
         self.open.insert(key.job, open);
     }
 
-    /// Plans the reminders that are due of the open incidents.
-    pub(crate) fn remind(&mut self) {
+    /// Plans the reminders that are due of the open incidents of these jobs, as they are now.
+    pub(crate) fn remind(&mut self, jobs: &[ExpectedBackupJob]) {
         for open in std::mem::take(&mut self.open).into_values() {
             let Some(incident) = remind(&open.incident, self.now, self.reminders) else {
                 continue;
             };
             let (key, event) = (incident.key(), open.event.0);
             self.changed.insert(key, (incident, event));
-            let Some(job) = open.event.1.job() else {
+            let Some(job) = jobs.iter().find(|job| job.id == key.job) else {
                 continue;
             };
             for reader in self.readers.readers_of(job, AlertSeverity::Critical) {
@@ -120,18 +119,8 @@ impl<'a, R: Readers> Desk<'a, R> {
         }
     }
 
-    fn alert(
-        &mut self,
-        id: EventId,
-        job: &ExpectedBackupJob,
-        open: &mut OpenIncident,
-        key: IncidentKey,
-    ) {
+    fn alert(&mut self, id: EventId, job: &ExpectedBackupJob, key: IncidentKey) {
         for reader in self.readers.readers_of(job, AlertSeverity::Critical) {
-            let address = recipient_of(&reader);
-            if !open.untold.contains(&address) {
-                open.untold.push(address);
-            }
             self.ask(job.id, Some(key), id, NotificationKind::Alert, reader);
         }
     }

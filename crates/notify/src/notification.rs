@@ -228,12 +228,15 @@ impl fmt::Display for HoldCause {
 /// How it stands with the mails to one reader.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReaderState {
-    /// How many mails were written to them in the last hour.
+    /// How many mails about jobs were written to them in the last hour.
     pub written: u32,
     /// When the first of these was written.
     pub first_written_at: Option<Timestamp>,
-    /// Since when a mail to them waits to be sent.
-    pub waiting_since: Option<Timestamp>,
+    /// Since when mails to them wait to be sent: the date of the oldest that waits, if none of those that
+    /// were written since was sent.
+    pub stuck_since: Option<Timestamp>,
+    /// The date of the newest mail to them, if some are stuck.
+    pub last_written_at: Option<Timestamp>,
     /// How many notifications for them are held back because somebody asked for it.
     pub held_back: u32,
 }

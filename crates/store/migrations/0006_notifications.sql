@@ -43,6 +43,7 @@ ALTER TABLE deliveries DROP COLUMN incident_id;
 ALTER TABLE deliveries ADD COLUMN dated_at INTEGER NOT NULL DEFAULT 0;
 UPDATE deliveries SET dated_at = planned_at;
 CREATE INDEX deliveries_dated ON deliveries (recipient, dated_at);
+CREATE INDEX deliveries_sent_to ON deliveries (recipient, dated_at) WHERE state = 'sent';
 CREATE INDEX deliveries_waiting_for ON deliveries (recipient, dated_at) WHERE state = 'waiting';
 
 -- The last good backup before the end of an incident.

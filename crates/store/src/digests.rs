@@ -1,6 +1,7 @@
 //! What digests are written of, and when the last ones were.
 
 use jiff::Timestamp;
+use serde_json::json;
 use sqlx::{SqliteConnection, SqlitePool};
 use vigie_domain::{ExpectedBackupJob, JobId};
 
@@ -24,6 +25,17 @@ pub(crate) async fn record(
     let query = sqlx::query(upsert).bind(written_at.as_microsecond());
     query.execute(connection).await?;
     Ok(())
+}
+
+pub(crate) async fn jobs(
+    pool: &SqlitePool,
+    jobs: &[JobId],
+) -> Result<Vec<ExpectedBackupJob>, Fault> {
+    let jobs: Vec<i64> = jobs.iter().map(|job| job.0).collect();
+    let select = "SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(?))";
+    let query = sqlx::query(select).bind(json!(jobs).to_string());
+    let rows = query.fetch_all(pool).await?;
+    rows.iter().map(job_of).collect()
 }
 
 pub(crate) async fn jobs_after(

@@ -25,9 +25,7 @@ macro_rules! select_incidents {
                 SELECT json_group_array(DISTINCT notifications.recipient) \
                 FROM notifications LEFT JOIN deliveries ON deliveries.id = delivery_id \
                 WHERE incident_id = incidents.id \
-                AND (delivery_id IS NULL OR state = 'waiting')) AS waiting, ( \
-                SELECT json_group_array(recipient) FROM notifications \
-                WHERE incident_id = incidents.id AND delivery_id IS NULL) AS untold \
+                AND (delivery_id IS NULL OR state = 'waiting')) AS waiting \
              FROM ",
             $from
         )
@@ -176,7 +174,6 @@ fn open_incident_of(row: &SqliteRow) -> Result<OpenIncident, Fault> {
         incident: incident_of(row)?,
         told: json_of(row, "told")?,
         waiting: json_of(row, "waiting")?,
-        untold: json_of(row, "untold")?,
         event: (EventId(row.try_get("event_id")?), json_of(row, "event")?),
     })
 }

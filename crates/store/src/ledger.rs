@@ -124,6 +124,11 @@ impl Ledger for SqliteStore {
         last.map_err(|fault| OutboxError::new("look up the last digest", fault))
     }
 
+    async fn jobs(&self, jobs: &[JobId]) -> Result<Vec<ExpectedBackupJob>, OutboxError> {
+        let jobs = digests::jobs(&self.pool, jobs).await;
+        jobs.map_err(|fault| OutboxError::new("read the jobs to remind of", fault))
+    }
+
     async fn jobs_after(
         &self,
         last: JobId,

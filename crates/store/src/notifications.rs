@@ -25,13 +25,15 @@ const ASK: &str = "\
         asked.value ->> 'kind', ?2 \
     FROM json_each(?1) AS asked WHERE true \
     ON CONFLICT (incident_id, recipient) WHERE delivery_id IS NULL AND incident_id IS NOT NULL \
-    DO UPDATE SET kind = excluded.kind, event_id = excluded.event_id, reader = excluded.reader";
+    DO UPDATE SET kind = excluded.kind, event_id = excluded.event_id, reader = excluded.reader, \
+        held_until = 0";
 
-/// Of an incident that closes, alerts are counted, and all else falls away.
+/// Of an incident that ends well, alerts are counted, and all else falls away.
 const PASS: &str = "\
     UPDATE notifications SET kind = 'passed' WHERE delivery_id IS NULL AND kind = 'alert' \
     AND incident_id IN (SELECT incidents.id FROM json_each(?1) AS closed JOIN incidents \
-        ON job_id = closed.value ->> 'job' AND opened_at = closed.value ->> 'opened_at')";
+        ON job_id = closed.value ->> 'job' AND opened_at = closed.value ->> 'opened_at' \
+        JOIN events ON events.id = incidents.event_id AND type = 'JobRecovered')";
 
 const FORGET: &str = "\
     DELETE FROM notifications WHERE delivery_id IS NULL AND kind <> 'passed' \
@@ -80,11 +82,16 @@ const DETAILS: &str = "\
 const STATES: &str = "\
     SELECT reader.value AS reader, ( \
         SELECT count(*) FROM deliveries \
-        WHERE recipient = reader.value AND dated_at > ?2 AND dated_at <= ?3) AS written, ( \
+        WHERE recipient = reader.value AND dated_at > ?2 AND dated_at <= ?3 \
+        AND event_id IS NOT NULL) AS written, ( \
         SELECT min(dated_at) FROM deliveries \
-        WHERE recipient = reader.value AND dated_at > ?2 AND dated_at <= ?3) AS first_written_at, ( \
+        WHERE recipient = reader.value AND dated_at > ?2 AND dated_at <= ?3 \
+        AND event_id IS NOT NULL) AS first_written_at, ( \
         SELECT min(dated_at) FROM deliveries \
         WHERE recipient = reader.value AND state = 'waiting') AS waiting_since, ( \
+        SELECT max(dated_at) FROM deliveries WHERE recipient = reader.value) AS last_written_at, ( \
+        SELECT max(dated_at) FROM deliveries \
+        WHERE recipient = reader.value AND state = 'sent') AS last_sent_at, ( \
         SELECT count(*) FROM notifications WHERE recipient = reader.value AND delivery_id IS NULL \
         AND held_until > ?3 AND held_until <= ?4 AND held_by IN ('silence', 'maintenance') \
         ) AS held_back \
@@ -249,10 +256,15 @@ pub(crate) async fn states(
     let rows = query.fetch_all(pool).await?;
     rows.iter()
         .map(|row| {
+            let last_sent_at = optional_instant_of(row, "last_sent_at")?;
+            let last_written_at = optional_instant_of(row, "last_written_at")?;
+            let stuck_since = optional_instant_of(row, "waiting_since")?
+                .filter(|since| last_sent_at.is_none_or(|sent_at| sent_at < *since));
             let state = ReaderState {
                 written: row.try_get("written")?,
                 first_written_at: optional_instant_of(row, "first_written_at")?,
-                waiting_since: optional_instant_of(row, "waiting_since")?,
+                stuck_since,
+                last_written_at: stuck_since.and(last_written_at),
                 held_back: row.try_get("held_back")?,
             };
             Ok((row.try_get("reader")?, state))

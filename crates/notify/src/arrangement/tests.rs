@@ -80,6 +80,7 @@ struct Case {
     state: ReaderState,
     watched: u64,
     idle_since: Option<Timestamp>,
+    administrators: BTreeSet<String>,
 }
 
 impl Default for Case {
@@ -90,6 +91,7 @@ impl Default for Case {
             state: ReaderState::default(),
             watched: 1_000,
             idle_since: None,
+            administrators: READERS.map(recipient_of).into(),
         }
     }
 }
@@ -100,6 +102,7 @@ impl Case {
         let around = Circumstances {
             now: now(),
             quiet: &self.quiet,
+            administrators: &self.administrators,
             readers: &readers.into(),
             watched: self.watched,
             idle_since: self.idle_since,
@@ -329,19 +332,25 @@ fn the_last_mail_of_an_hour_tells_all_that_is_left() {
 
 #[test]
 fn who_gets_no_mail_through_is_written_none() {
-    let waiting = |minutes| Case {
+    let waiting = |oldest, newest| Case {
         state: ReaderState {
-            waiting_since: Some(ago(minutes)),
+            stuck_since: Some(ago(oldest)),
+            last_written_at: Some(ago(newest)),
             ..ReaderState::default()
         },
         ..Case::default()
     };
-    assert_eq!(waiting(30).arrange(many(0..1)).letters.len(), 1);
-    let arranged = waiting(31).arrange(many(0..1));
+    assert_eq!(waiting(30, 1).arrange(many(0..1)).letters.len(), 1);
+    let arranged = waiting(31, 1).arrange(many(0..1));
     assert_eq!(arranged.letters, []);
     assert_eq!(arranged.held[0].1.cause, HoldCause::Undeliverable);
     // A mail of the future: a clock was put back.
-    assert_eq!(waiting(-600).arrange(many(0..1)).letters.len(), 1);
+    assert_eq!(waiting(-600, -600).arrange(many(0..1)).letters.len(), 1);
+    // That one mail is not taken does not mean that none is: one tries, after waits that double.
+    assert_eq!(waiting(180, 89).arrange(many(0..5)).letters, []);
+    let since = ago(180);
+    let tries = [(Form::Summary(SummaryCause::Undeliverable { since }), 5)];
+    assert_eq!(waiting(180, 91).forms(many(0..5)), tries);
 }
 
 #[test]
@@ -461,7 +470,8 @@ fn states() -> impl Strategy<Value = ReaderState> {
     (0..10_u32, 0..60_i64, waits).prop_map(|(written, first, waits)| ReaderState {
         written,
         first_written_at: (written > 0).then(|| ago(first)),
-        waiting_since: waits.map(ago),
+        stuck_since: waits.map(ago),
+        last_written_at: waits.map(|waits| ago(waits / 2)),
         held_back: 0,
     })
 }
@@ -476,6 +486,7 @@ fn cases() -> impl Strategy<Value = Case> {
             state,
             watched,
             idle_since: idle.map(ago),
+            ..Case::default()
         },
     )
 }

@@ -53,7 +53,7 @@ pub struct DigestContext {
     pub unchanged: ListContext<UnchangedJobContext>,
     /// Those whose last backup has an unusual size. At most 50 are listed.
     pub jumped: ListContext<JumpedSizeContext>,
-    /// The silences and maintenance windows that end soon, the soonest first. At most 50 are listed.
+    /// The silences that end soon, the soonest first. At most 50 are listed.
     pub ending_silences: ListContext<EndingSilenceContext>,
     /// The databases that reports speak of, and nobody declared. At most 50 are listed.
     pub undeclared: ListContext<UndeclaredJobContext>,
@@ -131,7 +131,7 @@ pub struct JumpedSizeContext {
     pub size: SizeContext,
 }
 
-/// A silence or a maintenance window that ends soon.
+/// A silence that ends soon.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EndingSilenceContext {
     /// The place in the list: 1 for the first.

@@ -99,9 +99,14 @@ fn open(first: (EventId, DomainEvent), told: &[&str], untold: &[&str]) -> OpenIn
         incident,
         told: texts(told),
         waiting: texts(untold),
-        untold: texts(untold),
         event: first,
     }
+}
+
+/// The job of [`missing`], as it is now.
+fn known_jobs() -> Vec<ExpectedBackupJob> {
+    let (_, event) = missing(1, 1);
+    event.job().cloned().into_iter().collect()
 }
 
 fn plan_of(open: Vec<OpenIncident>, events: Vec<(EventId, DomainEvent)>) -> Plan {
@@ -205,7 +210,7 @@ fn who_has_not_got_the_news_is_not_reminded_of_them() {
     let reminders = Reminders::default();
     let known = vec![open(missing(1, 1), &TOLD[..1], &["bob@example.com"])];
     let mut desk = Desk::new(&AsNamed, &reminders, known, at(3 * 24 * 60));
-    desk.remind();
+    desk.remind(&known_jobs());
     let plan = desk.plan(None, at(3 * 24 * 60));
     let expected = vec![("ann@example.com".to_owned(), NotificationKind::Reminder, 1)];
     assert_eq!(asked(&plan), expected);
@@ -217,7 +222,7 @@ fn nobody_is_reminded_before_it_is_due() {
     let reminders = Reminders::default();
     let known = vec![open(missing(1, 1), &TOLD, &[])];
     let mut desk = Desk::new(&AsNamed, &reminders, known, at(23 * 60));
-    desk.remind();
+    desk.remind(&known_jobs());
     let plan = desk.plan(None, at(23 * 60));
     assert!(plan.asked.is_empty() && plan.incidents.is_empty());
 }

@@ -62,7 +62,7 @@ pub struct Digest {
     pub unchanged: Vec<UnchangedJob>,
     /// Those whose last backup has an unusual size.
     pub jumped: Vec<JumpedSize>,
-    /// The silences and maintenance windows that end soon.
+    /// The silences that end soon.
     pub ending_silences: Vec<EndingSilence>,
     /// The databases that reports speak of, and nobody declared.
     pub undeclared: Vec<UndeclaredJob>,
@@ -181,7 +181,7 @@ pub struct JumpedSize {
     pub median: u64,
 }
 
-/// A silence or a maintenance window that ends soon.
+/// A silence that ends soon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndingSilence {
     /// What it matches, in words.

@@ -60,8 +60,6 @@ pub struct OpenIncident {
     /// Whom what was asked for has not reached yet, be it that no mail tells it, or that the mail waits
     /// (addresses as [`Mail::recipient`] gives them).
     pub waiting: Vec<String>,
-    /// Of these, whom no mail tells yet.
-    pub untold: Vec<String>,
     /// The event that was last heard of it.
     pub event: (EventId, DomainEvent),
 }
@@ -171,6 +169,13 @@ pub trait Ledger: Send + Sync {
     ///
     /// When it can't be read.
     async fn last_digest(&self) -> Result<Option<Timestamp>, OutboxError>;
+
+    /// These jobs as they are now, in any order.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be read.
+    async fn jobs(&self, jobs: &[JobId]) -> Result<Vec<ExpectedBackupJob>, OutboxError>;
 
     /// The first jobs with numbers above this one, in the order of their numbers.
     ///

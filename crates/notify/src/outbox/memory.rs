@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use vigie_domain::{DomainEvent, ExpectedBackupJob, JobId};
+use vigie_domain::{DomainEvent, EventKind, ExpectedBackupJob, JobId};
 
 use super::notifications::Notifications;
 use super::{
@@ -79,8 +79,11 @@ struct Kept {
     /// Incidents that have closed, until that is told.
     closed: BTreeMap<IncidentKey, KeptIncident>,
     pending: Notifications,
-    /// When mails to whom are dated.
+    /// To whom mails about jobs are, and their dates.
     dated: VecDeque<(String, Timestamp)>,
+    /// The dates of the newest mails, by recipient: of all, and of those that were sent.
+    last_written: BTreeMap<String, Timestamp>,
+    last_sent: BTreeMap<String, Timestamp>,
     faults: Vec<FaultRecord>,
     silences: Vec<Silence>,
     /// The jobs that events spoke of, as they were last.
@@ -167,7 +170,14 @@ impl Kept {
     fn add(&mut self, event: Option<EventId>, mail: &Mail, planned_at: Timestamp) -> DeliveryId {
         self.last_delivery += 1;
         let id = DeliveryId(self.last_delivery);
-        self.dated.push_back((mail.recipient(), mail.date));
+        let last = self
+            .last_written
+            .entry(mail.recipient())
+            .or_insert(mail.date);
+        *last = mail.date.max(*last);
+        if event.is_some() {
+            self.dated.push_back((mail.recipient(), mail.date));
+        }
         if self.dated.len() > SENT {
             self.dated.pop_front();
         }
@@ -218,7 +228,8 @@ impl Kept {
         };
         if is_closed {
             self.history.insert(key.job, kept.incident.clone());
-            self.pending.close(key);
+            let is_well = matches!(kept.event.1.kind, EventKind::JobRecovered { .. });
+            self.pending.close(key, is_well);
             self.closed.insert(key, kept);
         } else {
             self.open.insert(key.job, kept);
@@ -279,17 +290,15 @@ impl Kept {
             let row = self.deliveries.get(id);
             row.is_some_and(|row| row.state == State::Waiting)
         };
-        let untold: BTreeSet<String> = self.pending.readers_of(kept.incident.key()).collect();
         let waiting = kept.told.iter().filter(|(id, _)| is_waiting(id));
         let mut waiting: BTreeSet<String> = waiting.map(|(_, to)| recipient_of(to)).collect();
-        waiting.extend(untold.iter().cloned());
+        waiting.extend(self.pending.readers_of(kept.incident.key()));
         let told = kept.told.iter().filter(|(id, _)| !is_dead(id));
         let told: BTreeSet<String> = told.map(|(_, to)| to.clone()).collect();
         OpenIncident {
             incident: kept.incident.clone(),
             told: told.into_iter().collect(),
             waiting: waiting.into_iter().collect(),
-            untold: untold.into_iter().collect(),
             event: kept.event.clone(),
         }
     }
@@ -362,10 +371,16 @@ impl Kept {
         let rows = self.deliveries.values();
         let waiting = rows
             .filter(|row| row.state == State::Waiting && row.delivery.mail.recipient() == reader);
+        let waiting_since = waiting.map(|row| row.delivery.mail.date).min();
+        let last_sent_at = self.last_sent.get(reader);
+        let stuck_since =
+            waiting_since.filter(|since| last_sent_at.is_none_or(|sent_at| sent_at < since));
+        let last_written_at = self.last_written.get(reader).copied();
         ReaderState {
             written: u32::try_from(dated().count()).unwrap_or(u32::MAX),
             first_written_at: dated().min(),
-            waiting_since: waiting.map(|row| row.delivery.mail.date).min(),
+            stuck_since,
+            last_written_at: stuck_since.and(last_written_at),
             held_back: self.pending.held_back(reader, now),
         }
     }
@@ -383,6 +398,9 @@ impl Kept {
         row.end(holder, attempt);
         let event = row.event;
         if was_waiting && row.state == State::Sent {
+            let (to, date) = (row.delivery.mail.recipient(), row.delivery.mail.date);
+            let last = self.last_sent.entry(to).or_insert(date);
+            *last = date.max(*last);
             self.sent_at.push_back(attempt.at);
             if self.sent_at.len() > SENT {
                 self.sent_at.pop_front();
@@ -557,6 +575,14 @@ impl Ledger for MemoryOutbox {
 
     async fn last_digest(&self) -> Result<Option<Timestamp>, OutboxError> {
         Ok(self.kept().last_digest)
+    }
+
+    async fn jobs(&self, jobs: &[JobId]) -> Result<Vec<ExpectedBackupJob>, OutboxError> {
+        let kept = self.kept();
+        Ok(jobs
+            .iter()
+            .filter_map(|job| kept.jobs.get(job).cloned())
+            .collect())
     }
 
     async fn jobs_after(

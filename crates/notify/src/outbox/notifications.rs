@@ -61,17 +61,19 @@ impl Notifications {
         });
         if let Some(known) = self.kept.get(&id) {
             new.asked_at = known.asked_at;
-            new.held = known.held;
+            // It may be of another kind or status now, which nobody asked to be quiet about.
+            let until = Timestamp::UNIX_EPOCH;
+            new.held = known.held.map(|hold| Hold { until, ..hold });
         }
         self.places.insert(place, id);
         self.kept.insert(id, new);
     }
 
-    /// Of an incident that closes, alerts are counted, and all else falls away.
-    pub(super) fn close(&mut self, key: IncidentKey) {
+    /// Of an incident that ends well, alerts are counted, and all else falls away.
+    pub(super) fn close(&mut self, key: IncidentKey, is_well: bool) {
         let of_incident = |kept: &KeptNotification| kept.asked.incident == Some(key);
         for kept in self.kept.values_mut().filter(|kept| of_incident(kept)) {
-            if kept.asked.kind == NotificationKind::Alert {
+            if is_well && kept.asked.kind == NotificationKind::Alert {
                 kept.asked.kind = NotificationKind::Passed;
             }
         }

@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use vigie_domain::{ExpectedBackupJob, JobId, JobStatus, Warning};
 
 use super::Planner;
-use crate::desk::Readers;
 use crate::mail::recipient_of;
 use crate::{
     AlertSeverity, Clock, Digest, DigestJob, DigestPeriod, DigestSettings, EndingSilence, Incident,
@@ -156,9 +155,12 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         let readers = if is_for_all {
             Vec::new()
         } else {
-            self.readers_of(job, AlertSeverity::Critical)
+            self.routed(job, AlertSeverity::Critical).recipients
         };
-        let readers: BTreeSet<String> = readers.iter().map(|one| recipient_of(one)).collect();
+        let readers: BTreeSet<String> = readers
+            .iter()
+            .map(|reader| recipient_of(&reader.address))
+            .collect();
         let incidents = incidents.iter().filter(|incident| incident.job == job.id);
         let incidents: Vec<&Incident> = incidents.collect();
         for draft in drafts {
@@ -232,7 +234,7 @@ impl Draft {
     }
 }
 
-/// The silences that end before the next digest but one.
+/// The silences that end in the next two days, or before the next digest but one when that is in a week.
 fn ending_silences(quiet: &Quiet, period: DigestPeriod, now: Timestamp) -> Vec<EndingSilence> {
     let ahead = match period {
         DigestPeriod::Daily => SignedDuration::from_hours(48),

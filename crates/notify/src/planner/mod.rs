@@ -16,7 +16,7 @@ use vigie_domain::{DomainEvent, ExpectedBackupJob, JobId};
 use crate::desk::{Desk, Readers};
 use crate::{
     AlertSeverity, Clock, Composer, CycleFacts, DigestSettings, EventId, Grouping, Ledger,
-    OutboxError, Plan, QuietWindow, Reminders, Routing, Templates,
+    OutboxError, Plan, QuietWindow, Reminders, Routed, Routing, Templates,
 };
 
 /// How many events are planned in one transaction.
@@ -163,6 +163,12 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         Ok(desk.plan(up_to, self.clock.now()))
     }
 
+    fn routed(&self, job: &ExpectedBackupJob, severity: AlertSeverity) -> Routed {
+        let administrators: Vec<String> = self.composer.administrators().collect();
+        let routing = &self.policy.routing;
+        routing.recipients_of(job, severity, &administrators)
+    }
+
     /// Reminds people of what is still wrong, so that it isn't forgotten.
     async fn remind(&self, now: Timestamp) -> Result<(), OutboxError> {
         loop {
@@ -170,8 +176,10 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
             if due.is_empty() {
                 return Ok(());
             }
+            let jobs: Vec<JobId> = due.iter().map(|open| open.incident.job).collect();
+            let jobs = self.ledger.jobs(&jobs).await?;
             let mut desk = Desk::new(self, &self.policy.reminders, due, now);
-            desk.remind();
+            desk.remind(&jobs);
             let plan = desk.plan(None, self.clock.now());
             if plan.incidents.is_empty() {
                 return Ok(());
@@ -183,11 +191,7 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
 
 impl<L: Ledger, C: Clock> Readers for Planner<L, C> {
     fn readers_of(&self, job: &ExpectedBackupJob, severity: AlertSeverity) -> Vec<String> {
-        let administrators: Vec<String> = self.composer.administrators().collect();
-        let routed = self
-            .policy
-            .routing
-            .recipients_of(job, severity, &administrators);
+        let routed = self.routed(job, severity);
         for error in &routed.unusable {
             tracing::warn!(
                 job = job.id.0,

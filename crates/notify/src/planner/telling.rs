@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use vigie_domain::{BackupEntry, EventKind, ExpectedBackupJob, LastGoodBackup};
+use vigie_domain::{BackupEntry, BackupEntryStatus, EventKind, ExpectedBackupJob, LastGoodBackup};
 
 use super::Planner;
 use crate::arrangement::{Arrangement, Circumstances, Form, Letter, arrange};
@@ -91,10 +91,14 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         let readers: Vec<String> = readers.into_iter().collect();
         let states = self.ledger.reader_states(&readers, now).await?;
         let states: BTreeMap<String, ReaderState> = states.into_iter().collect();
+        let administrators = self.composer.administrators();
+        let administrators: BTreeSet<String> =
+            administrators.map(|one| recipient_of(&one)).collect();
         let around = Circumstances {
             now,
             quiet,
             readers: &states,
+            administrators: &administrators,
             watched: self.ledger.watched_jobs().await?,
             idle_since: facts.idle_since,
         };
@@ -257,6 +261,8 @@ fn notice_of(
     match kind {
         NotificationKind::Alert => {
             let (job, entry) = last_heard(&event.kind)?;
+            // A good one that came too late does not say what is wrong: that the next is missing.
+            let entry = entry.filter(|entry| entry.status != BackupEntryStatus::Success);
             let (job, entry) = (Box::new(job.clone()), entry.cloned().map(Box::new));
             Some(Notice::Alert { job, entry })
         }
