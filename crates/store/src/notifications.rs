@@ -99,7 +99,7 @@ const STATES: &str = "\
 
 /// All of them, with how many values they take.
 #[cfg(test)]
-pub(crate) const STATEMENTS: [(&str, usize); 9] = [
+pub(crate) const STATEMENTS: [(&str, usize); 10] = [
     (ASK, 2),
     (PASS, 1),
     (FORGET, 1),
@@ -109,6 +109,7 @@ pub(crate) const STATEMENTS: [(&str, usize); 9] = [
     (PENDING, 3),
     (DETAILS, 1),
     (STATES, 4),
+    (OUTDATE, 1),
 ];
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
