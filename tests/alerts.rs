@@ -138,6 +138,14 @@ fn when_most_backups_go_missing_at_once_one_mail_says_that_the_system_is_at_faul
     for agent in agents {
         assert!(mail.text.contains(agent), "{}", mail.text);
     }
+    let still = only(mails_of_scan(&site, "2025-06-22T07:00:00Z"));
+    assert!(still.subject.starts_with("[OUTAGE]"), "{}", still.subject);
+    for agent in agents {
+        site.deliver(&report(agent, "2025-06-22T09:00:00", 5));
+    }
+    let back = only(mails_of_scan(&site, "2025-06-22T09:10:00Z"));
+    assert!(back.subject.starts_with("[OK]"), "{}", back.subject);
+    assert_eq!(mail.header("In-Reply-To"), back.header("In-Reply-To"));
 
     let never = Site::with(&format!(
         "[alerts]\noutage_above = 100\n{}",

@@ -32,19 +32,23 @@ pub async fn cycle(
     clock_jump: Option<ClockJump>,
     progress: CycleProgress,
 ) -> anyhow::Result<CycleResult> {
-    let last = vigie.store.last_cycle().await?;
+    // Before the scan, which may take longer than people are to wait for word of a cycle.
+    let mut facts = facts(vigie.store.last_cycle().await?, SystemClock.now());
     // First, so that the reports of jobs that are watched again are taken.
     for job in vigie.store.end_pauses(now).await? {
         info!(agent = %job.agent, database = job.database, "its pause is over");
     }
     let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
     drop(progress);
-    let mut facts = facts(last, SystemClock.now());
     facts.clock_jump = clock_jump.or(facts.clock_jump);
     if let Err(ScanError::Deposit(error)) = &scanned {
         facts.deposit_error = Some(error.to_string());
     }
     let planned = vigie.planner.plan_cycle(now, &facts).await?;
+    if facts.clock_jump.is_some() {
+        // What is told need not be told by the next cycle too, should this one fail.
+        vigie.store.clamp_last_cycle(SystemClock.now()).await?;
+    }
     let scan = scanned?;
     vigie.store.record_cycle(SystemClock.now()).await?;
     Ok(CycleResult { now, scan, planned })

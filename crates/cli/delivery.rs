@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -43,7 +43,8 @@ pub async fn deliver(vigie: &Vigie, now: Timestamp) -> anyhow::Result<MailResult
         let within = vigie.config.mail.deliver_within;
         let until = Instant::now() + within;
         delivered = vigie.worker.deliver_due(within).await?;
-        if delivered.dead > 0 && plan(vigie, now).await? {
+        let is_news = delivered.dead > 0 || delivered.sent > 0;
+        if is_news && plan(vigie, now).await? {
             let left = until.saturating_duration_since(Instant::now());
             if !left.is_zero() {
                 delivered = delivered.and(vigie.worker.deliver_due(left).await?);
@@ -72,11 +73,17 @@ async fn lock_soon(vigie: &Vigie) -> anyhow::Result<Option<DeliveryLock>> {
     }
 }
 
-/// Plans the mails about those that were refused, and tells whether there are any. Two that plan at
-/// once would do it twice, so while somebody else does a cycle it is left to them.
+/// Plans the mails about those that were refused, and those for who gets mails again, and tells whether
+/// there are any. Two that plan at once would do it twice, so while somebody else does a cycle it is left
+/// to them.
 async fn plan(vigie: &Vigie, now: Timestamp) -> anyhow::Result<bool> {
     match CycleLock::take(&vigie.config.database.path) {
-        Ok(_lock) => Ok(vigie.planner.plan(now).await?.mails > 0),
+        Ok(_lock) => {
+            // What was held back at `now` is looked at again after it.
+            let later = now.saturating_add(SignedDuration::from_secs(1));
+            let planned = vigie.planner.plan_rest(later.unwrap_or(now)).await?;
+            Ok(planned.mails > 0)
+        }
         Err(_) => Ok(false),
     }
 }

@@ -10,7 +10,7 @@ use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobId, JobSource, JobStatus, Pause, Warning};
-use vigie_notify::{Acknowledgement, Clock, Outbox, SystemClock};
+use vigie_notify::{Acknowledgement, Clock, FaultRecord, Ledger, Outbox, SystemClock, SystemFault};
 use vigie_store::{JobOverview, LastCycle, SqliteStore};
 
 use crate::age::age;
@@ -273,6 +273,8 @@ struct State {
     last_cycle: Option<LastCycle>,
     interval: Duration,
     mails: Mails,
+    /// What is wrong with the whole system.
+    faults: Vec<FaultRecord>,
 }
 
 async fn state(config: Option<&Path>) -> anyhow::Result<State> {
@@ -285,6 +287,7 @@ async fn state(config: Option<&Path>) -> anyhow::Result<State> {
         last_cycle: store.last_cycle().await?,
         interval: config.scan.interval,
         mails: Mails::of(&store).await?,
+        faults: store.faults_since(Timestamp::MAX).await?,
     })
 }
 
@@ -310,6 +313,7 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
     let unjudged = jobs.iter().filter(|job| is_unjudged(job, state, now));
     let unjudged = unjudged.count();
     let severity = match (failing + unjudged, uncompared) {
+        _ if !state.faults.is_empty() => Severity::Critical,
         (0, 0) if !state.mails.need_attention(now) => Severity::Ok,
         (0, _) => Severity::Warning,
         _ => Severity::Critical,
@@ -330,6 +334,13 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
         told.push(format!(
             "{unjudged} past their deadline, but no cycle was done {since}"
         ));
+    }
+    for fault in &state.faults {
+        if let SystemFault::DepositUnreachable { error } = &fault.fault {
+            let since = fault.opened_at.strftime("%Y-%m-%d %H:%M UTC");
+            let error = printable(error).replace('|', "/");
+            told.push(format!("the deposit can't be read since {since}: {error}"));
+        }
     }
     told.extend(state.mails.told(now));
     let mut data: Vec<String> = JobStatus::ALL
@@ -391,6 +402,7 @@ mod tests {
             last_cycle: Some(done(now(), None)),
             interval: Duration::from_mins(1),
             mails: Mails::default(),
+            faults: Vec::new(),
         }
     }
 

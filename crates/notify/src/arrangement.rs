@@ -21,6 +21,13 @@ const STUCK: SignedDuration = SignedDuration::from_mins(30);
 /// What is held so is looked at again at the next instant.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(1);
 
+/// What so many jobs can be told of at once that it is the whole system's affair.
+const OUTAGE: [NotificationKind; 3] = [
+    NotificationKind::Alert,
+    NotificationKind::Reminder,
+    NotificationKind::Recovery,
+];
+
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How several notices become one mail.
@@ -72,8 +79,8 @@ pub(crate) enum Form {
     Single,
     /// About several jobs of one agent, company or city.
     Group(GroupScope),
-    /// About many missing jobs of the whole system.
-    Outage { percent: u8 },
+    /// About many jobs of the whole system that became missing at once, are so still, or are well again.
+    Outage { kind: NotificationKind, percent: u8 },
     /// About all that would have been too many mails.
     Summary(SummaryCause),
 }
@@ -117,7 +124,12 @@ pub(crate) fn arrange(
             readers.entry(key).or_default().push(pending);
         }
     }
-    let outage = outage_percent(readers.values().flatten(), grouping, around.watched);
+    let outages = OUTAGE.into_iter().filter_map(|kind| {
+        let all = readers.values().flatten();
+        let percent = outage_percent(kind, all, grouping, around.watched)?;
+        Some((kind, percent))
+    });
+    let outages: Vec<(NotificationKind, u8)> = outages.collect();
     for (key, pending) in readers {
         let state = around.readers.get(&key).cloned().unwrap_or_default();
         let held_back = state.held_back + quieted.get(&key).copied().unwrap_or_default();
@@ -126,7 +138,7 @@ pub(crate) fn arrange(
             around,
             state,
             held_back,
-            outage,
+            outages: &outages,
             is_administrator: around.administrators.contains(&key),
         };
         reader.arrange(pending, &mut arrangement);
@@ -166,13 +178,14 @@ fn subject_of(pending: &PendingNotification) -> Subject<'_> {
     }
 }
 
-/// How many of a hundred watched jobs are newly missing, when that is no affair of a few agents.
+/// How many of a hundred watched jobs are to be told so, when that is no affair of a few agents.
 fn outage_percent<'a>(
+    kind: NotificationKind,
     pending: impl Iterator<Item = &'a PendingNotification>,
     grouping: &Grouping,
     watched: u64,
 ) -> Option<u8> {
-    let missing = pending.filter(|pending| is_newly_missing(pending));
+    let missing = pending.filter(|pending| is_of_outage(kind, pending));
     let (mut jobs, mut agents) = (BTreeSet::new(), BTreeSet::new());
     for pending in missing {
         jobs.insert(pending.job.id);
@@ -186,10 +199,8 @@ fn outage_percent<'a>(
     (percent > grouping.outage_above).then_some(percent)
 }
 
-fn is_newly_missing(pending: &PendingNotification) -> bool {
-    pending.kind == NotificationKind::Alert
-        && pending.job.status == JobStatus::Missing
-        && pending.held_by.is_none()
+fn is_of_outage(kind: NotificationKind, pending: &PendingNotification) -> bool {
+    pending.kind == kind && pending.job.status == JobStatus::Missing
 }
 
 /// All that decides on the mails to one reader.
@@ -198,7 +209,8 @@ struct OneReader<'a> {
     around: &'a Circumstances<'a>,
     state: ReaderState,
     held_back: u32,
-    outage: Option<u8>,
+    /// What happened to how many of a hundred jobs.
+    outages: &'a [(NotificationKind, u8)],
     /// Nobody else is to know how it is with all jobs.
     is_administrator: bool,
 }
@@ -222,12 +234,13 @@ impl OneReader<'_> {
         if let Some(cause) = self.summary_cause(&pending, &passed) {
             letters.extend(self.summary(cause, std::mem::take(&mut pending), &mut passed));
         }
-        if let Some(percent) = self.outage.filter(|_| self.is_administrator) {
-            let missing = take(&mut pending, is_newly_missing);
-            if missing.len() > self.grouping.above {
-                letters.push(self.letter(Form::Outage { percent }, missing));
+        let outages = self.outages.iter().filter(|_| self.is_administrator);
+        for &(kind, percent) in outages {
+            let of_outage = take(&mut pending, |pending| is_of_outage(kind, pending));
+            if of_outage.len() > self.grouping.above {
+                letters.push(self.letter(Form::Outage { kind, percent }, of_outage));
             } else {
-                pending.extend(missing);
+                pending.extend(of_outage);
                 pending.sort_by(|one, other| order(one).cmp(&order(other)));
             }
         }

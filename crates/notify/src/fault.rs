@@ -1,7 +1,7 @@
 //! When administrators are told of a fault of the whole system: the policy, without clock, store or
 //! mail.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::incident::Reminders;
@@ -27,7 +27,7 @@ pub struct ClockJump {
     pub found: Timestamp,
 }
 
-/// The record of a fault that lasts: of each code there is one at most that is open.
+/// The record of a fault: of each code there is one at most that is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultRecord {
     /// What is wrong.
@@ -40,36 +40,53 @@ pub struct FaultRecord {
     pub remind_at: Option<Timestamp>,
     /// When it was over.
     pub closed_at: Option<Timestamp>,
+    /// Whether people know of it.
+    pub is_told: bool,
 }
 
-/// What a cycle's facts make of the faults that are open: the records that change, and the outages that
-/// administrators are told of.
+/// How many faults are told in an hour. One that comes and goes more often is told if it stays.
+const TOLD: usize = 2;
+
+/// How long what was told counts.
+pub(crate) const FAULT_MEMORY: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a cycle's facts make of the faults that are open, or were not long ago: the records that change,
+/// and the outages that administrators are told of.
 #[must_use]
 pub fn watch(
-    open: &[FaultRecord],
+    recent: &[FaultRecord],
     facts: &CycleFacts,
     now: Timestamp,
     reminders: &Reminders,
-) -> Vec<(FaultRecord, Outage)> {
+) -> Vec<(FaultRecord, Option<Outage>)> {
+    let may_tell = |is_same: fn(&SystemFault) -> bool| {
+        let told = recent.iter().filter(|record| {
+            let is_recent = record.opened_at.duration_until(now) < FAULT_MEMORY;
+            record.is_told && is_recent && is_same(&record.fault)
+        });
+        told.count() < TOLD
+    };
     let mut told = Vec::new();
     if let Some(ClockJump { expected, found }) = facts.clock_jump {
         let fault = SystemFault::ClockJumped { expected, found };
         let record = FaultRecord {
             closed_at: Some(now),
-            ..opened(fault, now, &Reminders { after: Vec::new() })
+            remind_at: None,
+            ..opened(fault, now, may_tell(is_of_clock), reminders)
         };
-        let outage = outage(&record, None, None);
+        let outage = record.is_told.then(|| outage(&record, None, None));
         told.push((record, outage));
     }
-    let is_of_deposit =
-        |record: &&FaultRecord| matches!(record.fault, SystemFault::DepositUnreachable { .. });
-    let known = open.iter().find(is_of_deposit);
+    let is_open =
+        |record: &&FaultRecord| record.closed_at.is_none() && is_of_deposit(&record.fault);
+    let known = recent.iter().find(is_open);
     told.extend(match (known, &facts.deposit_error) {
         (None, None) => None,
         (None, Some(error)) => {
             let error = error.clone();
-            let record = opened(SystemFault::DepositUnreachable { error }, now, reminders);
-            let outage = outage(&record, None, None);
+            let fault = SystemFault::DepositUnreachable { error };
+            let record = opened(fault, now, may_tell(is_of_deposit), reminders);
+            let outage = record.is_told.then(|| outage(&record, None, None));
             Some((record, outage))
         }
         (Some(known), Some(error)) => remind(known, error, now, reminders),
@@ -79,20 +96,33 @@ pub fn watch(
                 closed_at: Some(now),
                 ..known.clone()
             };
-            let outage = outage(&record, None, Some(now));
+            let outage = known.is_told.then(|| outage(&record, None, Some(now)));
             Some((record, outage))
         }
     });
     told
 }
 
-fn opened(fault: SystemFault, now: Timestamp, reminders: &Reminders) -> FaultRecord {
+const fn is_of_deposit(fault: &SystemFault) -> bool {
+    matches!(fault, SystemFault::DepositUnreachable { .. })
+}
+
+const fn is_of_clock(fault: &SystemFault) -> bool {
+    matches!(fault, SystemFault::ClockJumped { .. })
+}
+
+fn opened(fault: SystemFault, now: Timestamp, is_told: bool, reminders: &Reminders) -> FaultRecord {
     FaultRecord {
         fault,
         opened_at: now,
         reminders: 0,
-        remind_at: reminders.due_at(now, 0),
+        remind_at: if is_told {
+            reminders.due_at(now, 0)
+        } else {
+            now.checked_add(FAULT_MEMORY).ok()
+        },
         closed_at: None,
+        is_told,
     }
 }
 
@@ -114,9 +144,10 @@ fn remind(
     error: &str,
     now: Timestamp,
     reminders: &Reminders,
-) -> Option<(FaultRecord, Outage)> {
+) -> Option<(FaultRecord, Option<Outage>)> {
     known.remind_at.filter(|due_at| *due_at <= now)?;
-    let which = known.reminders.saturating_add(1);
+    // What nobody was told at first is told for the first time.
+    let which = known.reminders + u32::from(known.is_told);
     let next_at = reminders.next_after(known.opened_at, which, now);
     let record = FaultRecord {
         fault: SystemFault::DepositUnreachable {
@@ -124,10 +155,12 @@ fn remind(
         },
         reminders: which,
         remind_at: next_at,
+        is_told: true,
         ..known.clone()
     };
-    let outage = outage(&record, Some(ReminderNumber { which, next_at }), None);
-    Some((record, outage))
+    let reminder = known.is_told.then_some(ReminderNumber { which, next_at });
+    let outage = outage(&record, reminder, None);
+    Some((record, Some(outage)))
 }
 
 #[cfg(test)]
@@ -151,11 +184,9 @@ mod tests {
         for hour in 0..hours {
             let changed = watch(&open, &facts(hour), at(hour), &Reminders::default());
             for (record, outage) in changed {
-                open.clear();
-                if record.closed_at.is_none() {
-                    open.push(record);
-                }
-                told.push((hour, outage));
+                open.retain(|known: &FaultRecord| known.opened_at != record.opened_at);
+                open.push(record);
+                told.extend(outage.map(|outage| (hour, outage)));
             }
         }
         told
@@ -190,6 +221,28 @@ mod tests {
         });
         assert_eq!(told.len(), 1);
         assert_eq!((told[0].0, told[0].1.ended_at), (3, None));
+    }
+
+    #[test]
+    fn a_deposit_that_comes_and_goes_is_told_of_twice_an_hour_and_when_it_stays_away() {
+        let minute = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let (mut recent, mut told) = (Vec::<FaultRecord>::new(), Vec::new());
+        for now in 0..600 {
+            // It flaps for five hours and is gone then.
+            let facts = if now % 2 == 0 || now > 300 {
+                unreachable()
+            } else {
+                CycleFacts::default()
+            };
+            for (record, outage) in watch(&recent, &facts, minute(now), &Reminders::default()) {
+                recent.retain(|known| known.opened_at != record.opened_at);
+                recent.push(record);
+                told.extend(outage.map(|_| now));
+            }
+        }
+        let flapping = told.iter().filter(|at| **at <= 300).count();
+        assert!((4..=24).contains(&flapping), "{told:?}");
+        assert!(told.iter().any(|at| (300..=361).contains(at)), "{told:?}");
     }
 
     #[test]

@@ -237,9 +237,9 @@ impl Judging {
             }
             let before = &section.job;
             let history = earlier.get(&before.id).map_or(&[][..], Vec::as_slice);
-            let moved = record_entry(before, &entry, now);
-            let moved = judge_warnings(before, moved, &entry, history, warnings);
-            let Transition { job, events: facts } = moved;
+            let recorded = record_entry(before, &entry, now);
+            let judged = judge_warnings(before, recorded, &entry, history, warnings);
+            let Transition { job, events: facts } = judged;
             let proven = ProvenBackup::of(before, &job, &entry);
             events.extend(facts);
             moves.push(JobMove { job, entry, proven });

@@ -60,7 +60,10 @@ CREATE TABLE faults (
     reminders INTEGER NOT NULL,
     remind_at INTEGER,
     closed_at INTEGER,
+    is_told INTEGER NOT NULL,
     PRIMARY KEY (code, opened_at)
 ) STRICT;
+
+CREATE INDEX faults_by_opening ON faults (opened_at);
 
 CREATE UNIQUE INDEX faults_open ON faults (code) WHERE closed_at IS NULL;

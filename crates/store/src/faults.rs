@@ -9,11 +9,11 @@ use crate::error::Fault;
 use crate::job_rows::{instant_of, json, json_of, optional_instant_of};
 
 const UPSERT: &str = "\
-    INSERT INTO faults (code, opened_at, fault, reminders, remind_at, closed_at) \
-    VALUES (?, ?, ?, ?, ?, ?) \
+    INSERT INTO faults (code, opened_at, fault, reminders, remind_at, closed_at, is_told) \
+    VALUES (?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (code, opened_at) DO UPDATE SET fault = excluded.fault, \
         reminders = excluded.reminders, remind_at = excluded.remind_at, \
-        closed_at = excluded.closed_at";
+        closed_at = excluded.closed_at, is_told = excluded.is_told";
 
 pub(crate) async fn upsert(
     connection: &mut SqliteConnection,
@@ -27,15 +27,19 @@ pub(crate) async fn upsert(
             .bind(record.reminders)
             .bind(record.remind_at.map(Timestamp::as_microsecond))
             .bind(record.closed_at.map(Timestamp::as_microsecond))
+            .bind(record.is_told)
             .execute(&mut *connection)
             .await?;
     }
     Ok(())
 }
 
-pub(crate) async fn open(pool: &SqlitePool) -> Result<Vec<FaultRecord>, Fault> {
-    let select = "SELECT * FROM faults WHERE closed_at IS NULL ORDER BY opened_at";
-    let rows = sqlx::query(select).fetch_all(pool).await?;
+/// Those that are open, or opened after `since`.
+pub(crate) async fn since(pool: &SqlitePool, since: Timestamp) -> Result<Vec<FaultRecord>, Fault> {
+    let select = "SELECT * FROM faults WHERE closed_at IS NULL \
+                  UNION SELECT * FROM faults WHERE opened_at > ? ORDER BY opened_at";
+    let query = sqlx::query(select).bind(since.as_microsecond());
+    let rows = query.fetch_all(pool).await?;
     rows.iter().map(record_of).collect()
 }
 
@@ -46,5 +50,6 @@ fn record_of(row: &SqliteRow) -> Result<FaultRecord, Fault> {
         reminders: row.try_get("reminders")?,
         remind_at: optional_instant_of(row, "remind_at")?,
         closed_at: optional_instant_of(row, "closed_at")?,
+        is_told: row.try_get("is_told")?,
     })
 }

@@ -151,9 +151,9 @@ impl Ledger for SqliteStore {
         self.backlog().await
     }
 
-    async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError> {
-        let open = faults::open(&self.pool).await;
-        open.map_err(|fault| OutboxError::new("read the faults of the system", fault))
+    async fn faults_since(&self, since: Timestamp) -> Result<Vec<FaultRecord>, OutboxError> {
+        let recent = faults::since(&self.pool, since).await;
+        recent.map_err(|fault| OutboxError::new("read the faults of the system", fault))
     }
 
     async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {

@@ -33,7 +33,7 @@ const PASS: &str = "\
     UPDATE notifications SET kind = 'passed' WHERE delivery_id IS NULL AND kind = 'alert' \
     AND incident_id IN (SELECT incidents.id FROM json_each(?1) AS closed JOIN incidents \
         ON job_id = closed.value ->> 'job' AND opened_at = closed.value ->> 'opened_at' \
-        JOIN events ON events.id = incidents.event_id AND type = 'JobRecovered')";
+        JOIN events ON events.id = incidents.event_id AND events.type = 'JobRecovered')";
 
 const FORGET: &str = "\
     DELETE FROM notifications WHERE delivery_id IS NULL AND kind <> 'passed' \
@@ -93,7 +93,8 @@ const STATES: &str = "\
         SELECT max(dated_at) FROM deliveries \
         WHERE recipient = reader.value AND state = 'sent') AS last_sent_at, ( \
         SELECT count(*) FROM notifications WHERE recipient = reader.value AND delivery_id IS NULL \
-        AND held_until > ?3 AND held_until <= ?4 AND held_by IN ('silence', 'maintenance') \
+        AND held_until > ?3 AND held_until <= ?4 AND kind <> 'passed' \
+        AND held_by IN ('silence', 'maintenance') \
         ) AS held_back \
     FROM json_each(?1) AS reader";
 

@@ -57,6 +57,20 @@ impl SqliteStore {
         done.map(|_| ()).doing("record a cycle")
     }
 
+    /// Sees to it that the last cycle was not done later than at this instant of the clock on the wall,
+    /// which was put back.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn clamp_last_cycle(&self, now: Timestamp) -> Result<(), QueryError> {
+        let update = "UPDATE last_cycle SET done_at = min(done_at, ?1), \
+                      previous_done_at = min(previous_done_at, ?1)";
+        let query = sqlx::query(update).bind(now.as_microsecond());
+        let done = query.execute(&self.pool).await;
+        done.map(|_| ()).doing("put the last cycle back")
+    }
+
     /// When the last cycle was done; `None` before the first.
     ///
     /// # Errors
@@ -77,7 +91,8 @@ impl SqliteStore {
     /// When the database fails.
     pub async fn held_back(&self) -> Result<Vec<(HoldCause, u64)>, QueryError> {
         let count = "SELECT held_by, count(*) AS held FROM notifications \
-                     WHERE delivery_id IS NULL AND held_by IS NOT NULL GROUP BY held_by";
+                     WHERE delivery_id IS NULL AND held_by IS NOT NULL AND kind <> 'passed' \
+                     GROUP BY held_by";
         let rows = sqlx::query(count).fetch_all(&self.pool).await;
         let rows = rows.doing("count what is held back")?;
         let held = |row: &SqliteRow| {

@@ -85,18 +85,25 @@ impl SqliteStore {
         ids: &[SilenceId],
         now: Timestamp,
     ) -> Result<Vec<Silence>, QueryError> {
+        let ended = self.expire(ids, now).await;
+        ended.doing("end silences")
+    }
+
+    async fn expire(&self, ids: &[SilenceId], now: Timestamp) -> Result<Vec<Silence>, Fault> {
+        let mut transaction = self.begin().await?;
         let update = "UPDATE silences SET ends_at = ?1, starts_at = min(starts_at, ?1) \
                       WHERE ends_at > ?1 AND id IN (SELECT value FROM json_each(?2)) RETURNING *";
         let query = sqlx::query(update)
             .bind(now.as_microsecond())
-            .bind(json("ids", &ids).doing("end silences")?);
-        let rows = query.fetch_all(&self.pool).await.doing("end silences")?;
+            .bind(json("ids", &ids)?);
+        let rows = query.fetch_all(&mut *transaction).await?;
         // What they held back is looked at again, as others may hold it still.
         let release = "UPDATE notifications SET held_until = 0 \
                        WHERE delivery_id IS NULL AND held_by = 'silence'";
-        let released = sqlx::query(release).execute(&self.pool).await;
-        released.doing("release what silences held back")?;
-        let mut ended = read(Ok(rows))?;
+        sqlx::query(release).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        let ended: Result<Vec<Silence>, Fault> = rows.iter().map(silence_of).collect();
+        let mut ended = ended?;
         // A database returns what it changed in any order.
         ended.sort_by_key(|silence| silence.id);
         Ok(ended)

@@ -1,6 +1,7 @@
 //! `vigie silence expire`: people are told again.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::bail;
 use vigie_notify::{Clock, SilenceId, SystemClock};
@@ -8,8 +9,12 @@ use vigie_notify::{Clock, SilenceId, SystemClock};
 use crate::arguments::SilenceExpireArguments;
 use crate::config::Config;
 use crate::local_time::local_time;
+use crate::lock::CycleLock;
 use crate::printable::printable;
 use crate::vigie::open_existing;
+
+/// How long a cycle is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn run(config: &Config, arguments: &SilenceExpireArguments) -> anyhow::Result<ExitCode> {
     let Some(store) = open_existing(config).await? else {
@@ -26,6 +31,8 @@ pub async fn run(config: &Config, arguments: &SilenceExpireArguments) -> anyhow:
             bail!("silence {id} has ended already, at {ended_at}");
         }
     }
+    // A cycle that has read the silences would hold back what they are about once more.
+    let _lock = CycleLock::take_within(&config.database.path, PATIENCE).await?;
     for silence in store.expire_silences(&ids, now).await? {
         println!(
             "silence {} has ended; people are told of {} again",

@@ -119,6 +119,10 @@ impl Case {
     }
 }
 
+fn outage_of(kind: NotificationKind, percent: u8) -> Form {
+    Form::Outage { kind, percent }
+}
+
 fn group(by: GroupBy, name: &str) -> Form {
     let name = name.to_owned();
     Form::Group(GroupScope { by, name })
@@ -177,7 +181,7 @@ fn an_outage_is_more_than_so_many_percent_of_what_is_watched_at_three_agents() {
         watched,
         ..Case::default()
     };
-    let outage = |percent, jobs| vec![(Form::Outage { percent }, jobs)];
+    let outage = |percent, jobs| vec![(outage_of(NotificationKind::Alert, percent), jobs)];
     assert_eq!(with(48, 50).forms(many(0..25)), outage(52, 25));
     assert_eq!(with(25, 99).forms(many(0..25)), outage(100, 25));
     // Half of it is no more than half, two agents are few, and above all there is nothing.
@@ -186,12 +190,18 @@ fn an_outage_is_more_than_so_many_percent_of_what_is_watched_at_three_agents() {
         let is_outage = |(form, _): &(Form, usize)| matches!(form, Form::Outage { .. });
         assert!(!forms.iter().any(is_outage), "{forms:?}");
     }
-    // What was held back before is no news.
+    // What a silence held back comes back as one mail, and so do reminders and recoveries of it.
     let known = many(0..25)
         .into_iter()
         .map(|one| held(HoldCause::Silence, one));
-    let forms = with(25, 50).forms(known.collect());
-    assert!(matches!(forms[0].0, Form::Group(_)), "{forms:?}");
+    assert_eq!(with(25, 50).forms(known.collect()), outage(100, 25));
+    for kind in [NotificationKind::Reminder, NotificationKind::Recovery] {
+        let again = many(0..25)
+            .into_iter()
+            .map(|one| PendingNotification { kind, ..one });
+        let forms = with(25, 50).forms(again.collect());
+        assert_eq!(forms, [(outage_of(kind, 100), 25)]);
+    }
     // A job counts once, however many are told of it.
     let twice = [many(0..25), many(0..25)].concat().into_iter().enumerate();
     let twice = twice.map(|(index, mut one)| {
@@ -224,7 +234,7 @@ fn in_an_outage_who_reads_of_few_jobs_reads_of_these() {
         .map(|letter| (&letter.reader, &letter.form))
         .collect();
     let (ann, bob) = (READERS[0].to_owned(), READERS[1].to_owned());
-    let outage = Form::Outage { percent: 100 };
+    let outage = outage_of(NotificationKind::Alert, 100);
     assert_eq!(
         forms,
         [
@@ -616,10 +626,10 @@ proptest! {
                         prop_assert_eq!(one.kind.class(), told[0].kind.class());
                     }
                 }
-                Form::Outage { percent } => {
+                Form::Outage { kind, percent } => {
                     prop_assert!(*percent > grouping.outage_above);
                     prop_assert!(told.len() > grouping.above);
-                    prop_assert!(told.iter().all(|one| is_newly_missing(one)));
+                    prop_assert!(told.iter().all(|one| is_of_outage(*kind, one)));
                 }
                 Form::Summary(_) => prop_assert!(told.len() + letter.passed.len() > 1),
             }

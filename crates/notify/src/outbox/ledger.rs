@@ -206,12 +206,12 @@ pub trait Ledger: Send + Sync {
     /// When it can't be counted.
     async fn waiting_mails(&self) -> Result<Backlog, OutboxError>;
 
-    /// The faults of the system that last.
+    /// The faults of the system that last, and those that opened after `since`.
     ///
     /// # Errors
     ///
     /// When they can't be read.
-    async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError>;
+    async fn faults_since(&self, since: Timestamp) -> Result<Vec<FaultRecord>, OutboxError>;
 
     /// Keeps a plan: first its incidents as they are now, then what is asked for, then one delivery for
     /// each of its mails with what it tells, and that its events are planned. Whether somebody has taken

@@ -124,6 +124,9 @@ enum State {
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// How many faults are kept.
+const FAULTS: usize = 100;
+
 /// How many instants of sent mails are kept.
 const SENT: usize = 100_000;
 
@@ -273,11 +276,14 @@ impl Kept {
     }
 
     fn keep_fault(&mut self, fault: &FaultRecord) {
-        let code = std::mem::discriminant(&fault.fault);
-        self.faults
-            .retain(|known| std::mem::discriminant(&known.fault) != code);
-        if fault.closed_at.is_none() {
-            self.faults.push(fault.clone());
+        let is_same = |known: &FaultRecord| {
+            (known.fault.code(), known.opened_at) == (fault.fault.code(), fault.opened_at)
+        };
+        self.faults.retain(|known| !is_same(known));
+        self.faults.push(fault.clone());
+        // No more are asked for than of an hour.
+        if self.faults.len() > FAULTS {
+            self.faults.remove(0);
         }
     }
 
@@ -614,8 +620,11 @@ impl Ledger for MemoryOutbox {
         self.backlog().await
     }
 
-    async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError> {
-        Ok(self.kept().faults.clone())
+    async fn faults_since(&self, since: Timestamp) -> Result<Vec<FaultRecord>, OutboxError> {
+        let kept = self.kept();
+        let faults = kept.faults.iter();
+        let recent = faults.filter(|fault| fault.closed_at.is_none() || fault.opened_at > since);
+        Ok(recent.cloned().collect())
     }
 
     async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {

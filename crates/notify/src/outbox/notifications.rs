@@ -132,7 +132,8 @@ impl Notifications {
 
     pub(super) fn held_back(&self, reader: &str, now: Timestamp) -> u32 {
         let held = self.kept.values().filter(|kept| {
-            kept.held.is_some_and(|hold| hold.cause.is_wanted())
+            kept.asked.kind != NotificationKind::Passed
+                && kept.held.is_some_and(|hold| hold.cause.is_wanted())
                 && !kept.is_due(now)
                 && recipient_of(&kept.asked.reader) == reader
         });

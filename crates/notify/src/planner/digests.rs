@@ -16,6 +16,9 @@ use crate::{
 /// How many jobs are read at once.
 const JOBS: u32 = 500;
 
+/// Mails that wait for less are no cause for concern.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(30);
+
 /// A digest on its way to its reader.
 struct Draft {
     reader: String,
@@ -115,7 +118,10 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         let states = self.ledger.reader_states(&keys, now).await?;
         let states: BTreeMap<String, _> = states.into_iter().collect();
         let waiting = self.ledger.waiting_mails().await?;
-        let waiting = waiting.oldest_planned_at.map(|since| WaitingMails {
+        // What was written a moment ago is on its way.
+        let is_late = |since: &Timestamp| since.duration_until(self.clock.now()) > ON_ITS_WAY;
+        let late = waiting.oldest_planned_at.filter(is_late);
+        let waiting = late.map(|since| WaitingMails {
             count: waiting.waiting,
             since,
         });

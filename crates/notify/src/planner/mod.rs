@@ -113,12 +113,30 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
     ) -> Result<Planned, OutboxError> {
         self.follow_events(now).await?;
         self.remind(now).await?;
-        let of_faults = self.plan_faults(now, facts).await?;
-        let of_jobs = self.tell(now, facts).await?;
+        let (of_faults, is_back) = self.plan_faults(now, facts).await?;
+        let mut facts = facts.clone();
+        // Cycles were tried all the while, and people know why none was done.
+        facts.idle_since = facts.idle_since.filter(|_| !is_back);
+        let of_jobs = self.tell(now, &facts).await?;
         let digests = self.plan_digests(now).await?;
         let notices = self.plan_notices().await?;
         Ok(Planned {
             mails: of_faults + of_jobs + digests + notices,
+        })
+    }
+
+    /// Plans what waits to be told at `now`, and the mails that tell the others of mails that were refused
+    /// for good: for who has sent mails after [`Self::plan_cycle`], as readers may have got some then that
+    /// did not before.
+    ///
+    /// # Errors
+    ///
+    /// When the outbox can't do its part. What was planned until then stays so.
+    pub async fn plan_rest(&self, now: Timestamp) -> Result<Planned, OutboxError> {
+        let of_jobs = self.tell(now, &CycleFacts::default()).await?;
+        let notices = self.plan_notices().await?;
+        Ok(Planned {
+            mails: of_jobs + notices,
         })
     }
 

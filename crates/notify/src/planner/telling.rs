@@ -211,13 +211,8 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
                 composer.compose_notices(readers, notice, now)
             }
             (Form::Group(scope), notices) => composer.compose_group(readers, scope, notices, now),
-            (Form::Outage { percent }, notices) => {
-                let outage = Outage {
-                    fault: SystemFault::ManyMissing { percent: *percent },
-                    since: now,
-                    reminder: None,
-                    ended_at: None,
-                };
+            (Form::Outage { percent, .. }, notices) => {
+                let outage = outage_of(*percent, notices, now);
                 composer.compose_outage(readers, &outage, notices, now)
             }
             (Form::Summary(cause), notices) => {
@@ -225,6 +220,27 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
                 composer.compose_summary(readers, cause, notices, passed, now)
             }
         }
+    }
+}
+
+/// What many jobs of the whole system have in common.
+fn outage_of(percent: u8, notices: &[Notice], now: Timestamp) -> Outage {
+    let opened = notices.iter().filter_map(|notice| match notice {
+        Notice::Reminder { history, .. } | Notice::Recovery { history, .. } => {
+            Some(history.opened_at)
+        }
+        Notice::Alert { .. } | Notice::Warning { .. } => None,
+    });
+    let reminder = notices.iter().find_map(|notice| match notice {
+        Notice::Reminder { reminder, .. } => Some(*reminder),
+        _ => None,
+    });
+    let is_over = matches!(notices.first(), Some(Notice::Recovery { .. }));
+    Outage {
+        fault: SystemFault::ManyMissing { percent },
+        since: opened.min().unwrap_or(now),
+        reminder,
+        ended_at: is_over.then_some(now),
     }
 }
 

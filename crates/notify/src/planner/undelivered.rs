@@ -11,6 +11,9 @@ use crate::{Clock, DeadDelivery, DeliveryId, Ledger, Mail, OutboxError, Undelive
 /// How many dead deliveries are told of in one transaction.
 const DEAD: u32 = 500;
 
+/// Up to so many addresses of which somebody is told at once have a mail each.
+const ADDRESSES: usize = 3;
+
 /// How long nobody is told again of dead deliveries to the same address, if somebody else got the same.
 const QUIET: SignedDuration = SignedDuration::from_hours(1);
 
@@ -41,7 +44,7 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
             .iter()
             .map(|delivery| delivery.mail.recipient())
             .collect();
-        let mut lists: BTreeMap<(String, String), (String, Vec<UndeliveredMail>)> = BTreeMap::new();
+        let mut lists = Lists::new();
         for delivery in dead {
             let address = delivery.mail.recipient();
             let mut is_told = false;
@@ -73,7 +76,7 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
             }
         }
         let mut mails = Vec::new();
-        for ((address, _), (reader, undelivered)) in lists {
+        for (address, reader, undelivered) in together(lists) {
             match self
                 .composer
                 .compose_undelivered(&reader, &address, &undelivered, now)
@@ -84,6 +87,31 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         }
         mails
     }
+}
+
+/// What one reader is told of, by the address that was refused and that of the reader.
+type Lists = BTreeMap<(String, String), (String, Vec<UndeliveredMail>)>;
+
+/// A mail about each address, but for who would get many: they get one about all.
+fn together(lists: Lists) -> Vec<(String, String, Vec<UndeliveredMail>)> {
+    let mut of_readers: BTreeMap<String, Vec<(String, String, Vec<UndeliveredMail>)>> =
+        BTreeMap::new();
+    for ((address, key), (reader, mails)) in lists {
+        let of_reader = of_readers.entry(key).or_default();
+        of_reader.push((address, reader, mails));
+    }
+    let told = of_readers.into_values().flat_map(|of_reader| {
+        if of_reader.len() <= ADDRESSES {
+            return of_reader;
+        }
+        let named = of_reader.iter().take(ADDRESSES);
+        let mut addresses: Vec<String> = named.map(|(address, ..)| address.clone()).collect();
+        addresses.push(format!("… ({})", of_reader.len()));
+        let reader = of_reader[0].1.clone();
+        let mails = of_reader.into_iter().flat_map(|(_, _, mails)| mails);
+        vec![(addresses.join(", "), reader, mails.collect())]
+    });
+    told.collect()
 }
 
 fn undelivered(delivery: &DeadDelivery) -> UndeliveredMail {

@@ -99,6 +99,11 @@ impl Ledger for CutLedger {
         self.store.last_digest().await
     }
 
+    async fn jobs(&self, jobs: &[JobId]) -> Result<Vec<ExpectedBackupJob>, OutboxError> {
+        self.cut()?;
+        self.store.jobs(jobs).await
+    }
+
     async fn jobs_after(
         &self,
         last: JobId,
@@ -122,9 +127,9 @@ impl Ledger for CutLedger {
         self.store.waiting_mails().await
     }
 
-    async fn open_faults(&self) -> Result<Vec<FaultRecord>, OutboxError> {
+    async fn faults_since(&self, since: Timestamp) -> Result<Vec<FaultRecord>, OutboxError> {
         self.cut()?;
-        self.store.open_faults().await
+        self.store.faults_since(since).await
     }
 
     async fn plan(&self, plan: &Plan) -> Result<(), OutboxError> {
