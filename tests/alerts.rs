@@ -12,13 +12,11 @@ const AGENT: &str = "SDMC_DOUALA_AKWA";
 
 /// Databases that are expected of these agents.
 fn jobs(agents: &[&str], databases: usize) -> String {
-    let mut sections = String::new();
-    for agent in agents {
-        for number in 0..databases {
-            sections += &format!("[[jobs]]\nagent = \"{agent}\"\ndatabase = \"X{number:02}\"\n");
-        }
-    }
-    sections
+    let of_agent = |agent: &&str| -> Vec<String> {
+        let job = |number| format!("[[jobs]]\nagent = \"{agent}\"\ndatabase = \"X{number:02}\"\n");
+        (0..databases).map(job).collect()
+    };
+    agents.iter().flat_map(of_agent).collect()
 }
 
 fn report(agent: &str, ended_at: &str, databases: usize) -> Report {

@@ -55,8 +55,8 @@ impl Checks {
     }
 }
 
-fn take(stream: TcpStream, status: u16) -> Request {
-    let mut reader = BufReader::new(&stream);
+fn take(stream: &TcpStream, status: u16) -> Request {
+    let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
     loop {
         let mut line = String::new();

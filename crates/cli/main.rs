@@ -83,8 +83,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Demo(demo) => commands::demo::run(demo).await,
         Command::Init(init) => commands::init::run(init),
-        Command::Scan(scan) => commands::scan::run(config, scan, arguments.quiet).await,
-        Command::Run => commands::run::run(config).await,
+        Command::Scan(scan) => Box::pin(commands::scan::run(config, scan, arguments.quiet)).await,
+        Command::Run => Box::pin(commands::run::run(config)).await,
         Command::Status(status) if status.check => Ok(commands::status::check(config).await),
         Command::Status(status) => commands::status::run(config, status).await,
         Command::History(history) => commands::history::run(config, history).await,

@@ -27,7 +27,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut stop = StopSignals::new()?;
     let config = load_config(path)?;
     let pinger = Pinger::new(&config);
-    let mut vigie = pinger.told(Vigie::open(config)).await?;
+    let mut vigie = pinger.told(Box::pin(Vigie::open(config))).await?;
     let pings = PingTask::start();
     let mut watch = TemplateWatch::new(&vigie);
     let mut mails = DeliveryTask::start(&vigie);

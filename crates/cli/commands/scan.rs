@@ -36,7 +36,7 @@ pub async fn run(
     let now = arguments.now.unwrap_or_else(|| SystemClock.now());
     let config = load_config(config)?;
     let pinger = Pinger::new(&config);
-    let (vigie, lock) = pinger.told(begin(config, now)).await?;
+    let (vigie, lock) = pinger.told(Box::pin(begin(config, now))).await?;
     let cycle = cycle(&vigie, &lock, now, None, CycleProgress::new(is_quiet)).await;
     // Another cycle need not wait for mails.
     drop(lock);

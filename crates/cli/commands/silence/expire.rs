@@ -14,7 +14,7 @@ use crate::printable::printable;
 use crate::vigie::open_existing;
 
 /// How long a cycle is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub async fn run(config: &Config, arguments: &SilenceExpireArguments) -> anyhow::Result<ExitCode> {
     let Some(store) = open_existing(config).await? else {
