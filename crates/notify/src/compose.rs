@@ -16,7 +16,7 @@ use crate::context::{self, Reader, SingleMail};
 use crate::identity::{self, Identity};
 use crate::mail::{digest, parse_address, word};
 use crate::samples::Sample;
-use crate::templates::Parts;
+use crate::templates::{Extent, Parts};
 use crate::wording::Wording;
 use crate::{
     IncidentHistory, InvalidAddress, Locale, Mail, ReminderNumber, Templates, UndeliveredMail,
@@ -431,15 +431,19 @@ impl Composer {
     }
 
     fn parts(&self, about: About<'_>, now: Timestamp, language: &Language, note: Note) -> Parts {
-        let locale = &language.locale;
+        let extent = match note {
+            Note::None | Note::Test => Extent::Whole,
+            Note::Quoted => Extent::Text,
+        };
+        let write_context = |locale: &Locale, wording: &Arc<Wording>, problem| {
+            let language = Language {
+                locale: locale.clone(),
+                time_zone: language.time_zone.clone(),
+            };
+            self.context(about, now, &language, note, wording, problem)
+        };
         self.templates
-            .write(locale, about.mail(), &|locale, wording, problem| {
-                let language = Language {
-                    locale: locale.clone(),
-                    time_zone: language.time_zone.clone(),
-                };
-                self.context(about, now, &language, note, wording, problem)
-            })
+            .write(&language.locale, about.mail(), extent, &write_context)
     }
 
     fn context(

@@ -13,27 +13,31 @@
     reason = "a benchmark that can't go on has failed"
 )]
 
+mod mail_server;
+
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use vigie_domain::{DomainEvent, EventKind, ExpectedBackupJob, JobStatus, Sha256};
 use vigie_notify::{
     Composer, ComposerSettings, DeliverySettings, DeliveryWorker, Mail, Outbox as _, Planner,
-    SmtpSecurity, SmtpSettings, SmtpTransport, SystemClock, samples,
+    SmtpTransport, SystemClock, samples,
 };
 use vigie_scanner::{ReportCommit, ReportRecord, Store as _};
 use vigie_store::SqliteStore;
+
+use mail_server::{LOGIN, Server, Stream};
 
 /// How many mails are sent in each measurement, when no number is given.
 const MAILS: usize = 10_000;
@@ -49,16 +53,6 @@ const OTHERS_PER_SCRIPT: usize = 10;
 
 /// Ours: how many connections, and to how many people the mails go.
 const OURS: [(u16, usize); 4] = [(1, PEOPLE), (2, PEOPLE), (4, PEOPLE), (4, 1)];
-
-const USER: &str = "vigie";
-const PASSWORD: &str = "password";
-
-/// The same in the words of the login (RFC 4616).
-const LOGIN: &[u8] = b"AUTH PLAIN AHZpZ2llAHBhc3N3b3Jk\r\n";
-
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 fn main() {
     // Cargo gives an argument of its own.
@@ -259,9 +253,10 @@ fn steps(mail: &Mail) -> [Vec<u8>; 4] {
 }
 
 async fn reuse_one_connection(server: &Server, mails: &[[Vec<u8>; 4]], count: usize) -> f64 {
+    let way = Way::to(server);
     let before = server.taken();
     let started = Instant::now();
-    let mut bare = Bare::connect(server).await;
+    let mut bare = Bare::connect(&way).await;
     for mail in mails.iter().cycle().take(count) {
         bare.send(mail).await;
     }
@@ -271,13 +266,38 @@ async fn reuse_one_connection(server: &Server, mails: &[[Vec<u8>; 4]], count: us
 }
 
 async fn connect_for_each(server: &Server, mails: &[[Vec<u8>; 4]], count: usize) -> f64 {
+    let way = Way::to(server);
     let started = Instant::now();
     for mail in mails.iter().cycle().take(count) {
-        let mut bare = Bare::connect(server).await;
+        let mut bare = Bare::connect(&way).await;
         bare.send(mail).await;
         ask(&mut bare.stream, b"QUIT\r\n").await;
     }
     per_second(count, started.elapsed())
+}
+
+/// How a bare connection gets to the server.
+struct Way {
+    port: u16,
+    connector: TlsConnector,
+}
+
+impl Way {
+    fn to(server: &Server) -> Self {
+        let settings = server.settings(NonZeroU16::MIN);
+        let certificate = CertificateDer::from_pem_slice(&settings.extra_root_certificates);
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.unwrap()).unwrap();
+        let mut client = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        // A script remembers nothing of the connection before.
+        client.resumption = Resumption::disabled();
+        Self {
+            port: settings.port,
+            connector: TlsConnector::from(Arc::new(client)),
+        }
+    }
 }
 
 /// The least that can be done: a command, its answer, the next command.
@@ -286,17 +306,15 @@ struct Bare {
 }
 
 impl Bare {
-    async fn connect(server: &Server) -> Self {
-        let socket = TcpStream::connect(("127.0.0.1", server.port))
-            .await
-            .unwrap();
+    async fn connect(way: &Way) -> Self {
+        let socket = TcpStream::connect(("127.0.0.1", way.port)).await.unwrap();
         socket.set_nodelay(true).unwrap();
         let mut stream: BufReader<Box<dyn Stream>> = BufReader::new(Box::new(socket));
         read_reply(&mut stream).await;
         ask(&mut stream, b"EHLO localhost\r\n").await;
         ask(&mut stream, b"STARTTLS\r\n").await;
         let name = ServerName::try_from("localhost").unwrap();
-        let encrypted = server.connector.connect(name, stream.into_inner()).await;
+        let encrypted = way.connector.connect(name, stream.into_inner()).await;
         stream = BufReader::new(Box::new(encrypted.unwrap()));
         ask(&mut stream, b"EHLO localhost\r\n").await;
         ask(&mut stream, LOGIN).await;
@@ -323,109 +341,4 @@ async fn read_reply(stream: &mut BufReader<Box<dyn Stream>>) {
         assert_ne!(stream.read_line(&mut line).await.unwrap(), 0);
     }
     assert!(line.starts_with(['2', '3']), "{line}");
-}
-
-/// A server on the loopback that takes every mail.
-struct Server {
-    port: u16,
-    certificate: Vec<u8>,
-    connector: TlsConnector,
-    taken: Arc<AtomicUsize>,
-}
-
-impl Server {
-    /// It runs on a thread of its own.
-    fn start() -> Self {
-        let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key);
-        let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
-        let mut roots = RootCertStore::empty();
-        roots.add(certified.cert.der().clone()).unwrap();
-        let mut client = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        // A script remembers nothing of the connection before.
-        client.resumption = Resumption::disabled();
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let taken = Arc::new(AtomicUsize::new(0));
-        let counter = taken.clone();
-        let thread = std::thread::Builder::new().name("mail server".to_owned());
-        let served = thread.spawn(move || {
-            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(serve(listener, acceptor, counter));
-        });
-        served.unwrap();
-        Self {
-            port,
-            certificate: certified.cert.pem().into_bytes(),
-            connector: TlsConnector::from(Arc::new(client)),
-            taken,
-        }
-    }
-
-    fn settings(&self, connections: NonZeroU16) -> SmtpSettings {
-        SmtpSettings {
-            port: self.port,
-            username: Some(USER.to_owned()),
-            password: Some(PASSWORD.into()),
-            connections,
-            extra_root_certificates: self.certificate.clone(),
-            ..SmtpSettings::new("localhost", SmtpSecurity::Starttls)
-        }
-    }
-
-    /// How many mails it took until now.
-    fn taken(&self) -> usize {
-        self.taken.load(Ordering::SeqCst)
-    }
-}
-
-async fn serve(listener: std::net::TcpListener, acceptor: TlsAcceptor, taken: Arc<AtomicUsize>) {
-    let listener = TcpListener::from_std(listener).unwrap();
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        socket.set_nodelay(true).unwrap();
-        tokio::spawn(answer(socket, acceptor.clone(), taken.clone()));
-    }
-}
-
-async fn answer(socket: TcpStream, acceptor: TlsAcceptor, taken: Arc<AtomicUsize>) {
-    let mut stream: BufReader<Box<dyn Stream>> = BufReader::new(Box::new(socket));
-    stream.write_all(b"220 ready\r\n").await.unwrap();
-    let mut offers: &[u8] = b"250-localhost\r\n250 STARTTLS\r\n";
-    let (mut line, mut is_content) = (Vec::new(), false);
-    loop {
-        line.clear();
-        // Whoever leaves is no failure of the server.
-        if stream.read_until(b'\n', &mut line).await.unwrap_or(0) == 0 {
-            return;
-        }
-        if is_content && line != b".\r\n" {
-            continue;
-        }
-        if is_content {
-            taken.fetch_add(1, Ordering::SeqCst);
-        }
-        is_content = line == b"DATA\r\n";
-        let answer = match &line[..] {
-            b"DATA\r\n" => b"354 go ahead\r\n",
-            b"STARTTLS\r\n" => b"220 go ahead\r\n",
-            line if line.starts_with(b"EHLO") => offers,
-            line if line.starts_with(b"AUTH") && line != LOGIN => b"535 who?\r\n",
-            line if line == LOGIN => b"235 welcome\r\n",
-            _ => b"250 ok\r\n",
-        };
-        stream.write_all(answer).await.unwrap();
-        stream.flush().await.unwrap();
-        if line == b"STARTTLS\r\n" {
-            let encrypted = acceptor.accept(stream.into_inner()).await.unwrap();
-            stream = BufReader::new(Box::new(encrypted));
-            offers = b"250-localhost\r\n250 AUTH PLAIN\r\n";
-        }
-    }
 }

@@ -11,7 +11,7 @@ use super::fault::{Severity, TemplateFault};
 use super::files::TemplateFiles;
 use super::path::{FileRole, MailKind, Part, parse, part_name};
 use super::path_of;
-use super::set::TemplateSet;
+use super::set::{Extent, TemplateSet};
 use super::walk::{Walked, walk};
 use crate::Locale;
 use crate::about::About;
@@ -182,7 +182,9 @@ fn render(
         let now = sample.now();
         let single = |about: About<'_>| {
             let value = context::value(about, now, &reader, around, &|_| None);
-            let parts = set.render(about.mail(), &Context::from(value)).ok()?;
+            let parts = set
+                .render(about.mail(), Extent::Text, &Context::from(value))
+                .ok()?;
             Some(SingleMail {
                 subject: parts.subject,
                 text: parts.text,
@@ -200,7 +202,7 @@ fn render(
 }
 
 fn fault_of_sample(set: &TemplateSet, mail: MailKind, context: &Context) -> Option<TemplateFault> {
-    match set.render(mail, context) {
+    match set.render(mail, Extent::Whole, context) {
         Ok(parts) if parts.html.len() > CLIPPED => {
             let path = path_of(set, mail, Part::Html);
             let problem = "this writes more than 100 KB of HTML, where mail programs cut it off";

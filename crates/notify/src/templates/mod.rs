@@ -32,7 +32,7 @@ pub use files::TemplateFiles;
 pub use origin::{CopiedFrom, InvalidOrigins, ORIGINS, Origin, Origins, TemplateOrigin};
 pub use path::{InvalidMailKind, MailKind};
 
-pub(crate) use set::Parts;
+pub(crate) use set::{Extent, Parts};
 
 use crate::context::Surroundings;
 use crate::wording::Wording;
@@ -188,9 +188,10 @@ impl Templates {
         &self,
         locale: &Locale,
         mail: MailKind,
+        extent: Extent,
         context: &WriteContext<'_>,
     ) -> Parts {
-        let fault = match self.write_own(locale, mail, context) {
+        let fault = match self.write_own(locale, mail, extent, context) {
             None => None,
             Some(Ok(parts)) => return parts,
             Some(Err(fault)) => {
@@ -210,7 +211,7 @@ impl Templates {
         };
         let written = nearest_entry(&self.0.built_in, locale).map(|(locale, set)| {
             let value = context(locale, &set.wording, note(&set.wording));
-            set.render(mail, &Context::from(value))
+            set.render(mail, extent, &Context::from(value))
         });
         match written {
             Some(Ok(parts)) => parts,
@@ -231,6 +232,7 @@ impl Templates {
         &self,
         locale: &Locale,
         mail: MailKind,
+        extent: Extent,
         context: &WriteContext<'_>,
     ) -> Option<Result<Parts, TemplateFault>> {
         let (locale, set) = nearest_entry(&self.0.own, locale)?;
@@ -238,7 +240,7 @@ impl Templates {
             return Some(Err(fault.clone()));
         }
         let value = context(locale, &set.wording, None);
-        Some(set.render(mail, &Context::from(value)))
+        Some(set.render(mail, extent, &Context::from(value)))
     }
 }
 

@@ -30,6 +30,15 @@ pub(crate) struct Parts {
     pub(crate) html: String,
 }
 
+/// How much of a mail is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Whole,
+    /// All but the HTML, which is empty: what another mail quotes.
+    Text,
+}
+
 /// One file on its way into a set.
 #[derive(Debug, Clone)]
 pub(crate) struct Source<'a> {
@@ -128,13 +137,21 @@ impl TemplateSet {
     }
 
     /// Writes a mail.
-    pub(crate) fn render(&self, mail: MailKind, context: &Context) -> Result<Parts, TemplateFault> {
+    pub(crate) fn render(
+        &self,
+        mail: MailKind,
+        extent: Extent,
+        context: &Context,
+    ) -> Result<Parts, TemplateFault> {
         let subject = self.part(mail, Part::Subject, context)?;
         let lines: Vec<&str> = subject.lines().map(str::trim).collect();
         Ok(Parts {
             subject: lines.join(" ").trim().to_owned(),
             text: without_blank_runs(&self.part(mail, Part::Text, context)?),
-            html: without_blank_runs(&self.part(mail, Part::Html, context)?),
+            html: match extent {
+                Extent::Whole => without_blank_runs(&self.part(mail, Part::Html, context)?),
+                Extent::Text => String::new(),
+            },
         })
     }
 
