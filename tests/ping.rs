@@ -36,7 +36,7 @@ impl Checks {
                 .take(1);
             let mut statuses = statuses.iter().copied().chain(last.cycle());
             for stream in listener.incoming() {
-                let request = take(stream.unwrap(), statuses.next().unwrap());
+                let request = take(&stream.unwrap(), statuses.next().unwrap());
                 if sender.send(request).is_err() {
                     return;
                 }
@@ -55,7 +55,7 @@ impl Checks {
     }
 }
 
-fn take(stream: &TcpStream, status: u16) -> Request {
+fn take(mut stream: &TcpStream, status: u16) -> Request {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
     loop {
@@ -75,7 +75,7 @@ fn take(stream: &TcpStream, status: u16) -> Request {
     reader.read_exact(&mut body).unwrap();
     let answer =
         format!("HTTP/1.1 {status} Said\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK");
-    (&stream).write_all(answer.as_bytes()).unwrap();
+    stream.write_all(answer.as_bytes()).unwrap();
     Request {
         line: head.remove(0),
         body: String::from_utf8(body).unwrap(),

@@ -52,8 +52,8 @@ mod tests {
 
     const JOB: &str = "[[jobs]]\nagent = 'A_B_C'\ndatabase = 'X'\n";
 
-    fn days(days: i64) -> Option<SignedDuration> {
-        Some(SignedDuration::from_hours(24 * days))
+    fn days(days: i64) -> SignedDuration {
+        SignedDuration::from_hours(24 * days)
     }
 
     fn of_job(text: &str) -> Option<WarningSettings> {
@@ -64,10 +64,10 @@ mod tests {
     fn everything_odd_is_told_unless_it_is_turned_off() {
         let warnings = config("").warnings;
         assert_eq!(warnings, WarningSettings::default());
-        assert_eq!(warnings.unchanged_after, days(30));
+        assert_eq!(warnings.unchanged_after, Some(days(30)));
         let some = config("[warnings]\nunchanged_after = '90d'\nlater = false").warnings;
         let expected = WarningSettings {
-            unchanged_after: days(90),
+            unchanged_after: Some(days(90)),
             later: false,
             ..warnings
         };
@@ -104,7 +104,7 @@ mod tests {
         };
         assert_eq!(of_job(&text), Some(expected));
         let text = format!("warnings = false\n{JOB}[jobs.warnings]\nunchanged_after = true");
-        assert_eq!(of_job(&text).unwrap().unchanged_after, days(30));
+        assert_eq!(of_job(&text).unwrap().unchanged_after, Some(days(30)));
     }
 
     #[test]

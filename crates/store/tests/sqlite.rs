@@ -292,7 +292,7 @@ async fn what_is_odd_about_a_job_and_what_is_to_be_told_of_it_are_kept() {
         ..declaration("X")
     };
     store
-        .declare_jobs(&[quiet.clone()], at(START))
+        .declare_jobs(std::slice::from_ref(&quiet), at(START))
         .await
         .unwrap();
     let known = store.jobs_of_database("X", None).await.unwrap().remove(0);

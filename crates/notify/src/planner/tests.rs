@@ -101,9 +101,9 @@ async fn told(composer: Composer, events: Vec<DomainEvent>) -> Vec<(String, Stri
         outbox.push(event);
     }
     let planner = Planner::new(composer, outbox.clone(), now());
-    let planned = planner.plan(now()).await.unwrap();
+    let Planned { mails } = planner.plan(now()).await.unwrap();
     let told = send_all(&outbox, &[], now()).await;
-    assert_eq!(planned.mails, told.len() as u64);
+    assert_eq!(mails, told.len() as u64);
     told
 }
 
