@@ -9,6 +9,7 @@ mod built_in;
 mod check;
 mod fault;
 mod files;
+mod inline;
 mod origin;
 mod own_helper;
 mod path;
@@ -342,7 +343,7 @@ impl TemplatesBuilder {
         let built_in = Locale::BUILT_IN.into_iter();
         let built_in = built_in.map(|locale| {
             let set = TemplateSet::new(&sources(&locale, &TemplateFiles::none()), &none);
-            (locale, set)
+            (locale, set.inlined())
         });
         let built_in = built_in.collect();
         let mut own = BTreeMap::new();

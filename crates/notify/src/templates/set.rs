@@ -11,6 +11,7 @@ use handlebars::{
 use serde_json::Value;
 
 use super::fault::TemplateFault;
+use super::inline::inlined;
 use super::own_helper::OwnHelper;
 use super::path::{FileRole, MailKind, Part, part_name};
 use super::size::too_large;
@@ -79,6 +80,17 @@ impl TemplateSet {
             set.register(source);
         }
         set
+    }
+
+    /// The same, to be rendered faster; see [`inlined`] for which templates may be.
+    pub(crate) fn inlined(mut self) -> Self {
+        for registry in [&mut self.html, &mut self.text] {
+            let known = registry.get_templates().clone();
+            for (name, template) in &known {
+                registry.register_template(name, inlined(template.clone(), &known));
+            }
+        }
+        self
     }
 
     /// What is wrong with the files themselves.
