@@ -45,7 +45,6 @@ mod about;
 mod arrangement;
 mod clock;
 mod compose;
-#[allow(missing_docs, warnings)]
 mod context;
 mod delivery;
 mod desk;
