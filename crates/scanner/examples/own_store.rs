@@ -16,7 +16,8 @@ use vigie_domain::{
     AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256, Transition, register_job,
 };
 use vigie_scanner::{
-    ReportCommit, ReportRecord, Scanner, ScannerSettings, SeenReport, Store, StoreError,
+    KnownJob, ProvenFile, ReportCommit, ReportKey, ReportRecord, Scanner, ScannerSettings,
+    SeenReport, Store, StoreError, UndeclaredDatabase,
 };
 
 /// All that a scanner wants to have kept.
@@ -30,6 +31,7 @@ struct Kept {
     jobs: Vec<ExpectedBackupJob>,
     reports: HashMap<(String, Sha256), ReportRecord>,
     proven: HashMap<JobId, Vec<ProvenBackup>>,
+    proven_files: HashMap<JobId, ProvenFile>,
 }
 
 impl MemoryStore {
@@ -49,36 +51,36 @@ impl Kept {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn seen_reports(
-        &self,
-        agent: &AgentId,
-        digests: &[Sha256],
-    ) -> Result<Vec<SeenReport>, StoreError> {
+    async fn seen_reports(&self, reports: &[ReportKey]) -> Result<Vec<SeenReport>, StoreError> {
         let kept = self.kept();
-        let seen = digests.iter().filter_map(|&sha256| {
-            let report = kept.reports.get(&(agent.key(), sha256))?;
-            let retry = report.retry.clone();
-            Some(SeenReport { sha256, retry })
+        let seen = reports.iter().filter_map(|key| {
+            let report = kept.reports.get(&(key.agent.key(), key.sha256))?;
+            let (key, retry) = (key.clone(), report.retry.clone());
+            Some(SeenReport { key, retry })
         });
         Ok(seen.collect())
     }
 
-    async fn jobs_of_agent(&self, agent: &AgentId) -> Result<Vec<ExpectedBackupJob>, StoreError> {
+    async fn jobs_of_agents(&self, agents: &[AgentId]) -> Result<Vec<KnownJob>, StoreError> {
         let kept = self.kept();
-        let jobs = kept.jobs.iter().filter(|job| job.agent.is_same_as(agent));
-        Ok(jobs.cloned().collect())
+        let is_theirs =
+            |job: &&ExpectedBackupJob| agents.iter().any(|agent| job.agent.is_same_as(agent));
+        let known = |job: &ExpectedBackupJob| KnownJob {
+            job: job.clone(),
+            proven_file: kept.proven_files.get(&job.id).cloned(),
+        };
+        Ok(kept.jobs.iter().filter(is_theirs).map(known).collect())
     }
 
     async fn register_jobs(
         &self,
-        agent: &AgentId,
-        databases: &[String],
+        databases: &[UndeclaredDatabase],
         schedule: &Schedule,
         now: Timestamp,
     ) -> Result<Vec<Transition>, StoreError> {
         let mut kept = self.kept();
         let mut registered = Vec::new();
-        for database in databases {
+        for UndeclaredDatabase { agent, database } in databases {
             let next = kept.jobs.iter().map(|job| job.id.0).max().unwrap_or(0) + 1;
             let (agent, schedule) = (agent.clone(), schedule.clone());
             let job = ExpectedBackupJob::new(JobId(next), agent, database, schedule, now);
@@ -105,15 +107,20 @@ impl Store for MemoryStore {
         Ok(jobs.iter().filter_map(last).collect())
     }
 
-    async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError> {
+    async fn commit_reports(&self, commits: &[ReportCommit]) -> Result<(), StoreError> {
         let mut kept = self.kept();
-        let report = &commit.report;
-        let key = (report.agent.key(), report.sha256);
-        kept.reports.insert(key, report.clone());
-        for moved in &commit.moves {
-            kept.put(&moved.job);
-            let proven = kept.proven.entry(moved.job.id).or_default();
-            proven.extend(moved.proven);
+        for commit in commits {
+            let report = &commit.report;
+            let key = (report.agent.key(), report.sha256);
+            kept.reports.insert(key, report.clone());
+            for moved in &commit.moves {
+                kept.put(&moved.job);
+                let proven = kept.proven.entry(moved.job.id).or_default();
+                proven.extend(moved.proven);
+                if let Some(file) = &moved.proven_file {
+                    kept.proven_files.insert(moved.job.id, file.clone());
+                }
+            }
         }
         Ok(())
     }

@@ -4,15 +4,14 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, FileType, FileTypeExt, Metadata, MetadataExt, OpenOptions};
-use jiff::Timestamp;
+use cap_std::fs::{Dir, File, FileType, FileTypeExt, OpenOptions};
 use vigie_domain::AgentId;
 
 use crate::DepositError;
+use crate::identity::FileIdentity;
 
 /// The folders in which agents stage their files; the first is the usual one.
 const STAGED_FOLDERS: [&str; 2] = ["databases", "database"];
@@ -47,16 +46,6 @@ pub(crate) struct LogListing {
     pub reports: Vec<String>,
     /// What is named like a report and can't be one, with the reason.
     pub ignored: Vec<(String, String)>,
-}
-
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileIdentity {
-    device: u64,
-    inode: u64,
-    pub size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 /// The hidden files in which rsync builds staged files, by the names that they will have.
@@ -280,44 +269,6 @@ impl LogFolder {
     }
 }
 
-impl FileIdentity {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// The time of modification, in nanoseconds since 1970.
-    pub(crate) fn modified_at(&self) -> i128 {
-        i128::from(self.modified.0) * 1_000_000_000 + i128::from(self.modified.1)
-    }
-
-    /// Whether both are states of one file with the same content, wherever it was moved meanwhile.
-    pub(crate) fn is_same_content(&self, other: &Self) -> bool {
-        (self.device, self.inode, self.size, self.modified)
-            == (other.device, other.inode, other.size, other.modified)
-    }
-
-    /// Whether it was written to less than `settle` before `now`, as far as can be told.
-    ///
-    /// The time of modification is set by the agent and that of change by this machine. An old time
-    /// of modification is believed: it makes the agent's own file judged sooner. A future one is
-    /// not, or an agent could keep a file from ever being judged.
-    pub(crate) fn is_fresh(&self, now: Timestamp, settle: Duration) -> bool {
-        let since = Duration::try_from(now.as_duration())
-            .unwrap_or_default()
-            .saturating_sub(settle);
-        let is_after = |(seconds, _): (i64, i64)| {
-            u64::try_from(seconds).is_ok_and(|seconds| Duration::from_secs(seconds) > since)
-        };
-        !settle.is_zero() && is_after(self.modified) && is_after(self.changed)
-    }
-}
-
 /// Opens a folder below another one, and says so when there is something else in its place.
 pub(crate) fn open_folder(parent: &Dir, name: &str) -> io::Result<Dir> {
     parent.open_dir_nofollow(name).map_err(|error| {
@@ -364,42 +315,4 @@ fn built_by_rsync(hidden: &str) -> Option<&str> {
     let (name, suffix) = hidden.strip_prefix('.')?.rsplit_once('.')?;
     let is_random = suffix.len() == 6 && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_random && !name.is_empty()).then_some(name)
-}
-
-#[cfg(test)]
-impl FileIdentity {
-    pub(crate) fn sized(size: u64) -> Self {
-        Self {
-            device: 1,
-            inode: 1,
-            size,
-            modified: (0, 0),
-            changed: (0, 0),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn identity(modified: i64, changed: i64) -> FileIdentity {
-        FileIdentity {
-            modified: (modified, 0),
-            changed: (changed, 0),
-            ..FileIdentity::sized(1)
-        }
-    }
-
-    #[test]
-    fn only_a_file_that_both_clocks_call_new_is_fresh() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
-        let settle = Duration::from_mins(1);
-        let is_fresh = |modified, changed| identity(modified, changed).is_fresh(now, settle);
-        assert!(is_fresh(999_990, 999_990));
-        assert!(is_fresh(9_999_999, 999_990));
-        assert!(!is_fresh(9_999_999, 999_000));
-        assert!(!is_fresh(500_000, 999_990));
-        assert!(!identity(999_990, 999_990).is_fresh(now, Duration::ZERO));
-    }
 }

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::{AgentId, Report, Sha256};
 
 use crate::archive::ReadFile;
-use crate::deposit::{FileIdentity, LogFolder};
+use crate::deposit::LogFolder;
+use crate::identity::FileIdentity;
 use crate::{DepositError, ScannerSettings};
 
 /// What lay in an agent's `log` folder.

@@ -13,7 +13,8 @@ use vigie_domain::{
     judge_warnings, record_entry,
 };
 
-use crate::deposit::{AgentFolder, FileIdentity};
+use crate::deposit::AgentFolder;
+use crate::identity::FileIdentity;
 use crate::inbox::ReceivedReport;
 use crate::places::Places;
 use crate::proof::{Keep, Proof, prove};
@@ -242,7 +243,12 @@ impl Judging {
             let Transition { job, events: facts } = judged;
             let proven = ProvenBackup::of(before, &job, &entry);
             events.extend(facts);
-            moves.push(JobMove { job, entry, proven });
+            moves.push(JobMove {
+                job,
+                entry,
+                proven,
+                proven_file: None,
+            });
         }
         ReportCommit {
             report: ReportRecord {

@@ -13,6 +13,7 @@ mod archive;
 mod blocking;
 mod deposit;
 mod error;
+mod identity;
 mod inbox;
 mod judging;
 mod places;
@@ -26,10 +27,14 @@ mod store;
 mod validated_tree;
 
 pub use error::{DepositError, ScanError};
+pub use identity::FileIdentity;
 pub use result::{
     AgentError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCounts, RetiredJob,
     ScanResult, UndeclaredDatabase,
 };
 pub use scan::Scanner;
 pub use settings::ScannerSettings;
-pub use store::{JobMove, ReportCommit, ReportRecord, SeenReport, Store, StoreError};
+pub use store::{
+    JobMove, KnownJob, ProvenFile, ReportCommit, ReportKey, ReportRecord, SeenReport, Store,
+    StoreError,
+};

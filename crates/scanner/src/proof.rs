@@ -7,7 +7,8 @@ use cap_std::fs::File;
 use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::{Finding, ProofNeeded, Sha256};
 
-use crate::deposit::{AgentFolder, FileIdentity, Staged};
+use crate::deposit::{AgentFolder, Staged};
+use crate::identity::FileIdentity;
 use crate::validated_tree::{PartialCopy, ValidatedTree};
 
 /// Large enough that the system calls no longer count, small enough to stay in cache.

@@ -2,6 +2,7 @@
 //! things is here; each thing itself is in its own module.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::slice;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,9 +22,9 @@ use crate::places::Places;
 use crate::selection::{Candidate, SelectedReport, select};
 use crate::settle::LOOK_EVERY;
 use crate::{
-    AgentError, DepositError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCommit,
-    ReportRecord, RetiredJob, ScanError, ScanResult, ScannerSettings, SeenReport, Store,
-    UndeclaredDatabase,
+    AgentError, DepositError, EntrySummary, EventSummary, IgnoredFile, KnownJob, Progress,
+    ReportCommit, ReportKey, ReportRecord, RetiredJob, ScanError, ScanResult, ScannerSettings,
+    SeenReport, Store, UndeclaredDatabase,
 };
 
 /// How far an agent's clock may be ahead before that is told.
@@ -123,8 +124,8 @@ impl<S: Store> Cycle<'_, S> {
         for mut twins in by_key.into_values() {
             let mut chosen = 0;
             if twins.len() > 1 {
-                let jobs = self.store().jobs_of_agent(&twins[0]).await?;
-                let known = jobs.first().map(|job| &job.agent);
+                let jobs = self.store().jobs_of_agents(&twins[..1]).await?;
+                let known = jobs.first().map(|known| &known.job.agent);
                 chosen = twins
                     .iter()
                     .position(|twin| Some(twin) == known)
@@ -204,9 +205,16 @@ impl<S: Store> Cycle<'_, S> {
     ) -> Result<HashMap<Sha256, SeenReport>, ScanError> {
         let refused = inbox.refused.iter().map(|refused| refused.file.sha256);
         let received = inbox.received.iter().map(|received| received.file.sha256);
-        let digests: Vec<_> = refused.chain(received).collect();
-        let seen = self.store().seen_reports(agent, &digests).await?;
-        Ok(seen.into_iter().map(|seen| (seen.sha256, seen)).collect())
+        let key = |sha256| ReportKey {
+            agent: agent.clone(),
+            sha256,
+        };
+        let keys: Vec<_> = refused.chain(received).map(key).collect();
+        let seen = self.store().seen_reports(&keys).await?;
+        Ok(seen
+            .into_iter()
+            .map(|seen| (seen.key.sha256, seen))
+            .collect())
     }
 
     async fn refuse(
@@ -245,7 +253,9 @@ impl<S: Store> Cycle<'_, S> {
                 moves: Vec::new(),
                 events: vec![event],
             };
-            self.store().commit_report(&commit).await?;
+            self.store()
+                .commit_reports(slice::from_ref(&commit))
+                .await?;
             warn!(%agent, report = file.name, reason, "report rejected");
             self.result.reports.rejected += 1;
             self.note_events(&commit.events);
@@ -260,10 +270,10 @@ impl<S: Store> Cycle<'_, S> {
         agent: &AgentId,
         candidates: &[Candidate],
     ) -> Result<HashMap<String, ExpectedBackupJob>, ScanError> {
-        let jobs = self.store().jobs_of_agent(agent).await?;
+        let jobs = self.store().jobs_of_agents(slice::from_ref(agent)).await?;
         let mut jobs: HashMap<_, _> = jobs
             .into_iter()
-            .map(|job| (job.database.clone(), job))
+            .map(|KnownJob { job, .. }| (job.database.clone(), job))
             .collect();
         let sections = candidates
             .iter()
@@ -277,9 +287,13 @@ impl<S: Store> Cycle<'_, S> {
             database: job.database.clone(),
         });
         self.result.retired.extend(retired);
-        let mut unknown: Vec<String> = sections
+        let mut unknown: Vec<UndeclaredDatabase> = sections
             .map(|section| section.database.clone())
             .filter(|database| !jobs.contains_key(database))
+            .map(|database| UndeclaredDatabase {
+                agent: agent.clone(),
+                database,
+            })
             .collect();
         unknown.sort();
         unknown.dedup();
@@ -287,17 +301,13 @@ impl<S: Store> Cycle<'_, S> {
             return Ok(jobs);
         }
         if !self.scanner.settings.auto_register {
-            let undeclared = unknown.into_iter().map(|database| UndeclaredDatabase {
-                agent: agent.clone(),
-                database,
-            });
-            self.result.undeclared.extend(undeclared);
+            self.result.undeclared.extend(unknown);
             return Ok(jobs);
         }
         let schedule = &self.scanner.settings.default_schedule;
         let registered = self
             .store()
-            .register_jobs(agent, &unknown, schedule, self.now)
+            .register_jobs(&unknown, schedule, self.now)
             .await?;
         for Transition { job, events } in registered {
             self.note_events(&events);
@@ -393,7 +403,9 @@ impl<S: Store> Cycle<'_, S> {
         let is_complete = commit.report.retry.is_empty();
         let is_news = !judging.is_retry || is_complete || !commit.moves.is_empty();
         if is_news {
-            self.store().commit_report(&commit).await?;
+            self.store()
+                .commit_reports(slice::from_ref(&commit))
+                .await?;
         }
         for moved in &commit.moves {
             let summary = EntrySummary::of(&agent, &moved.job.database, &moved.entry);
@@ -537,6 +549,13 @@ mod tests {
         ExpectedBackupJob::new(JobId(1), agent.clone(), "X", daily(), known_since)
     }
 
+    fn known_job(agent: &AgentId) -> KnownJob {
+        KnownJob {
+            job: known(agent),
+            proven_file: None,
+        }
+    }
+
     async fn scan(root: &tempfile::TempDir, store: MockStore) -> Result<ScanResult, ScanError> {
         let scanner = Scanner::new(ScannerSettings::new(root.path(), daily()), store);
         scanner.scan(NOW.parse().unwrap(), &|_| ()).await
@@ -546,16 +565,17 @@ mod tests {
     async fn a_store_that_fails_for_one_agent_keeps_no_other_from_being_served() {
         let root = deposit_of(&["BAD_B_C", "GOOD_B_C"]);
         let mut store = MockStore::new();
-        store.expect_seen_reports().returning(|_, _| Ok(Vec::new()));
-        store.expect_jobs_of_agent().returning(|agent| {
-            if agent.as_str() == "BAD_B_C" {
+        store.expect_seen_reports().returning(|_| Ok(Vec::new()));
+        store.expect_jobs_of_agents().returning(|agents| {
+            if agents.iter().any(|agent| agent.as_str() == "BAD_B_C") {
                 return Err(broken());
             }
-            Ok(vec![known(agent)])
+            Ok(agents.iter().map(known_job).collect())
         });
-        let of_the_good_one = |commit: &ReportCommit| commit.report.agent.as_str() == "GOOD_B_C";
+        let of_the_good_one =
+            |commits: &[ReportCommit]| commits[0].report.agent.as_str() == "GOOD_B_C";
         store
-            .expect_commit_report()
+            .expect_commit_reports()
             .withf(of_the_good_one)
             .times(1)
             .returning(|_| Ok(()));
@@ -574,7 +594,7 @@ mod tests {
     async fn of_an_agent_whose_report_could_not_be_stored_it_is_not_said_that_none_came() {
         let root = deposit_of(&["BAD_B_C"]);
         let mut store = MockStore::new();
-        store.expect_seen_reports().returning(|_, _| Err(broken()));
+        store.expect_seen_reports().returning(|_| Err(broken()));
         store.expect_overdue_jobs().returning(|_, _| {
             let overdue = ["BAD_B_C", "SILENT_B_C"].map(|agent| {
                 let mut job = known(&AgentId::new(agent).unwrap());
@@ -598,12 +618,12 @@ mod tests {
     async fn a_report_that_could_not_be_committed_stays_where_it_is() {
         let root = deposit_of(&["A_B_C"]);
         let mut store = MockStore::new();
-        store.expect_seen_reports().returning(|_, _| Ok(Vec::new()));
+        store.expect_seen_reports().returning(|_| Ok(Vec::new()));
         store
-            .expect_jobs_of_agent()
-            .returning(|agent| Ok(vec![known(agent)]));
+            .expect_jobs_of_agents()
+            .returning(|agents| Ok(agents.iter().map(known_job).collect()));
         store
-            .expect_commit_report()
+            .expect_commit_reports()
             .with(always())
             .returning(|_| Err(broken()));
         store.expect_overdue_jobs().returning(|_, _| Ok(Vec::new()));

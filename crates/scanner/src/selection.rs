@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::archive::ReadFile;
-    use crate::deposit::FileIdentity;
+    use crate::identity::FileIdentity;
 
     const NOW: &str = "2025-06-19T12:00:00Z";
 

@@ -5,11 +5,15 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vigie_domain::{
     AgentId, BackupEntry, DomainEvent, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256,
     Transition,
 };
+
+use crate::UndeclaredDatabase;
+use crate::identity::FileIdentity;
 
 /// Keeps what the scanner knows and decides.
 ///
@@ -18,34 +22,29 @@ use vigie_domain::{
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Which of these reports, by their digests, were committed for the agent before.
+    /// Which of these reports were committed before.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    async fn seen_reports(
-        &self,
-        agent: &AgentId,
-        digests: &[Sha256],
-    ) -> Result<Vec<SeenReport>, StoreError>;
+    async fn seen_reports(&self, reports: &[ReportKey]) -> Result<Vec<SeenReport>, StoreError>;
 
-    /// Every job of the agent, at rest or not.
+    /// Every job of these agents, at rest or not, each agent's in the order of their numbers.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    async fn jobs_of_agent(&self, agent: &AgentId) -> Result<Vec<ExpectedBackupJob>, StoreError>;
+    async fn jobs_of_agents(&self, agents: &[AgentId]) -> Result<Vec<KnownJob>, StoreError>;
 
-    /// Makes jobs of databases that a report spoke of and that have none, with their
-    /// `JobRegistered` events. See [`vigie_domain::register_job`].
+    /// Makes jobs of databases that reports spoke of and that have none, each of which stands there
+    /// once, with their `JobRegistered` events. See [`vigie_domain::register_job`].
     ///
     /// # Errors
     ///
     /// When the store fails; then no job is made.
     async fn register_jobs(
         &self,
-        agent: &AgentId,
-        databases: &[String],
+        databases: &[UndeclaredDatabase],
         schedule: &Schedule,
         now: Timestamp,
     ) -> Result<Vec<Transition>, StoreError>;
@@ -62,13 +61,14 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<HashMap<JobId, Vec<ProvenBackup>>, StoreError>;
 
-    /// Keeps all that came of one report. One that was committed before stays one report: what is
-    /// left to try is that of now.
+    /// Keeps all that came of these reports: of all of them or of none. One that was committed before
+    /// stays one report: what is left to try is that of now.
     ///
     /// # Errors
     ///
-    /// When the store fails; then nothing is kept.
-    async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError>;
+    /// When the store fails; then nothing is kept. A scanner then tries each report by itself, so that
+    /// one that can't be kept keeps no other from it.
+    async fn commit_reports(&self, commits: &[ReportCommit]) -> Result<(), StoreError>;
 
     /// Up to `limit` active jobs whose deadline lies before `now` and whose silence has not been told
     /// yet (`silent_since` is `None`). It has to cost what is overdue, not what is known.
@@ -90,13 +90,42 @@ pub trait Store: Send + Sync {
     async fn commit_deadlines(&self, moves: &[Transition]) -> Result<(), StoreError>;
 }
 
+/// What a report is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReportKey {
+    /// The agent in whose folder it lies.
+    pub agent: AgentId,
+    /// See [`ReportRecord::sha256`].
+    pub sha256: Sha256,
+}
+
 /// A report that was committed before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenReport {
-    /// The SHA-256 of its bytes.
-    pub sha256: Sha256,
+    /// What it is known by; the case of the agent may be another.
+    pub key: ReportKey,
     /// The databases in it that have to be tried again, as the server was at fault.
     pub retry: Vec<String>,
+}
+
+/// A job, with what is known of its staged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownJob {
+    /// The job.
+    pub job: ExpectedBackupJob,
+    /// The staged file that was last proven for it: that of the last [`JobMove::proven_file`].
+    pub proven_file: Option<ProvenFile>,
+}
+
+/// A staged file that was proven. It need not be read again for as long as it stays what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvenFile {
+    /// Its bare name.
+    pub name: String,
+    /// How it looked.
+    pub identity: FileIdentity,
+    /// The SHA-256 of its content.
+    pub sha256: Sha256,
 }
 
 /// All that came of one report.
@@ -139,6 +168,9 @@ pub struct JobMove {
     pub entry: BackupEntry,
     /// What later backups are held against; `None` when this one is not proven.
     pub proven: Option<ProvenBackup>,
+    /// The staged file that was proven, when it may be known again; `None` changes nothing about what
+    /// was kept before.
+    pub proven_file: Option<ProvenFile>,
 }
 
 /// A store that failed.
