@@ -16,6 +16,7 @@ mod error;
 mod identity;
 mod inbox;
 mod judging;
+mod pace;
 mod places;
 mod proof;
 mod result;
