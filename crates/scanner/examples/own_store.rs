@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -153,7 +153,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let daily = Schedule::every(Duration::from_hours(24), Duration::from_hours(2))?;
     let scanner = Scanner::new(ScannerSettings::new(root, daily), MemoryStore::default());
-    let result = scanner.scan(now.parse()?, &|_| ()).await?;
+    let result = scanner.scan(now.parse()?, Arc::new(|_| ())).await?;
     for event in &result.events {
         let database = event.database.as_deref().unwrap_or("-");
         println!("{}  {}  {database}", event.name, event.agent);

@@ -1,13 +1,16 @@
 //! The deposit as a place of untrusted files: opens what agents left there by single names, below
 //! the folder that they were found in, never through a link. Knows no report and no rule.
 
+use std::cell::OnceCell;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, FileType, FileTypeExt, OpenOptions};
+use cap_std::fs::{Dir, File, FileType, FileTypeExt, Metadata, OpenOptions};
+use rustix::fs::{AtFlags, statat};
 use vigie_domain::AgentId;
 
 use crate::DepositError;
@@ -37,6 +40,7 @@ pub(crate) struct RootListing {
 pub(crate) struct AgentFolder {
     dir: Dir,
     path: PathBuf,
+    staged: OnceCell<Vec<io::Result<Dir>>>,
 }
 
 /// What lies in an agent's `log` folder.
@@ -46,6 +50,8 @@ pub(crate) struct LogListing {
     pub reports: Vec<String>,
     /// What is named like a report and can't be one, with the reason.
     pub ignored: Vec<(String, String)>,
+    /// How many reports were left out, as there are so many.
+    pub left: usize,
 }
 
 /// The hidden files in which rsync builds staged files, by the names that they will have.
@@ -110,10 +116,21 @@ impl Deposit {
         Ok(listing)
     }
 
+    /// How an agent's `log` folder looks at this moment; `None` when that can't be told. Opens nothing.
+    pub(crate) fn log_identity(&self, agent: &AgentId) -> Option<FileIdentity> {
+        let path = format!("{agent}/log");
+        let stat = statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(FileIdentity::of_stat(&stat))
+    }
+
     pub(crate) fn agent(&self, agent: &AgentId) -> Result<AgentFolder, DepositError> {
         let path = self.path.join(agent.as_str());
         match open_folder(&self.root, agent.as_str()) {
-            Ok(dir) => Ok(AgentFolder { dir, path }),
+            Ok(dir) => Ok(AgentFolder {
+                dir,
+                path,
+                staged: OnceCell::new(),
+            }),
             Err(error) => Err(DepositError::new("open", path, error)),
         }
     }
@@ -133,7 +150,7 @@ impl AgentFolder {
     /// Opens the staged file of this name for reading.
     pub(crate) fn staged(&self, name: &str) -> io::Result<Staged> {
         for folder in self.staged_folders() {
-            let folder = folder?;
+            let folder = folder.as_ref().map_err(copy_of)?;
             let kind = match folder.symlink_metadata(name) {
                 Ok(metadata) => metadata.file_type(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -156,11 +173,21 @@ impl AgentFolder {
         Ok(Staged::Absent)
     }
 
+    /// How the staged file of this name looks at this moment; `None` when there is none to open.
+    pub(crate) fn staged_identity(&self, name: &str) -> Option<FileIdentity> {
+        let looked = self.staged_folders().find_map(|folder| {
+            let folder = folder.as_ref().ok()?;
+            folder.symlink_metadata(name).ok()
+        });
+        let metadata = looked.filter(Metadata::is_file)?;
+        Some(FileIdentity::of(&metadata))
+    }
+
     /// How the staged file, and the hidden files in which rsync builds its next version, look at
     /// this moment. When this changes, somebody is writing.
     pub(crate) fn staged_identities(&self, name: &str, partials: &Partials) -> Vec<FileIdentity> {
         let staged = self.staged_folders().filter_map(|folder| {
-            let metadata = folder.ok()?.symlink_metadata(name).ok()?;
+            let metadata = folder.as_ref().ok()?.symlink_metadata(name).ok()?;
             Some(FileIdentity::of(&metadata))
         });
         let mut identities: Vec<_> = staged.collect();
@@ -175,7 +202,7 @@ impl AgentFolder {
         let mut partials = Partials::default();
         let listed = self
             .staged_folders()
-            .filter_map(|folder| folder.ok()?.entries().ok());
+            .filter_map(|folder| folder.as_ref().ok()?.entries().ok());
         for entry in listed.flatten().flatten() {
             let entry_name = entry.file_name();
             let Some(name) = entry_name.to_str().and_then(built_by_rsync) else {
@@ -189,14 +216,19 @@ impl AgentFolder {
         partials
     }
 
-    fn staged_folders(&self) -> impl Iterator<Item = io::Result<Dir>> + '_ {
-        STAGED_FOLDERS.into_iter().filter_map(|folder| {
+    /// Opened when somebody asks for the first time.
+    fn staged_folders(&self) -> impl Iterator<Item = &io::Result<Dir>> + '_ {
+        let open = |folder: &&str| {
             let opened = open_folder(&self.dir, folder);
             let is_absent = opened
                 .as_ref()
                 .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
             (!is_absent).then_some(opened)
-        })
+        };
+        let staged = self
+            .staged
+            .get_or_init(|| STAGED_FOLDERS.iter().filter_map(open).collect());
+        staged.iter()
     }
 }
 
@@ -208,7 +240,8 @@ pub(crate) struct LogFolder {
 }
 
 impl LogFolder {
-    pub(crate) fn list(&self) -> Result<LogListing, DepositError> {
+    /// At most so many reports: the newest, as those that are older speak of files that were replaced.
+    pub(crate) fn list(&self, at_most: usize) -> Result<LogListing, DepositError> {
         let failed = |error| DepositError::new("list", &self.path, error);
         let mut listing = LogListing::default();
         for entry in self.dir.entries().map_err(failed)? {
@@ -233,9 +266,25 @@ impl LogFolder {
                 }
             }
         }
+        if listing.reports.len() > at_most {
+            listing.left = listing.reports.len() - at_most;
+            let modified_at = |name: &String| {
+                let metadata = self.dir.symlink_metadata(name).ok();
+                Reverse(metadata.map(|metadata| FileIdentity::of(&metadata).modified_at()))
+            };
+            listing.reports.sort_by_cached_key(modified_at);
+            listing.reports.truncate(at_most);
+        }
         listing.reports.sort();
         listing.ignored.sort();
         Ok(listing)
+    }
+
+    /// How the folder looks at this moment; it changes when something is put into it.
+    pub(crate) fn identity(&self) -> Result<FileIdentity, DepositError> {
+        let metadata = self.dir.dir_metadata();
+        let metadata = metadata.map_err(|error| DepositError::new("look at", &self.path, error))?;
+        Ok(FileIdentity::of(&metadata))
     }
 
     /// The first `limit` bytes of a report and how the file looked; `None` when it is gone, or has
@@ -267,6 +316,10 @@ impl LogFolder {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn copy_of(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
 }
 
 /// Opens a folder below another one, and says so when there is something else in its place.

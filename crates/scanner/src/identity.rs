@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cap_std::fs::{Metadata, MetadataExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use rustix::fs::Stat;
 use serde::{Deserialize, Serialize};
 
 /// What tells one state of a file from another: where it lies, its size, and when it was modified and
@@ -28,6 +29,23 @@ impl FileIdentity {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    pub(crate) fn of_stat(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size.unsigned_abs(),
+            modified: (stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
+            changed: (stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
+        }
+    }
+
+    /// Whether it has not changed for so long at `now` that whoever changes it from then on can't leave it
+    /// looking the same.
+    pub(crate) fn is_older_than(&self, age: SignedDuration, now: Timestamp) -> bool {
+        let since = now.as_duration().saturating_sub(age);
+        SignedDuration::from_secs(self.changed.0) < since
     }
 
     /// The time of modification, in nanoseconds since 1970.

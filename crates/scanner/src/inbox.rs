@@ -1,7 +1,8 @@
-//! Reads what lies in an agent's `log` folder and sorts it: whole reports, reports that can't be
-//! taken, reports that are still being written. Decides nothing about backups.
+//! Reads what lies in an agent's `log` folder and sorts it: reports that can be taken, reports that
+//! can't, reports that were met before, reports that are still being written. Decides nothing about
+//! backups.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,21 +12,48 @@ use vigie_domain::{AgentId, Report, Sha256};
 use crate::archive::ReadFile;
 use crate::deposit::LogFolder;
 use crate::identity::FileIdentity;
-use crate::{DepositError, ScannerSettings};
+use crate::selection::Candidate;
+use crate::{DepositError, ReportKey, ScannerSettings, SeenReport};
+
+/// How many bytes of reports are read of one agent in a cycle, the last report on top. What lies there
+/// beyond that is read by the cycles to come.
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+
+/// How many reports are read of one agent in a cycle.
+const REPORTS_AT_ONCE: usize = 500;
 
 /// What lay in an agent's `log` folder.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox {
-    /// The reports that can be taken.
-    pub received: Vec<ReceivedReport>,
-    /// The reports that can't.
-    pub refused: Vec<RefusedReport>,
-    /// How many are still being written.
-    pub pending: usize,
+    pub agent: AgentId,
+    letters: Vec<Letter>,
+    /// How many are left for the next cycle, as there are so many.
+    pub left: usize,
     /// What is named like a report and is none.
     pub ignored: Vec<(String, String)>,
     /// What could not be read.
     pub unreadable: Vec<DepositError>,
+}
+
+/// A report as it was read.
+#[derive(Debug)]
+struct Letter {
+    file: ReadFile,
+    bytes: Vec<u8>,
+    is_too_large: bool,
+}
+
+/// The letters of an agent, sorted.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// The reports that can be taken.
+    pub candidates: Vec<Candidate>,
+    /// The reports that can't.
+    pub refused: Vec<RefusedReport>,
+    /// The reports that were taken before.
+    pub repeated: Vec<ReadFile>,
+    /// How many are still being written, or wait for another one that is the same.
+    pub pending: usize,
 }
 
 /// A report that can be taken.
@@ -41,84 +69,193 @@ pub(crate) struct RefusedReport {
     pub file: ReadFile,
     pub field: Option<String>,
     pub reason: String,
+    /// Whether it was refused before.
+    pub is_repeated: bool,
 }
 
 impl Inbox {
+    /// An inbox in which there is nothing.
+    pub(crate) fn empty(agent: AgentId) -> Self {
+        Self {
+            agent,
+            letters: Vec::new(),
+            left: 0,
+            ignored: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+
     pub(crate) fn read(
         log: &LogFolder,
-        agent: &AgentId,
+        agent: AgentId,
         settings: &ScannerSettings,
-        now: Timestamp,
     ) -> Result<Self, DepositError> {
-        let listing = log.list()?;
+        let listing = log.list(REPORTS_AT_ONCE)?;
         let mut inbox = Self {
             ignored: listing.ignored,
-            ..Self::default()
+            left: listing.left,
+            ..Self::empty(agent)
         };
-        for name in listing.reports {
-            // One byte more than is allowed tells that there is more.
-            let limit = settings.report_max_size.saturating_add(1);
-            match log.read(&name, limit) {
+        let mut room = BYTES_AT_ONCE;
+        let mut names = listing.reports.into_iter();
+        for name in &mut names {
+            match read_letter(log, name, settings.report_max_size) {
                 Ok(None) => {}
-                Ok(Some((bytes, identity))) => {
-                    inbox.sort_in(name, &bytes, identity, agent, settings, now);
+                Ok(Some(letter)) => {
+                    room = room.saturating_sub(letter.bytes.len());
+                    inbox.letters.push(letter);
                 }
                 Err(error) => inbox.unreadable.push(error),
             }
+            if room == 0 {
+                break;
+            }
         }
+        inbox.left += names.count();
         Ok(inbox)
+    }
+
+    /// Whether there is nothing at all to do or to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+            && self.left == 0
+            && self.ignored.is_empty()
+            && self.unreadable.is_empty()
+    }
+
+    /// Whether reports were read.
+    pub(crate) fn has_reports(&self) -> bool {
+        !self.letters.is_empty()
     }
 
     /// How many reports lay there, whole or not.
     pub(crate) fn found(&self) -> usize {
-        self.received.len() + self.refused.len() + self.pending + self.unreadable.len()
+        self.letters.len() + self.left + self.unreadable.len()
     }
 
-    /// Leaves out all but the first of the reports that are the same to the byte, and tells how many.
-    pub(crate) fn put_off_copies(&mut self) -> usize {
-        let before = self.received.len();
-        let mut met = HashSet::new();
-        self.received
-            .retain(|received| met.insert(received.file.sha256));
-        before - self.received.len()
+    /// How many bytes of reports are held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.letters.iter().map(|letter| letter.bytes.len()).sum()
     }
 
-    fn sort_in(
-        &mut self,
-        name: String,
-        bytes: &[u8],
-        identity: FileIdentity,
-        agent: &AgentId,
+    /// What the reports may be known by: by their content if they were taken, by their place too if they
+    /// were refused.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = ReportKey> + '_ {
+        let digests = self
+            .letters
+            .iter()
+            .flat_map(|letter| [letter.file.sha256, letter.file.known_by_place()]);
+        digests.map(|sha256| ReportKey {
+            agent: self.agent.clone(),
+            sha256,
+        })
+    }
+
+    /// Sorts what was read, with what is known of these reports by their digests. What was taken before
+    /// is not parsed again.
+    pub(crate) fn sort(
+        self,
+        mut seen: HashMap<Sha256, SeenReport>,
         settings: &ScannerSettings,
         now: Timestamp,
-    ) {
-        let file = ReadFile {
+    ) -> Sorted {
+        let mut sorted = Sorted::default();
+        let mut met = HashSet::new();
+        for letter in self.letters {
+            let known = seen.get(&letter.file.sha256);
+            if known.is_some_and(|known| known.retry.is_empty()) {
+                sorted.repeated.push(letter.file);
+                continue;
+            }
+            match letter.parse(&self.agent, settings, now) {
+                Parsed::Incomplete => sorted.pending += 1,
+                Parsed::Refused(mut refused) => {
+                    refused.is_repeated = seen.contains_key(&refused.file.sha256);
+                    sorted.refused.push(refused);
+                }
+                // The second of two that are the same waits: it is known as a repetition once the first
+                // is committed, and not before.
+                Parsed::Received(received) if !met.insert(received.file.sha256) => {
+                    sorted.pending += 1;
+                }
+                Parsed::Received(received) => {
+                    let known = seen.remove(&received.file.sha256);
+                    sorted.candidates.push(Candidate {
+                        received,
+                        retry: known.map(|known| known.retry),
+                    });
+                }
+            }
+        }
+        sorted
+    }
+}
+
+fn read_letter(
+    log: &LogFolder,
+    name: String,
+    max_size: u64,
+) -> Result<Option<Letter>, DepositError> {
+    // One byte more than is allowed tells that there is more.
+    let Some((mut bytes, identity)) = log.read(&name, max_size.saturating_add(1))? else {
+        return Ok(None);
+    };
+    let is_too_large = bytes.len() as u64 > max_size;
+    let sha256 = digest_of(&bytes, identity, is_too_large);
+    if is_too_large {
+        bytes = Vec::new();
+    }
+    Ok(Some(Letter {
+        file: ReadFile {
             name,
-            sha256: digest_of(bytes, identity, settings.report_max_size),
+            sha256,
             identity,
-        };
-        let mut refuse = |file: ReadFile, field: Option<&str>, reason| {
-            self.refused.push(RefusedReport {
-                file: file.known_by_place(),
+        },
+        bytes,
+        is_too_large,
+    }))
+}
+
+enum Parsed {
+    Received(ReceivedReport),
+    Refused(RefusedReport),
+    /// It is still being written.
+    Incomplete,
+}
+
+impl Letter {
+    fn parse(self, agent: &AgentId, settings: &ScannerSettings, now: Timestamp) -> Parsed {
+        let Self {
+            file,
+            bytes,
+            is_too_large,
+        } = self;
+        let refuse = |file: ReadFile, field: Option<&str>, reason| {
+            Parsed::Refused(RefusedReport {
+                file: ReadFile {
+                    sha256: file.known_by_place(),
+                    ..file
+                },
                 field: field.map(str::to_owned),
                 reason,
-            });
+                is_repeated: false,
+            })
         };
-        if bytes.len() as u64 > settings.report_max_size {
-            let (size, limit) = (identity.size, settings.report_max_size);
+        if is_too_large {
+            let (size, limit) = (file.identity.size, settings.report_max_size);
             let reason = format!(
                 "the report has {size} bytes, more than the {limit} that `report_max_size` allows"
             );
             return refuse(file, None, reason);
         }
-        match Report::parse(bytes, agent, &settings.time_zone) {
-            Err(error) if error.is_incomplete() && identity.is_fresh(now, settings.settle) => {
-                self.pending += 1;
+        match Report::parse(&bytes, agent, &settings.time_zone) {
+            Err(error) if error.is_incomplete() && file.identity.is_fresh(now, settings.settle) => {
+                Parsed::Incomplete
             }
             Err(error) => refuse(file, error.field.as_deref(), error.to_string()),
             Ok(report) => match too_old(&report, settings.report_max_age, now) {
                 Some(reason) => refuse(file, Some("operation_end_time"), reason),
-                None => self.received.push(ReceivedReport { file, report }),
+                None => Parsed::Received(ReceivedReport { file, report }),
             },
         }
     }
@@ -127,22 +264,21 @@ impl Inbox {
 impl ReadFile {
     /// What can't be taken is known by its name and time too: an agent that drops an empty report
     /// each night is told of each night.
-    fn known_by_place(mut self) -> Self {
+    fn known_by_place(&self) -> Sha256 {
         let mut hasher = Sha256Hasher::new();
         hasher.update(self.sha256.as_bytes());
         hasher.update(&self.name);
         hasher.update(self.identity.modified_at().to_le_bytes());
-        self.sha256 = Sha256::from(<[u8; 32]>::from(hasher.finalize()));
-        self
+        Sha256::from(<[u8; 32]>::from(hasher.finalize()))
     }
 }
 
 /// What a report is known by when it is met again. Of one that is too large the start and the size
 /// are enough.
-fn digest_of(bytes: &[u8], identity: FileIdentity, max_size: u64) -> Sha256 {
+fn digest_of(bytes: &[u8], identity: FileIdentity, is_too_large: bool) -> Sha256 {
     let mut hasher = Sha256Hasher::new();
     hasher.update(bytes);
-    if bytes.len() as u64 > max_size {
+    if is_too_large {
         hasher.update(identity.size.to_le_bytes());
     }
     Sha256::from(<[u8; 32]>::from(hasher.finalize()))

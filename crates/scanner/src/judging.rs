@@ -1,35 +1,36 @@
-//! A report on its way to a decision: looks at the staged files of its databases until they are at
-//! rest, then builds what has to be committed. Does no commit and moves no report.
+//! A report on its way to a decision: what is found where its staged files should be, and then what has
+//! to be committed. Waits for nothing, does no commit and moves no report.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
-use std::thread::available_parallelism;
-use std::time::Duration;
+use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use vigie_domain::{
-    AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, ExpectedBackupJob, Finding, JobId,
-    ProofNeeded, ProvenBackup, Transition, WarningSettings, file_name_of, judge_entry,
-    judge_warnings, record_entry,
+    AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, Finding, JobId, ProofNeeded,
+    ProvenBackup, Transition, WarningSettings, file_name_of, judge_entry, judge_warnings,
+    record_entry,
 };
 
-use crate::deposit::AgentFolder;
+use crate::deposit::{AgentFolder, Partials};
 use crate::identity::FileIdentity;
 use crate::inbox::ReceivedReport;
-use crate::pace::Pace;
-use crate::places::Places;
-use crate::proof::{Keep, Proof, prove};
+use crate::proof::{Keep, Proof};
 use crate::settle::{Rest, Watch};
 use crate::validated_tree::ValidatedTree;
-use crate::{DepositError, JobMove, ReportCommit, ReportRecord};
+use crate::workshop::Workshop;
+use crate::{JobMove, KnownJob, ProvenFile, ReportCommit, ReportRecord};
+
+/// A file that was changed later than this before a cycle may be changed again and look the same, as the
+/// clocks of file systems tick.
+const SURELY_TOLD_APART: SignedDuration = SignedDuration::from_secs(3);
 
 /// A report on its way to a decision.
 #[derive(Debug)]
 pub(crate) struct Judging {
     pub agent: AgentId,
-    pub report: ReceivedReport,
+    pub report: Arc<ReceivedReport>,
     /// Whether it was committed before and is only tried again.
     pub is_retry: bool,
     pub sections: Vec<Section>,
@@ -39,71 +40,195 @@ pub(crate) struct Judging {
 #[derive(Debug)]
 pub(crate) struct Section {
     index: usize,
-    job: ExpectedBackupJob,
+    known: KnownJob,
+    report: Arc<ReceivedReport>,
     finding: Finding,
+    proven_file: Option<ProvenFile>,
     /// What became of keeping a copy: where it is, or why there is none.
     kept: Option<Result<String, String>>,
     /// The watch over a file that may still be written.
     watch: Option<Watch>,
 }
 
+/// The hidden files of an agent's folder, listed when somebody asks for the first time.
+pub(crate) struct PartialsOnce<'a> {
+    folder: &'a AgentFolder,
+    partials: OnceCell<Partials>,
+}
+
+impl<'a> PartialsOnce<'a> {
+    pub(crate) fn new(folder: &'a AgentFolder) -> Self {
+        Self {
+            folder,
+            partials: OnceCell::new(),
+        }
+    }
+
+    fn get(&self) -> &Partials {
+        self.partials.get_or_init(|| self.folder.partials())
+    }
+}
+
 impl Section {
-    pub(crate) fn new(index: usize, job: ExpectedBackupJob) -> Self {
+    pub(crate) fn new(index: usize, known: KnownJob, report: Arc<ReceivedReport>) -> Self {
         Self {
             index,
-            job,
+            known,
+            report,
             finding: Finding::NotNeeded,
+            proven_file: None,
             kept: None,
             watch: None,
         }
     }
 
-    fn look(
+    /// Which of the report's databases it is.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    fn database(&self) -> &DatabaseReport {
+        &self.report.report.databases[self.index]
+    }
+
+    /// What has to be proven; `None` when the report alone decides.
+    pub(crate) fn needed(&self) -> Option<ProofNeeded> {
+        self.database().proof_needed()
+    }
+
+    /// Whether the file may still be written, so that it has to be looked at again.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// The first look at a staged file. One that is not what it should be and that was written to lately
+    /// is watched from now on.
+    pub(crate) fn look(
         &mut self,
-        folder: &AgentFolder,
         needed: &ProofNeeded,
-        tree: Option<&ValidatedTree>,
-    ) -> Proof {
-        let file_name = file_name_of(&needed.staged_file_name);
-        let standing = tree.and_then(|tree| standing_copy(tree, &self.job, needed));
-        let keep = match (tree, &standing) {
-            (Some(tree), None) => Some(Keep {
-                tree,
-                folder: &self.job.validated_folder,
-                file_name: &file_name,
-            }),
-            _ => None,
+        folder: &AgentFolder,
+        partials: &PartialsOnce<'_>,
+        workshop: &Workshop,
+    ) {
+        let started = Instant::now();
+        let proof = self.prove(needed, folder, workshop);
+        let may_settle = matches!(self.finding, Finding::Absent | Finding::Measured { .. });
+        if proof.is_steady && (self.is_good() || !may_settle) {
+            return;
+        }
+        let (settle, now) = (workshop.settings.settle, workshop.now);
+        // Not the staged file alone: it may be that of last night, about to be replaced.
+        let partials = partials.get();
+        let identities = folder.staged_identities(&needed.staged_file_name, partials);
+        let is_fresh = |identity: &FileIdentity| identity.is_fresh(now, settle);
+        let is_built = partials.of(&needed.staged_file_name).iter().any(is_fresh);
+        let has_changed = is_built
+            || !proof.is_steady
+            || proof
+                .identity
+                .is_some_and(|identity| !identities.contains(&identity));
+        let is_report_fresh = is_fresh(&self.report.file.identity);
+        if has_changed || is_report_fresh || identities.iter().any(is_fresh) {
+            let mut watch = Watch::start(identities, settle, started);
+            if has_changed {
+                watch.note_change(started);
+            }
+            self.watch = Some(watch);
+        }
+    }
+
+    /// One more look at a file that is watched. One that came to rest is proven again if it changed.
+    pub(crate) fn look_again(
+        &mut self,
+        needed: &ProofNeeded,
+        folder: &AgentFolder,
+        partials: &PartialsOnce<'_>,
+        workshop: &Workshop,
+    ) {
+        let (Some(mut watch), at) = (self.watch.take(), Instant::now()) else {
+            return;
         };
-        let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let mut proof = prove(folder, needed, keep, &Pace::new(cores, None), &|_| ());
+        let identities = folder.staged_identities(&needed.staged_file_name, partials.get());
+        let rest = watch.look(identities, at);
+        match rest {
+            Rest::NotYet => self.watch = Some(watch),
+            Rest::AsBefore => {}
+            Rest::Paused => {
+                let proof = self.prove(needed, folder, workshop);
+                if !(proof.is_steady && self.is_good()) {
+                    self.watch = Some(watch);
+                }
+            }
+            Rest::Changed | Rest::Never => {
+                let proof = self.prove(needed, folder, workshop);
+                let Finding::Measured { size, sha256 } = self.finding else {
+                    return;
+                };
+                // What was read from end to end without a change is what it is, however late it came
+                // to rest.
+                let is_at_rest = rest == Rest::Changed || sha256.is_some();
+                if proof.is_steady && is_at_rest {
+                    return;
+                }
+                if watch.is_over(at) {
+                    self.finding = Finding::StillGrowing { size };
+                } else {
+                    watch.note_change(at);
+                    self.watch = Some(watch);
+                }
+            }
+        }
+    }
+
+    /// Finds out what lies there. What was proven before and did not change since is not read again.
+    fn prove(&mut self, needed: &ProofNeeded, folder: &AgentFolder, workshop: &Workshop) -> Proof {
+        let tree = workshop.places.validated.as_ref();
+        let job = &self.known.job;
+        let standing = tree.and_then(|tree| standing_copy(tree, &self.known, needed));
+        let is_kept = tree.is_none() || standing.is_some();
+        let known_file = self.known.proven_file.as_ref().filter(|_| is_kept);
+        let still = known_file.and_then(|known| as_proven(known, needed, folder));
+        let file_name = file_name_of(&needed.staged_file_name);
+        let mut proof = match still {
+            Some(proof) => {
+                workshop.note_known(needed.size.unwrap_or_default());
+                proof
+            }
+            None => {
+                let keep = match (tree, &standing) {
+                    (Some(tree), None) => Some(Keep {
+                        tree,
+                        folder: &job.validated_folder,
+                        file_name: &file_name,
+                    }),
+                    _ => None,
+                };
+                workshop.prove(&job.agent, folder, needed, keep)
+            }
+        };
         self.finding = proof.finding.clone();
+        self.proven_file = proven_file(needed, &proof, workshop.now);
         self.kept = match standing {
             Some(path) => Some(Ok(path)),
             None => proof
                 .kept
                 .take()
-                .map(|kept| kept.map(|()| format!("{}/{file_name}", self.job.validated_folder))),
+                .map(|kept| kept.map(|()| format!("{}/{file_name}", job.validated_folder))),
         };
         proof
     }
 
-    fn is_good(&self, database: &DatabaseReport) -> bool {
+    fn is_good(&self) -> bool {
         matches!(
-            judge_entry(database, &self.finding).status,
+            judge_entry(self.database(), &self.finding).status,
             BackupEntryStatus::Success | BackupEntryStatus::Unknown
         )
     }
 
-    fn entry(
-        &self,
-        report: &ReceivedReport,
-        database: &DatabaseReport,
-        now: Timestamp,
-    ) -> BackupEntry {
-        let name = &report.file.name;
-        let finding = &self.finding;
-        let mut entry =
-            BackupEntry::judged(&self.job, name, &report.report, database, finding, now);
+    fn entry(&self, now: Timestamp) -> BackupEntry {
+        let (job, finding) = (&self.known.job, &self.finding);
+        let ReceivedReport { file, report } = &*self.report;
+        let mut entry = BackupEntry::judged(job, &file.name, report, self.database(), finding, now);
         if entry.status == BackupEntryStatus::Success {
             match self.kept.clone() {
                 None => {}
@@ -116,112 +241,21 @@ impl Section {
 }
 
 impl Judging {
-    /// The first look at every staged file. A file that is not what it should be and that was
-    /// written to lately is watched from now on.
-    pub(crate) fn look(
-        &mut self,
-        places: &Places,
-        settle: Duration,
-        now: Timestamp,
-        started: Instant,
-    ) -> Result<(), DepositError> {
-        let folder = places.deposit.agent(&self.agent)?;
-        let is_report_fresh = self.report.file.identity.is_fresh(now, settle);
-        let partials = OnceCell::new();
-        for section in &mut self.sections {
-            let database = &self.report.report.databases[section.index];
-            let Some(needed) = database.proof_needed() else {
-                continue;
-            };
-            let proof = section.look(&folder, &needed, places.validated.as_ref());
-            let may_settle = matches!(section.finding, Finding::Absent | Finding::Measured { .. });
-            if proof.is_steady && (section.is_good(database) || !may_settle) {
-                continue;
-            }
-            // Not the staged file alone: it may be that of last night, about to be replaced.
-            let partials = partials.get_or_init(|| folder.partials());
-            let identities = folder.staged_identities(&needed.staged_file_name, partials);
-            let is_fresh = |identity: &FileIdentity| identity.is_fresh(now, settle);
-            let is_built = partials.of(&needed.staged_file_name).iter().any(is_fresh);
-            let has_changed = is_built
-                || !proof.is_steady
-                || proof
-                    .identity
-                    .is_some_and(|identity| !identities.contains(&identity));
-            if has_changed || is_report_fresh || identities.iter().any(is_fresh) {
-                let mut watch = Watch::start(identities, settle, started);
-                if has_changed {
-                    watch.note_change(started);
-                }
-                section.watch = Some(watch);
-            }
-        }
-        Ok(())
-    }
-
-    /// One more look at the files that are watched; the ones that came to rest are proven again if
-    /// they changed.
-    pub(crate) fn look_again(&mut self, places: &Places, at: Instant) -> Result<(), DepositError> {
-        let folder = places.deposit.agent(&self.agent)?;
-        let partials = folder.partials();
-        for section in &mut self.sections {
-            let Some(mut watch) = section.watch.take() else {
-                continue;
-            };
-            let database = &self.report.report.databases[section.index];
-            let Some(needed) = database.proof_needed() else {
-                continue;
-            };
-            let identities = folder.staged_identities(&needed.staged_file_name, &partials);
-            let rest = watch.look(identities, at);
-            match rest {
-                Rest::NotYet => section.watch = Some(watch),
-                Rest::AsBefore => {}
-                Rest::Paused => {
-                    let proof = section.look(&folder, &needed, places.validated.as_ref());
-                    if !(proof.is_steady && section.is_good(database)) {
-                        section.watch = Some(watch);
-                    }
-                }
-                Rest::Changed | Rest::Never => {
-                    let proof = section.look(&folder, &needed, places.validated.as_ref());
-                    let Finding::Measured { size, sha256 } = section.finding else {
-                        continue;
-                    };
-                    // What was read from end to end without a change is what it is, however late
-                    // it came to rest.
-                    let is_at_rest = rest == Rest::Changed || sha256.is_some();
-                    if proof.is_steady && is_at_rest {
-                        continue;
-                    }
-                    if watch.is_over(at) {
-                        section.finding = Finding::StillGrowing { size };
-                    } else {
-                        watch.note_change(at);
-                        section.watch = Some(watch);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Whether every staged file is at rest.
     pub(crate) fn is_settled(&self) -> bool {
-        self.sections.iter().all(|section| section.watch.is_none())
+        !self.sections.iter().any(Section::is_watched)
     }
 
     /// The jobs whose earlier backups have to be known before it can be decided.
     pub(crate) fn to_compare(&self, defaults: &WarningSettings) -> Vec<JobId> {
         let has_to = |section: &&Section| {
-            let database = &self.report.report.databases[section.index];
-            let job = &section.job;
+            let job = &section.known.job;
             let settings = job.warning_settings.as_ref().unwrap_or(defaults);
-            let status = judge_entry(database, &section.finding).status;
+            let status = judge_entry(section.database(), &section.finding).status;
             status == BackupEntryStatus::Success && settings.need_history()
         };
         let sections = self.sections.iter().filter(has_to);
-        sections.map(|section| section.job.id).collect()
+        sections.map(|section| section.known.job.id).collect()
     }
 
     /// What has to be committed: an entry and a move of the job for each database.
@@ -235,12 +269,11 @@ impl Judging {
         let mut events = Vec::new();
         let mut retry = Vec::new();
         for section in &self.sections {
-            let database = &self.report.report.databases[section.index];
-            let entry = section.entry(&self.report, database, now);
+            let entry = section.entry(now);
             if entry.is_server_fault() {
-                retry.push(database.database.clone());
+                retry.push(section.database().database.clone());
             }
-            let before = &section.job;
+            let before = &section.known.job;
             let history = earlier.get(&before.id).map_or(&[][..], Vec::as_slice);
             let recorded = record_entry(before, &entry, now);
             let judged = judge_warnings(before, recorded, &entry, history, warnings);
@@ -251,8 +284,13 @@ impl Judging {
                 job,
                 entry,
                 proven,
-                proven_file: None,
+                proven_file: section.proven_file.clone(),
             });
+        }
+        if self.is_retry {
+            // The same fault as last time is no news.
+            moves.retain(|moved| !moved.entry.is_server_fault());
+            events.retain(|event| event.entry().is_none_or(|entry| !entry.is_server_fault()));
         }
         ReportCommit {
             report: ReportRecord {
@@ -272,14 +310,49 @@ impl Judging {
 
 /// Where the content that is expected stands in the validated tree already: nothing is copied when
 /// it is that of the last good backup.
-fn standing_copy(
-    tree: &ValidatedTree,
-    job: &ExpectedBackupJob,
-    needed: &ProofNeeded,
-) -> Option<String> {
+fn standing_copy(tree: &ValidatedTree, known: &KnownJob, needed: &ProofNeeded) -> Option<String> {
+    let job = &known.job;
     let good = job.last_good.as_ref()?;
     let file_name = file_name_of(&good.staged_file_name);
     let is_standing = needed.sha256 == Some(good.sha256)
         && tree.holds(&job.validated_folder, &file_name, good.size);
     is_standing.then(|| format!("{}/{file_name}", job.validated_folder))
+}
+
+/// What is known of the staged file when it is the one that was proven, untouched since, and nothing else
+/// is expected of it.
+fn as_proven(known: &ProvenFile, needed: &ProofNeeded, folder: &AgentFolder) -> Option<Proof> {
+    let size = known.identity.size;
+    let is_expected = known.name == needed.staged_file_name
+        && needed.sha256 == Some(known.sha256)
+        && needed.size.is_none_or(|expected| expected == size);
+    let is_untouched = || folder.staged_identity(&needed.staged_file_name) == Some(known.identity);
+    (is_expected && is_untouched()).then(|| Proof {
+        finding: Finding::Measured {
+            size,
+            sha256: Some(known.sha256),
+        },
+        identity: Some(known.identity),
+        is_steady: true,
+        kept: None,
+    })
+}
+
+/// How to know the file again that was just proven. One that changed a moment ago could change once more
+/// and look the same.
+fn proven_file(needed: &ProofNeeded, proof: &Proof, now: Timestamp) -> Option<ProvenFile> {
+    let Finding::Measured {
+        sha256: Some(sha256),
+        ..
+    } = proof.finding
+    else {
+        return None;
+    };
+    let identity = proof.identity?;
+    let is_proven = proof.is_steady && needed.sha256 == Some(sha256);
+    (is_proven && identity.is_older_than(SURELY_TOLD_APART, now)).then(|| ProvenFile {
+        name: needed.staged_file_name.clone(),
+        identity,
+        sha256,
+    })
 }

@@ -11,14 +11,22 @@
 
 mod archive;
 mod blocking;
+mod committing;
+mod cycle;
 mod deposit;
+mod discovery;
 mod error;
+mod findings;
+mod gate;
 mod identity;
 mod inbox;
+mod intake;
 mod judging;
+mod memory;
 mod pace;
 mod places;
 mod proof;
+mod proving;
 mod result;
 mod scan;
 mod selection;
@@ -26,12 +34,13 @@ mod settings;
 mod settle;
 mod store;
 mod validated_tree;
+mod workshop;
 
 pub use error::{DepositError, ScanError};
 pub use identity::FileIdentity;
 pub use result::{
-    AgentError, EntrySummary, EventSummary, IgnoredFile, Progress, ReportCounts, RetiredJob,
-    ScanResult, UndeclaredDatabase,
+    AgentError, EntrySummary, EventSummary, IgnoredFile, Observer, Progress, ReportCounts,
+    RetiredJob, ScanResult, UndeclaredDatabase, Work,
 };
 pub use scan::Scanner;
 pub use settings::ScannerSettings;

@@ -1,5 +1,7 @@
 //! What one cycle found and did, small enough to keep for ten thousands of jobs.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use vigie_domain::{AgentId, BackupEntry, BackupEntryStatus, DomainEvent, EventKind, Warning};
 
@@ -20,6 +22,23 @@ pub struct ScanResult {
     pub ignored: Vec<IgnoredFile>,
     /// What could not be done for single agents. The others were served.
     pub errors: Vec<AgentError>,
+    /// How much there was to do.
+    pub work: Work,
+}
+
+/// How much one cycle had to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Work {
+    /// The agents in the deposit.
+    pub agents: usize,
+    /// Those of them whose folders were listed. In the others nothing had changed.
+    pub agents_visited: usize,
+    /// The staged files that were read.
+    pub files_read: u64,
+    /// Their bytes.
+    pub bytes_read: u64,
+    /// The staged files that were not read, as they had not changed since they were proven.
+    pub files_known: u64,
 }
 
 /// The reports of one cycle, counted.
@@ -109,18 +128,56 @@ pub struct AgentError {
     pub error: String,
 }
 
-/// How far a cycle is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+/// How far a cycle is. What is done side by side is told in no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
     /// The deposit was listed: this many agents will be visited.
     Agents(usize),
-    /// This agent is being visited.
-    Visiting(AgentId),
+    /// This agent's reports were read.
+    Visited(&'a AgentId),
+    /// A report was taken: staged files of so many bytes more, by its words, will be looked at.
+    Expected {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// A staged file that was expected is not read, as it has not changed since it was proven.
+    FileKnown {
+        /// How many bytes of those that were expected.
+        bytes: u64,
+    },
+    /// A staged file is looked at.
+    FileBegun {
+        /// A number that no other file of this cycle has.
+        file: u64,
+        /// Whose it is.
+        agent: &'a AgentId,
+        /// Its name.
+        name: &'a str,
+        /// Its size in bytes, by its report.
+        bytes: u64,
+    },
+    /// So much more of it was read.
+    FileRead {
+        /// Its number.
+        file: u64,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// All that there is to find out about it was found out.
+    FileEnded {
+        /// Its number.
+        file: u64,
+        /// How many bytes of those that were expected were not read.
+        unread: u64,
+    },
     /// This many reports wait for files that are still being written.
     Settling(usize),
     /// All reports are read; deadlines are being judged.
     Deadlines,
 }
+
+/// Is told how far a cycle is, by many threads at once.
+pub type Observer = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 
 impl EntrySummary {
     pub(crate) fn of(agent: &AgentId, database: &str, entry: &BackupEntry) -> Self {

@@ -1,42 +1,40 @@
-//! One cycle: visits every agent, waits for files on their way, judges deadlines. The order of
-//! things is here; each thing itself is in its own module.
+//! One cycle: its stages, side by side. The order of things is here; each stage is in its own module.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::slice;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep};
-use tracing::{debug, warn};
-use vigie_domain::{
-    AgentId, BackupEntryStatus, DomainEvent, EventKind, ExpectedBackupJob, ProvenBackup, Sha256,
-    Transition, judge_deadline,
-};
+use jiff::Timestamp;
+use tokio::sync::mpsc::channel;
+use tracing::{Instrument, debug, debug_span};
+use vigie_domain::{AgentId, Transition, judge_deadline};
 
-use crate::archive::ReadFile;
 use crate::blocking::blocking;
-use crate::deposit::LogFolder;
-use crate::inbox::{Inbox, RefusedReport};
-use crate::judging::{Judging, Section};
+use crate::committing::commit_all;
+use crate::cycle::Cycle;
+use crate::discovery::{Folders, to_visit};
+use crate::findings::Findings;
+use crate::intake::take_in;
+use crate::memory::Memory;
+use crate::pace::Pace;
 use crate::places::Places;
-use crate::selection::{Candidate, SelectedReport, select};
-use crate::settle::LOOK_EVERY;
-use crate::{
-    AgentError, DepositError, EntrySummary, EventSummary, IgnoredFile, KnownJob, Progress,
-    ReportCommit, ReportKey, ReportRecord, RetiredJob, ScanError, ScanResult, ScannerSettings,
-    SeenReport, Store, UndeclaredDatabase,
-};
-
-/// How far an agent's clock may be ahead before that is told.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
+use crate::proving::prove_all;
+use crate::workshop::Workshop;
+use crate::{DepositError, Observer, Progress, ScanError, ScanResult, ScannerSettings, Store};
 
 /// How many overdue jobs are judged in one transaction.
 const DEADLINES_AT_ONCE: u32 = 500;
 
+/// How many reports wait between two stages.
+const BETWEEN_STAGES: usize = 64;
+
 /// Scans a deposit, cycle by cycle.
+///
+/// It remembers which folders held nothing new, so that a cycle costs what is new: keep one scanner for
+/// as long as the deposit is watched.
 #[derive(Debug)]
 pub struct Scanner<S> {
     settings: Arc<ScannerSettings>,
+    memory: Arc<Memory>,
+    pace: Arc<Pace>,
     store: S,
 }
 
@@ -44,6 +42,8 @@ impl<S: Store> Scanner<S> {
     /// A scanner that keeps what it finds in `store`.
     pub fn new(settings: ScannerSettings, store: S) -> Self {
         Self {
+            pace: Arc::new(Pace::new(settings.cores, settings.max_read_rate)),
+            memory: Arc::default(),
             settings: Arc::new(settings),
             store,
         }
@@ -60,446 +60,114 @@ impl<S: Store> Scanner<S> {
     /// When the deposit or the validated tree can't be opened, or the store fails when deadlines are
     /// judged. In particular no deadline is judged when the deposit can't be listed: what is missing
     /// then is the deposit.
-    pub async fn scan(
-        &self,
-        now: Timestamp,
-        observe: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<ScanResult, ScanError> {
+    pub async fn scan(&self, now: Timestamp, observe: Observer) -> Result<ScanResult, ScanError> {
         let settings = self.settings.clone();
         let (places, listing) = blocking(move || {
             let places = Places::open(&settings)?;
             let listing = places.deposit.list()?;
             Ok::<_, DepositError>((places, listing))
         })
+        .instrument(debug_span!("list the deposit"))
         .await?;
-        let mut cycle = Cycle {
-            scanner: self,
-            places: Arc::new(places),
-            now,
-            result: ScanResult::default(),
-            unsettled: Vec::new(),
-            unstored: HashSet::new(),
+        let (settings, pace) = (self.settings.clone(), self.pace.clone());
+        let cycle = Cycle {
+            store: &self.store,
+            workshop: Arc::new(Workshop::new(places, settings, pace, now, observe)),
+            memory: self.memory.clone(),
+            findings: Findings::default(),
         };
         for (agent, reason) in listing.ignored {
-            cycle.ignore(agent, None, reason);
+            cycle.findings.note().ignored(agent, None, reason);
         }
-        let agents = cycle.without_twins(listing.agents).await?;
-        observe(Progress::Agents(agents.len()));
-        for agent in agents {
-            observe(Progress::Visiting(agent.clone()));
-            let done = cycle.visit(&agent).await;
-            cycle.note_failure(&agent, done);
-        }
-        cycle.settle(observe).await;
-        observe(Progress::Deadlines);
-        cycle.judge_deadlines().await?;
-        cycle.result.undeclared.sort();
-        cycle.result.undeclared.dedup();
-        cycle.result.retired.sort();
-        cycle.result.retired.dedup();
-        Ok(cycle.result)
+        let agents = without_twins(&cycle, listing.agents).await?;
+        let count = agents.len();
+        let to_visit = cycle.discover(agents).await;
+        cycle.workshop.tell(Progress::Agents(to_visit.len()));
+        let visited = to_visit.len();
+        let (taken, to_prove) = channel(BETWEEN_STAGES);
+        let (proven, to_commit) = channel(BETWEEN_STAGES);
+        tokio::join!(
+            take_in(&cycle, to_visit, taken),
+            prove_all(cycle.workshop.clone(), to_prove, proven),
+            commit_all(&cycle, to_commit),
+        );
+        cycle.workshop.tell(Progress::Deadlines);
+        let span = debug_span!("deadlines");
+        judge_deadlines(&cycle).instrument(span).await?;
+        let mut work = cycle.workshop.work();
+        (work.agents, work.agents_visited) = (count, visited);
+        debug!(?work, "scanned");
+        let mut result = cycle.findings.into_result();
+        result.work = work;
+        Ok(result)
     }
-}
-
-struct Cycle<'a, S> {
-    scanner: &'a Scanner<S>,
-    places: Arc<Places>,
-    now: Timestamp,
-    result: ScanResult,
-    unsettled: Vec<Judging>,
-    /// The agents whose reports the store did not take, by their keys.
-    unstored: HashSet<String>,
 }
 
 impl<S: Store> Cycle<'_, S> {
-    /// Of folders that differ in case alone only one can be the agent's: the one that its jobs
-    /// know, or else the first. Were all of them served, whoever can make a folder could speak for
-    /// another agent.
-    async fn without_twins(&mut self, agents: Vec<AgentId>) -> Result<Vec<AgentId>, ScanError> {
-        let mut by_key: BTreeMap<String, Vec<AgentId>> = BTreeMap::new();
-        for agent in agents {
-            by_key.entry(agent.key()).or_default().push(agent);
-        }
-        let mut served = Vec::with_capacity(by_key.len());
-        for mut twins in by_key.into_values() {
-            let mut chosen = 0;
-            if twins.len() > 1 {
-                let jobs = self.store().jobs_of_agents(&twins[..1]).await?;
-                let known = jobs.first().map(|known| &known.job.agent);
-                chosen = twins
-                    .iter()
-                    .position(|twin| Some(twin) == known)
-                    .unwrap_or_default();
-            }
-            let agent = twins.swap_remove(chosen);
-            for twin in twins {
-                let reason = format!(
-                    "its name differs from {agent} in case alone: rename or remove one of them"
-                );
-                self.ignore(twin.to_string(), None, reason);
-            }
-            served.push(agent);
-        }
-        Ok(served)
-    }
-
-    /// Takes what lies in an agent's folder. What goes wrong with one report is noted and keeps no
-    /// other from being taken.
-    async fn visit(&mut self, agent: &AgentId) -> Result<(), ScanError> {
-        let (places, settings) = (self.places.clone(), self.scanner.settings.clone());
-        let (visited, now) = (agent.clone(), self.now);
-        let mut inbox = blocking(move || match places.log(&visited)? {
-            Some(log) => Inbox::read(&log, &visited, &settings, now),
-            None => Ok(Inbox::default()),
+    async fn discover(&self, agents: Vec<AgentId>) -> Vec<AgentId> {
+        let (workshop, memory) = (self.workshop.clone(), self.memory.clone());
+        blocking(move || {
+            let _span = debug_span!("discover", agents = agents.len()).entered();
+            let settings = &workshop.settings;
+            let is_full = memory.begin(&agents, settings.full_sweep_every);
+            to_visit(
+                agents,
+                &workshop.places.deposit,
+                &memory,
+                is_full,
+                settings.cores,
+            )
         })
-        .await?;
-        self.result.reports.found += inbox.found();
-        self.result.reports.pending += inbox.pending;
-        for (name, reason) in std::mem::take(&mut inbox.ignored) {
-            self.ignore(agent.to_string(), Some(name), reason);
-        }
-        for error in std::mem::take(&mut inbox.unreadable) {
-            self.note_error(agent, &error.into());
-        }
-        // The second of two that are the same waits: it is known as a repetition once the first is
-        // committed, and not before.
-        self.result.reports.pending += inbox.put_off_copies();
-        if inbox.received.is_empty() && inbox.refused.is_empty() {
-            return Ok(());
-        }
-        let mut seen = self.seen(agent, &inbox).await?;
-        for refused in inbox.refused {
-            let is_repeated = seen.contains_key(&refused.file.sha256);
-            let done = self.refuse(agent, refused, is_repeated).await;
-            self.note_failure(agent, done);
-        }
-        let mut candidates = Vec::new();
-        for received in inbox.received {
-            match seen.remove(&received.file.sha256) {
-                Some(seen) if seen.retry.is_empty() => {
-                    self.result.reports.repeated += 1;
-                    let done = self.archive(agent, received.file).await;
-                    self.note_failure(agent, done);
-                }
-                seen => candidates.push(Candidate {
-                    received,
-                    retry: seen.map(|seen| seen.retry),
-                }),
-            }
-        }
-        if candidates.is_empty() {
-            return Ok(());
-        }
-        let jobs = self.jobs_for(agent, &candidates).await?;
-        for selected in select(candidates, &jobs, self.now) {
-            let done = self.take(agent, selected, &jobs).await;
-            self.note_failure(agent, done);
-        }
-        Ok(())
+        .await
     }
+}
 
-    async fn seen(
-        &self,
-        agent: &AgentId,
-        inbox: &Inbox,
-    ) -> Result<HashMap<Sha256, SeenReport>, ScanError> {
-        let refused = inbox.refused.iter().map(|refused| refused.file.sha256);
-        let received = inbox.received.iter().map(|received| received.file.sha256);
-        let key = |sha256| ReportKey {
-            agent: agent.clone(),
-            sha256,
+/// Of folders that differ in case alone only one can be the agent's: the one that its jobs know, or else
+/// the first. Were all of them served, whoever can make a folder could speak for another agent.
+async fn without_twins<S: Store>(
+    cycle: &Cycle<'_, S>,
+    agents: Vec<AgentId>,
+) -> Result<Vec<AgentId>, ScanError> {
+    let Folders {
+        mut agents,
+        mut twins,
+    } = Folders::of(agents);
+    for alike in &mut twins {
+        let jobs = cycle.store.jobs_of_agents(&alike[..1]).await?;
+        let known = jobs.first().map(|known| &known.job.agent);
+        let chosen = alike.iter().position(|twin| Some(twin) == known);
+        let agent = alike.swap_remove(chosen.unwrap_or_default());
+        for twin in alike.drain(..) {
+            let reason = format!(
+                "its name differs from {agent} in case alone: rename or remove one of them"
+            );
+            cycle
+                .findings
+                .note()
+                .ignored(twin.to_string(), None, reason);
+        }
+        agents.push(agent);
+    }
+    Ok(agents)
+}
+
+/// Of an agent whose reports the store did not take it can't be said that no report was received.
+async fn judge_deadlines<S: Store>(cycle: &Cycle<'_, S>) -> Result<(), ScanError> {
+    let now = cycle.workshop.now;
+    loop {
+        let overdue = cycle.store.overdue_jobs(now, DEADLINES_AT_ONCE).await?;
+        let moves: Vec<Transition> = {
+            let noted = cycle.findings.note();
+            let overdue = overdue.iter().filter(|job| noted.is_stored(&job.agent));
+            overdue.filter_map(|job| judge_deadline(job, now)).collect()
         };
-        let keys: Vec<_> = refused.chain(received).map(key).collect();
-        let seen = self.store().seen_reports(&keys).await?;
-        Ok(seen
-            .into_iter()
-            .map(|seen| (seen.key.sha256, seen))
-            .collect())
-    }
-
-    async fn refuse(
-        &mut self,
-        agent: &AgentId,
-        refused: RefusedReport,
-        is_repeated: bool,
-    ) -> Result<(), ScanError> {
-        let RefusedReport {
-            file,
-            field,
-            reason,
-        } = refused;
-        if is_repeated {
-            self.result.reports.repeated += 1;
-        } else {
-            let event = DomainEvent {
-                at: self.now,
-                kind: EventKind::ReportRejected {
-                    agent: agent.clone(),
-                    report: file.name.clone(),
-                    field,
-                    reason: reason.clone(),
-                },
-            };
-            let commit = ReportCommit {
-                report: ReportRecord {
-                    agent: agent.clone(),
-                    file_name: file.name.clone(),
-                    sha256: file.sha256,
-                    operation_ended_at: None,
-                    received_at: self.now,
-                    rejection: Some(reason.clone()),
-                    retry: Vec::new(),
-                },
-                moves: Vec::new(),
-                events: vec![event],
-            };
-            self.store()
-                .commit_reports(slice::from_ref(&commit))
-                .await?;
-            warn!(%agent, report = file.name, reason, "report rejected");
-            self.result.reports.rejected += 1;
-            self.note_events(&commit.events);
-        }
-        self.with_log(agent, move |log| log.reject(&file, &reason))
-            .await
-    }
-
-    /// The agent's jobs by database, with those that its reports make known.
-    async fn jobs_for(
-        &mut self,
-        agent: &AgentId,
-        candidates: &[Candidate],
-    ) -> Result<HashMap<String, ExpectedBackupJob>, ScanError> {
-        let jobs = self.store().jobs_of_agents(slice::from_ref(agent)).await?;
-        let mut jobs: HashMap<_, _> = jobs
-            .into_iter()
-            .map(|KnownJob { job, .. }| (job.database.clone(), job))
-            .collect();
-        let sections = candidates
-            .iter()
-            .flat_map(|candidate| &candidate.received.report.databases);
-        let is_retired = |job: &&ExpectedBackupJob| job.retired_at.is_some();
-        let spoken_of = sections
-            .clone()
-            .filter_map(|section| jobs.get(&section.database));
-        let retired = spoken_of.filter(is_retired).map(|job| RetiredJob {
-            agent: agent.clone(),
-            database: job.database.clone(),
-        });
-        self.result.retired.extend(retired);
-        let mut unknown: Vec<UndeclaredDatabase> = sections
-            .map(|section| section.database.clone())
-            .filter(|database| !jobs.contains_key(database))
-            .map(|database| UndeclaredDatabase {
-                agent: agent.clone(),
-                database,
-            })
-            .collect();
-        unknown.sort();
-        unknown.dedup();
-        if unknown.is_empty() {
-            return Ok(jobs);
-        }
-        if !self.scanner.settings.auto_register {
-            self.result.undeclared.extend(unknown);
-            return Ok(jobs);
-        }
-        let schedule = &self.scanner.settings.default_schedule;
-        let registered = self
-            .store()
-            .register_jobs(&unknown, schedule, self.now)
-            .await?;
-        for Transition { job, events } in registered {
-            self.note_events(&events);
-            jobs.insert(job.database.clone(), job);
-        }
-        Ok(jobs)
-    }
-
-    /// Looks at every staged file that a report speaks for; what may still be on its way is looked
-    /// at again at the end of the cycle.
-    async fn take(
-        &mut self,
-        agent: &AgentId,
-        selected: SelectedReport,
-        jobs: &HashMap<String, ExpectedBackupJob>,
-    ) -> Result<(), ScanError> {
-        let ended_at = selected.received.report.operation_ended_at;
-        if ended_at.duration_until(self.now) < -CLOCK_TOLERANCE {
-            warn!(%agent, %ended_at, now = %self.now, "the agent's clock is ahead: its report has not ended yet");
-        }
-        let sections = selected
-            .databases
-            .iter()
-            .filter_map(|&index| {
-                let database = &selected.received.report.databases[index];
-                Some(Section::new(index, jobs.get(&database.database)?.clone()))
-            })
-            .collect();
-        let mut judging = Judging {
-            agent: agent.clone(),
-            report: selected.received,
-            is_retry: selected.is_retry,
-            sections,
-        };
-        let (places, settle, now) = (self.places.clone(), self.scanner.settings.settle, self.now);
-        let started = Instant::now();
-        judging = blocking(move || {
-            judging.look(&places, settle, now, started)?;
-            Ok::<_, DepositError>(judging)
-        })
-        .await?;
-        if judging.is_settled() {
-            self.finish(judging).await
-        } else {
-            self.unsettled.push(judging);
-            Ok(())
-        }
-    }
-
-    async fn settle(&mut self, observe: &(dyn Fn(Progress) + Send + Sync)) {
-        while !self.unsettled.is_empty() {
-            observe(Progress::Settling(self.unsettled.len()));
-            sleep(LOOK_EVERY).await;
-            for mut judging in std::mem::take(&mut self.unsettled) {
-                let agent = judging.agent.clone();
-                let (places, at) = (self.places.clone(), Instant::now());
-                let looked = blocking(move || {
-                    judging.look_again(&places, at)?;
-                    Ok::<_, DepositError>(judging)
-                })
-                .await;
-                let done = match looked {
-                    Ok(judging) if judging.is_settled() => self.finish(judging).await,
-                    Ok(judging) => {
-                        self.unsettled.push(judging);
-                        Ok(())
-                    }
-                    Err(error) => Err(error.into()),
-                };
-                self.note_failure(&agent, done);
-            }
-        }
-    }
-
-    /// Commits all that came of a report, then sets it aside.
-    async fn finish(&mut self, judging: Judging) -> Result<(), ScanError> {
-        let agent = judging.agent.clone();
-        let warnings = &self.scanner.settings.warnings;
-        let to_compare = judging.to_compare(warnings);
-        let mut earlier = HashMap::new();
-        if !to_compare.is_empty() {
-            let limit = ProvenBackup::LOOKED_AT;
-            earlier = self.store().proven_backups(&to_compare, limit).await?;
-        }
-        let mut commit = judging.decide(self.now, &earlier, warnings);
-        if judging.is_retry {
-            // The same fault as last time is no news.
-            commit.moves.retain(|moved| !moved.entry.is_server_fault());
-            commit
-                .events
-                .retain(|event| event.entry().is_none_or(|entry| !entry.is_server_fault()));
-        }
-        let is_complete = commit.report.retry.is_empty();
-        let is_news = !judging.is_retry || is_complete || !commit.moves.is_empty();
-        if is_news {
-            self.store()
-                .commit_reports(slice::from_ref(&commit))
-                .await?;
-        }
-        for moved in &commit.moves {
-            let summary = EntrySummary::of(&agent, &moved.job.database, &moved.entry);
-            if moved.entry.status != BackupEntryStatus::Success {
-                debug!(%agent, database = moved.job.database, status = %moved.entry.status, "entry");
-            }
-            self.result.entries.push(summary);
-        }
-        self.note_events(&commit.events);
-        if !is_complete {
-            self.result.reports.pending += 1;
+        if moves.is_empty() {
             return Ok(());
         }
-        self.result.reports.processed += 1;
-        self.archive(&agent, judging.report.file).await
-    }
-
-    /// Of an agent whose reports the store did not take it can't be said that no report was received.
-    async fn judge_deadlines(&mut self) -> Result<(), ScanError> {
-        loop {
-            let overdue = self
-                .store()
-                .overdue_jobs(self.now, DEADLINES_AT_ONCE)
-                .await?;
-            let moves: Vec<Transition> = overdue
-                .iter()
-                .filter(|job| !self.unstored.contains(&job.agent.key()))
-                .filter_map(|job| judge_deadline(job, self.now))
-                .collect();
-            if moves.is_empty() {
-                return Ok(());
-            }
-            self.store().commit_deadlines(&moves).await?;
-            for moved in &moves {
-                self.note_events(&moved.events);
-            }
+        cycle.store.commit_deadlines(&moves).await?;
+        for moved in &moves {
+            cycle.findings.note().events(&moved.events);
         }
-    }
-
-    async fn archive(&self, agent: &AgentId, file: ReadFile) -> Result<(), ScanError> {
-        self.with_log(agent, move |log| log.archive(&file)).await
-    }
-
-    async fn with_log(
-        &self,
-        agent: &AgentId,
-        work: impl FnOnce(&LogFolder) -> Result<(), DepositError> + Send + 'static,
-    ) -> Result<(), ScanError> {
-        let (places, agent) = (self.places.clone(), agent.clone());
-        let done = blocking(move || match places.log(&agent)? {
-            Some(log) => work(&log),
-            None => Ok(()),
-        });
-        Ok(done.await?)
-    }
-
-    fn store(&self) -> &S {
-        &self.scanner.store
-    }
-
-    fn ignore(&mut self, agent: String, name: Option<String>, reason: String) {
-        if name.is_none() {
-            warn!(agent, reason, "folder ignored");
-        } else {
-            debug!(agent, name, reason, "ignored");
-        }
-        self.result.ignored.push(IgnoredFile {
-            agent,
-            name,
-            reason,
-        });
-    }
-
-    fn note_events(&mut self, events: &[DomainEvent]) {
-        self.result
-            .events
-            .extend(events.iter().map(EventSummary::from));
-    }
-
-    fn note_failure(&mut self, agent: &AgentId, done: Result<(), ScanError>) {
-        if let Err(error) = done {
-            self.note_error(agent, &error);
-        }
-    }
-
-    fn note_error(&mut self, agent: &AgentId, error: &ScanError) {
-        if matches!(error, ScanError::Store(_)) {
-            self.unstored.insert(agent.key());
-        }
-        warn!(%agent, %error, "agent not served");
-        self.result.errors.push(AgentError {
-            agent: agent.clone(),
-            error: error.to_string(),
-        });
     }
 }
 
@@ -510,11 +178,11 @@ mod tests {
     use std::time::Duration;
 
     use mockall::predicate::always;
-    use vigie_domain::{JobId, Schedule};
+    use vigie_domain::{ExpectedBackupJob, JobId, Schedule};
 
     use super::*;
-    use crate::StoreError;
     use crate::store::MockStore;
+    use crate::{KnownJob, ReportCommit, StoreError};
 
     const NOW: &str = "2025-06-19T06:00:00Z";
 
@@ -558,7 +226,7 @@ mod tests {
 
     async fn scan(root: &tempfile::TempDir, store: MockStore) -> Result<ScanResult, ScanError> {
         let scanner = Scanner::new(ScannerSettings::new(root.path(), daily()), store);
-        scanner.scan(NOW.parse().unwrap(), &|_| ()).await
+        scanner.scan(NOW.parse().unwrap(), Arc::new(|_| ())).await
     }
 
     #[tokio::test]

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use vigie_domain::ExpectedBackupJob;
 
+use crate::KnownJob;
 use crate::inbox::ReceivedReport;
 
 /// A report, with the databases that it is to be believed about.
@@ -34,7 +34,7 @@ pub(crate) struct Candidate {
 /// call a good backup damaged.
 pub(crate) fn select(
     mut candidates: Vec<Candidate>,
-    jobs: &HashMap<String, ExpectedBackupJob>,
+    jobs: &HashMap<String, KnownJob>,
     now: Timestamp,
 ) -> Vec<SelectedReport> {
     // A clock that runs ahead must not win against reports that come later.
@@ -63,7 +63,7 @@ pub(crate) fn select(
     }
     let speaks_for = |index: usize, candidate: &Candidate, database: &str| {
         let ended_at = candidate.received.report.operation_ended_at.min(now);
-        let is_watched = jobs.get(database).is_some_and(|job| {
+        let is_watched = jobs.get(database).is_some_and(|KnownJob { job, .. }| {
             job.is_watched() && job.last_report_at.is_none_or(|last| ended_at >= last)
         });
         newest.get(database) == Some(&index) && is_tried(candidate, database) && is_watched
@@ -96,7 +96,7 @@ mod tests {
 
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
-    use vigie_domain::{AgentId, JobId, Report, Schedule, Sha256};
+    use vigie_domain::{AgentId, ExpectedBackupJob, JobId, Report, Schedule, Sha256};
 
     use super::*;
     use crate::archive::ReadFile;
@@ -134,13 +134,14 @@ mod tests {
         }
     }
 
-    fn jobs(databases: &[&str]) -> HashMap<String, ExpectedBackupJob> {
+    fn jobs(databases: &[&str]) -> HashMap<String, KnownJob> {
         let schedule = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
         let job = |database: &&str| {
             let known_since = at("2025-06-01T00:00:00Z");
             let job =
                 ExpectedBackupJob::new(JobId(1), agent(), *database, schedule.clone(), known_since);
-            (job.database.clone(), job)
+            let proven_file = None;
+            (job.database.clone(), KnownJob { job, proven_file })
         };
         databases.iter().map(job).collect()
     }
@@ -148,7 +149,7 @@ mod tests {
     /// The names of the reports in their order, each with the databases that it speaks for.
     fn spoken_for(
         candidates: Vec<Candidate>,
-        jobs: &HashMap<String, ExpectedBackupJob>,
+        jobs: &HashMap<String, KnownJob>,
     ) -> Vec<(String, Vec<String>)> {
         let selected = select(candidates, jobs, at(NOW));
         let spoken = selected.into_iter().map(|selected| {
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn a_report_older_than_what_was_applied_speaks_for_nothing() {
         let mut jobs = jobs(&["X"]);
-        jobs.get_mut("X").unwrap().last_report_at = Some(at("2025-06-19T02:00:00Z"));
+        jobs.get_mut("X").unwrap().job.last_report_at = Some(at("2025-06-19T02:00:00Z"));
         let older = vec![candidate("a.json", "2025-06-19T01:00:00", &["X"])];
         assert_eq!(spoken_for(older, &jobs), words(&[("a.json", &[])]));
         let same = vec![candidate("a.json", "2025-06-19T02:00:00", &["X"])];
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn a_report_from_the_future_does_not_win_for_ever() {
         let mut jobs = jobs(&["X"]);
-        jobs.get_mut("X").unwrap().last_report_at = Some(at(NOW));
+        jobs.get_mut("X").unwrap().job.last_report_at = Some(at(NOW));
         let future = vec![candidate("a.json", "2045-01-01T00:00:00", &["X"])];
         assert_eq!(spoken_for(future, &jobs), words(&[("a.json", &["X"])]));
     }
@@ -222,7 +223,7 @@ mod tests {
     #[test]
     fn nobody_speaks_for_a_database_that_is_not_watched() {
         let mut jobs = jobs(&["X"]);
-        jobs.get_mut("X").unwrap().active = false;
+        jobs.get_mut("X").unwrap().job.active = false;
         let report = vec![candidate(
             "a.json",
             "2025-06-19T01:00:00",

@@ -1,6 +1,8 @@
 //! What a scanner has to be told. Knows no config file.
 
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -29,12 +31,21 @@ pub struct ScannerSettings {
     pub settle: Duration,
     /// What to warn of where a job says nothing else.
     pub warnings: WarningSettings,
+    /// On how many cores staged files are hashed at once, at most.
+    pub cores: NonZeroUsize,
+    /// How many bytes of staged files are read in a second, at most, over all files; `None` for as many
+    /// as can be.
+    pub max_read_rate: Option<NonZeroU64>,
+    /// Each cycle of so many lists the folders too that have not changed since nothing was found in them.
+    /// With 1, every cycle does.
+    pub full_sweep_every: NonZeroU32,
 }
 
 impl ScannerSettings {
     /// The settings that suit most deposits: databases register themselves with `default_schedule`,
     /// no copies are kept, reports may be 30 days old and 4 MiB large, times without an offset are
-    /// UTC, files that grow are waited for a minute, and all that is odd is told.
+    /// UTC, files that grow are waited for a minute, all that is odd is told, every core is used without a limit, and
+    /// each 60th cycle lists every folder.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, default_schedule: Schedule) -> Self {
         Self {
@@ -47,6 +58,9 @@ impl ScannerSettings {
             time_zone: TimeZone::UTC,
             settle: Duration::from_mins(1),
             warnings: WarningSettings::default(),
+            cores: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            max_read_rate: None,
+            full_sweep_every: const { NonZeroU32::new(60).unwrap() },
         }
     }
 }

@@ -1,0 +1,99 @@
+//! What a cycle has found so far, noted by all that go on side by side.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tracing::{debug, warn};
+use vigie_domain::{AgentId, DomainEvent};
+
+use crate::{AgentError, EventSummary, IgnoredFile, ScanError, ScanResult};
+
+/// What a cycle has found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    noted: Mutex<Noted>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    pub result: ScanResult,
+    /// The agents, by their keys, of which there are reports that did not get into the store.
+    unstored: HashSet<String>,
+}
+
+impl Findings {
+    pub(crate) fn note(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn failure(&self, agent: &AgentId, done: Result<(), ScanError>) {
+        if let Err(error) = done {
+            self.note().error(agent, &error);
+        }
+    }
+
+    /// All that was found, each agent's in the order in which it happened.
+    pub(crate) fn into_result(self) -> ScanResult {
+        let noted = self.noted.into_inner();
+        let mut result = noted.unwrap_or_else(PoisonError::into_inner).result;
+        // Agents are served side by side; people compare one cycle with the next.
+        result
+            .entries
+            .sort_by(|one, other| one.agent.cmp(&other.agent));
+        result
+            .events
+            .sort_by(|one, other| one.agent.cmp(&other.agent));
+        result
+            .errors
+            .sort_by(|one, other| one.agent.cmp(&other.agent));
+        result
+            .ignored
+            .sort_by(|one, other| (&one.agent, &one.name).cmp(&(&other.agent, &other.name)));
+        result.undeclared.sort();
+        result.undeclared.dedup();
+        result.retired.sort();
+        result.retired.dedup();
+        result
+    }
+}
+
+impl Noted {
+    pub(crate) fn events(&mut self, events: &[DomainEvent]) {
+        let events = events.iter().map(EventSummary::from);
+        self.result.events.extend(events);
+    }
+
+    pub(crate) fn ignored(&mut self, agent: String, name: Option<String>, reason: String) {
+        if name.is_none() {
+            warn!(agent, reason, "folder ignored");
+        } else {
+            debug!(agent, name, reason, "ignored");
+        }
+        self.result.ignored.push(IgnoredFile {
+            agent,
+            name,
+            reason,
+        });
+    }
+
+    pub(crate) fn error(&mut self, agent: &AgentId, error: &ScanError) {
+        if matches!(error, ScanError::Store(_)) {
+            self.unstored(agent);
+        }
+        warn!(%agent, %error, "agent not served");
+        self.result.errors.push(AgentError {
+            agent: agent.clone(),
+            error: error.to_string(),
+        });
+    }
+
+    /// There are reports of this agent that the store has not got.
+    pub(crate) fn unstored(&mut self, agent: &AgentId) {
+        self.unstored.insert(agent.key());
+    }
+
+    /// Whether the store has all that the agent reported, as far as is known.
+    pub(crate) fn is_stored(&self, agent: &AgentId) -> bool {
+        !self.unstored.contains(&agent.key())
+    }
+}

@@ -1,0 +1,150 @@
+//! From the reports that have to be judged to those that are: each goes its own way through the workshop,
+//! beside the others, and a bounded number of them. Decides nothing.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
+use vigie_domain::AgentId;
+
+use crate::DepositError;
+use crate::archive::ReadFile;
+use crate::inbox::RefusedReport;
+use crate::intake::Taken;
+use crate::judging::Judging;
+use crate::workshop::Workshop;
+
+/// How many reports are on their way at once. Of a large report there are fewer.
+const REPORTS_AT_ONCE: u32 = 512;
+
+/// How many reports wait at once for files that are still being written; the others are left for the next
+/// cycle.
+const WAITING_AT_ONCE: u32 = 2048;
+
+/// For each so many bytes a report counts once more.
+const BYTES: u64 = 16 * 1024;
+
+/// A report of which all is known that can be known without the store.
+#[derive(Debug)]
+pub(crate) enum Proven {
+    /// It can be decided. The permit is held for as long as it is kept in memory.
+    Judged(Box<Judging>, OwnedSemaphorePermit),
+    /// It can't be taken.
+    Refused(AgentId, RefusedReport),
+    /// It was taken before.
+    Repeated(AgentId, ReadFile),
+    /// Its files could not be looked at.
+    Failed(AgentId, DepositError),
+    /// So many reports wait for their files that this one is left for the next cycle.
+    Left(AgentId),
+}
+
+/// Proves the staged files of all reports that are taken.
+pub(crate) async fn prove_all(
+    workshop: Arc<Workshop>,
+    mut taken: Receiver<Taken>,
+    proven: Sender<Proven>,
+) {
+    let going = Room::new(REPORTS_AT_ONCE);
+    let waiting = Room::new(WAITING_AT_ONCE);
+    let mut tasks = JoinSet::new();
+    loop {
+        let next = tokio::select! {
+            next = taken.recv() => next,
+            Some(done) = tasks.join_next() => {
+                pass_on(done);
+                continue;
+            }
+        };
+        let Some(next) = next else {
+            break;
+        };
+        let judging = match next {
+            Taken::Judging(judging) => judging,
+            Taken::Refused(agent, refused) => {
+                let _ = proven.send(Proven::Refused(agent, refused)).await;
+                continue;
+            }
+            Taken::Repeated(agent, file) => {
+                let _ = proven.send(Proven::Repeated(agent, file)).await;
+                continue;
+            }
+        };
+        let permit = going.enter(&judging).await;
+        let (workshop, waiting, proven) = (workshop.clone(), waiting.clone(), proven.clone());
+        tasks.spawn(async move {
+            let done = prove(&workshop, *judging, permit, &waiting).await;
+            let _ = proven.send(done).await;
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        pass_on(done);
+    }
+}
+
+async fn prove(
+    workshop: &Arc<Workshop>,
+    judging: Judging,
+    permit: OwnedSemaphorePermit,
+    waiting: &Room,
+) -> Proven {
+    let agent = judging.agent.clone();
+    let looked = match workshop.look(judging).await {
+        Ok(looked) => looked,
+        Err(error) => return Proven::Failed(agent, error),
+    };
+    if looked.is_settled() {
+        return Proven::Judged(Box::new(looked), permit);
+    }
+    let Some(place) = waiting.try_enter(&looked) else {
+        return Proven::Left(agent);
+    };
+    drop(permit);
+    match workshop.settle(looked).await {
+        Ok(judging) => Proven::Judged(Box::new(judging), place),
+        Err(error) => Proven::Failed(agent, error),
+    }
+}
+
+/// A task that failed has to fail the cycle.
+fn pass_on(done: Result<(), JoinError>) {
+    if let Err(error) = done
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// Room for so many reports in memory.
+#[derive(Debug, Clone)]
+struct Room {
+    places: Arc<Semaphore>,
+    all: u32,
+}
+
+impl Room {
+    fn new(all: u32) -> Self {
+        let places = Arc::new(Semaphore::new(all as usize));
+        Self { places, all }
+    }
+
+    fn needed_for(&self, judging: &Judging) -> u32 {
+        let more = judging.report.file.identity.size / BYTES;
+        u32::try_from(more).map_or(self.all, |more| more.saturating_add(1).min(self.all))
+    }
+
+    async fn enter(&self, judging: &Judging) -> OwnedSemaphorePermit {
+        let places = self.places.clone();
+        match places.acquire_many_owned(self.needed_for(judging)).await {
+            Ok(permit) => permit,
+            // Nobody closes it.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn try_enter(&self, judging: &Judging) -> Option<OwnedSemaphorePermit> {
+        let places = self.places.clone();
+        places.try_acquire_many_owned(self.needed_for(judging)).ok()
+    }
+}
