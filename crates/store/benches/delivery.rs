@@ -34,7 +34,7 @@ use vigie_notify::{
     Composer, ComposerSettings, DeliverySettings, DeliveryWorker, Mail, Outbox as _, Planner,
     SmtpTransport, SystemClock, samples,
 };
-use vigie_scanner::{ReportCommit, ReportRecord, Store as _};
+use vigie_scanner::{ReportCommit, ReportRecord, Store as _, UndeclaredDatabase};
 use vigie_store::SqliteStore;
 
 use mail_server::{LOGIN, Server, Stream};
@@ -185,11 +185,12 @@ impl Filled {
 /// Makes jobs known, each of which is missing by now.
 async fn keep_events(store: &SqliteStore, count: usize, people: usize) {
     let sample = samples::missing_full();
-    let databases: Vec<String> = (0..count)
-        .map(|number| format!("{}_{number}", sample.job.database))
-        .collect();
-    let (agent, schedule) = (&sample.job.agent, &sample.job.schedule);
-    let registered = store.register_jobs(agent, &databases, schedule, sample.now);
+    let database = |number| UndeclaredDatabase {
+        agent: sample.job.agent.clone(),
+        database: format!("{}_{number}", sample.job.database),
+    };
+    let databases: Vec<UndeclaredDatabase> = (0..count).map(database).collect();
+    let registered = store.register_jobs(&databases, &sample.job.schedule, sample.now);
     let registered = registered.await.unwrap().into_iter().enumerate();
     let events = registered.map(|(number, known)| missing(&known.job, number % people));
     let report = ReportRecord {
@@ -206,7 +207,7 @@ async fn keep_events(store: &SqliteStore, count: usize, people: usize) {
         moves: Vec::new(),
         events: events.collect(),
     };
-    store.commit_report(&commit).await.unwrap();
+    store.commit_reports(&[commit]).await.unwrap();
 }
 
 fn missing(known: &ExpectedBackupJob, person: usize) -> DomainEvent {

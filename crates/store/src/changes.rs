@@ -84,6 +84,7 @@ impl SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query_plan::query_plan;
 
     #[tokio::test]
     async fn pauses_that_are_over_are_looked_up_and_not_searched_for() {
@@ -91,11 +92,9 @@ mod tests {
         let store = SqliteStore::open(&folder.path().join("vigie.db"))
             .await
             .unwrap();
-        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {PAUSED_UNTIL}"));
-        let query = sqlx::query_as(explain).bind(0).bind(AT_ONCE);
-        let rows: Vec<(i64, i64, i64, String)> = query.fetch_all(&store.pool).await.unwrap();
-        assert_eq!(rows.len(), 1, "{rows:?}");
+        let plan = query_plan(&store, PAUSED_UNTIL, 2).await;
+        assert_eq!(plan.len(), 1, "{plan:#?}");
         let search = "SEARCH jobs USING INDEX jobs_by_pause_end";
-        assert!(rows[0].3.starts_with(search), "{rows:?}");
+        assert!(plan[0].starts_with(search), "{plan:#?}");
     }
 }

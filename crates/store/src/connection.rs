@@ -142,7 +142,7 @@ mod tests {
         AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, JobStatus, Schedule,
     };
     use vigie_notify::{EventId, Lease, Ledger, Outbox};
-    use vigie_scanner::Store;
+    use vigie_scanner::{Store, UndeclaredDatabase};
 
     use super::*;
 
@@ -154,8 +154,11 @@ mod tests {
             .unwrap();
         let agent = AgentId::new("A_B_C").unwrap();
         let daily = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
-        let large = ["x".repeat(10_000_000)];
-        let register = || store.register_jobs(&agent, &large, &daily, Timestamp::UNIX_EPOCH);
+        let large = [UndeclaredDatabase {
+            agent,
+            database: "x".repeat(10_000_000),
+        }];
+        let register = || store.register_jobs(&large, &daily, Timestamp::UNIX_EPOCH);
         // The limit is that of the one connection; the one that takes its place has none.
         let limit = "PRAGMA max_page_count = 500";
         sqlx::query(limit).execute(&store.pool).await.unwrap();

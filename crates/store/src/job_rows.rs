@@ -6,21 +6,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, SqlitePool};
 use vigie_domain::{AgentId, ExpectedBackupJob, JobId};
+use vigie_scanner::KnownJob;
 
 use crate::error::Fault;
 use crate::many_rows::{self, ROWS};
 
 pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
-    let agent: String = row.try_get("agent")?;
     Ok(ExpectedBackupJob {
         id: JobId(row.try_get("id")?),
-        agent: AgentId::new(&agent).map_err(|error| Fault::Value {
-            column: "agent",
-            value: agent,
-            problem: error.to_string(),
-        })?,
+        agent: agent_of(row)?,
         database: row.try_get("database")?,
         company: row.try_get("company")?,
         city: row.try_get("city")?,
@@ -45,6 +41,15 @@ pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
         same_content: optional_json_of(row, "same_content")?,
         warning_settings: optional_json_of(row, "warning_settings")?,
         warnings: json_of(row, "warnings")?,
+    })
+}
+
+pub(crate) fn agent_of(row: &SqliteRow) -> Result<AgentId, Fault> {
+    let agent: String = row.try_get("agent")?;
+    AgentId::new(&agent).map_err(|error| Fault::Value {
+        column: "agent",
+        value: agent,
+        problem: error.to_string(),
     })
 }
 
@@ -84,6 +89,38 @@ const COLUMNS: [&str; 29] = [
 /// The columns that a job keeps when it moves. Left alone, the pages of their indices are too: of jobs
 /// that lie scattered among many, that is half of what there is to write.
 const KEPT: [&str; 4] = ["id", "agent_key", "database", "validated_folder"];
+
+/// All jobs of these agents, by number, each with the staged file that was last proven for it.
+pub(crate) async fn of_agents(
+    pool: &SqlitePool,
+    agents: &[AgentId],
+) -> Result<Vec<KnownJob>, Fault> {
+    let mut keys: Vec<String> = agents.iter().map(AgentId::key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut known = Vec::new();
+    for keys in keys.chunks(ROWS) {
+        let mut query = sqlx::query(of_agents_statement(keys.len()));
+        for key in keys {
+            query = query.bind(key);
+        }
+        for row in query.fetch_all(pool).await? {
+            known.push(KnownJob {
+                job: job_of(&row)?,
+                proven_file: optional_json_of(&row, "file")?,
+            });
+        }
+    }
+    known.sort_unstable_by_key(|known| known.job.id);
+    Ok(known)
+}
+
+/// Left to itself, SQLite could walk over all jobs.
+fn of_agents_statement(count: usize) -> AssertSqlSafe<String> {
+    let before = "WITH wanted (agent_key) AS (VALUES ";
+    let after = ") SELECT jobs.*, file FROM wanted                  CROSS JOIN jobs ON jobs.agent_key = wanted.agent_key                  LEFT JOIN proven_files ON job_id = jobs.id";
+    many_rows::statement(before, 1, count, after)
+}
 
 /// The jobs of these agents (by their keys) and databases that are known, in no order.
 pub(crate) async fn known_of(
@@ -331,34 +368,36 @@ fn instant(column: &'static str, micros: i64) -> Result<Timestamp, Fault> {
 mod tests {
     use super::*;
     use crate::SqliteStore;
+    use crate::query_plan::{query_plan, searches};
 
-    async fn plan_of(statement: AssertSqlSafe<String>) -> Vec<String> {
+    #[tokio::test]
+    async fn jobs_are_looked_up_and_not_searched_for() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("vigie.db"))
             .await
             .unwrap();
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.0));
-        let rows: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)
-            .fetch_all(&store.pool)
-            .await
-            .unwrap();
-        rows.into_iter().map(|row| row.3).collect()
-    }
-
-    #[tokio::test]
-    async fn jobs_are_looked_up_and_not_searched_for() {
         let cases = [
-            (update_of(2), "INTEGER PRIMARY KEY (rowid=?)"),
+            (
+                update_of(2),
+                2 * COLUMNS.len(),
+                "INTEGER PRIMARY KEY (rowid=?)",
+            ),
             (
                 known_of_statement(2),
+                4,
                 "INDEX sqlite_autoindex_jobs_2 (agent_key=? AND database=?)",
             ),
+            (
+                of_agents_statement(2),
+                2,
+                "INDEX sqlite_autoindex_jobs_2 (agent_key=?)",
+            ),
         ];
-        for (statement, by) in cases {
-            let plan = plan_of(statement).await;
+        for (statement, values, by) in cases {
+            let plan = query_plan(&store, &statement.0, values).await;
             let search = format!("SEARCH jobs USING {by}");
             assert!(plan.contains(&search), "{plan:#?}");
-            assert!(!plan.contains(&"SCAN jobs".to_owned()), "{plan:#?}");
+            assert_eq!(searches(&plan, &["wanted", "new"]), [""; 0], "{plan:#?}");
         }
     }
 

@@ -18,6 +18,7 @@ mod connection;
 mod declarations;
 mod deliveries;
 mod digests;
+mod entry_rows;
 mod error;
 mod event_rows;
 mod faults;
@@ -28,9 +29,11 @@ mod many_rows;
 mod notifications;
 mod outbox;
 mod overview;
+mod proven_files;
 mod proven_rows;
 #[cfg(test)]
 mod query_plan;
+mod report_rows;
 mod scanner_store;
 mod silences;
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 use vigie_notify::{
     Attempt, Backlog, Delivery, DeliveryId, EventId, LONGEST_DELAY, Lease, Mail, Outbox,
     OutboxError, Outcome,
@@ -13,9 +13,7 @@ use vigie_notify::{
 use crate::SqliteStore;
 use crate::error::Fault;
 use crate::job_rows::{json, json_of, optional_instant_of};
-
-/// How many rows go to one statement.
-const ROWS: usize = 100;
+use crate::many_rows::{self, ROWS};
 
 const CLAIM: &str = "\
     UPDATE deliveries SET lease_holder = ?1, due_at = ?2 WHERE id IN ( \
@@ -162,8 +160,7 @@ pub(crate) async fn insert_deliveries(
     for mails in mails.chunks(ROWS) {
         let insert = "INSERT INTO deliveries (id, event_id, recipient, message_id, state, dated_at, \
                       planned_at, due_at) VALUES ";
-        let row = "(?, ?, ?, ?, 'waiting', ?, ?, ?)";
-        let mut query = sqlx::query(AssertSqlSafe(rows(insert, row, mails.len())));
+        let mut query = sqlx::query(many_rows::statement(insert, 8, mails.len(), ""));
         for (id, planned) in mails {
             let NewDelivery { event, mail } = planned;
             query = query
@@ -171,24 +168,20 @@ pub(crate) async fn insert_deliveries(
                 .bind(event.map(|event| event.0))
                 .bind(mail.recipient())
                 .bind(&mail.message_id)
+                .bind("waiting")
                 .bind(mail.date.as_microsecond())
                 .bind(planned_at)
                 .bind(planned_at);
         }
         query.execute(&mut *connection).await?;
         let insert = "INSERT INTO mails (delivery_id, mail) VALUES ";
-        let mut query = sqlx::query(AssertSqlSafe(rows(insert, "(?, ?)", mails.len())));
+        let mut query = sqlx::query(many_rows::statement(insert, 2, mails.len(), ""));
         for (id, planned) in mails {
             query = query.bind(id).bind(json("mail", planned.mail)?);
         }
         query.execute(&mut *connection).await?;
     }
     Ok(mails.into_iter().map(|(id, _)| DeliveryId(id)).collect())
-}
-
-/// A statement for several rows. Nothing but question marks is put in.
-fn rows(insert: &'static str, row: &'static str, count: usize) -> String {
-    format!("{insert}{}", vec![row; count].join(", "))
 }
 
 /// One row that can't be read keeps no other mail from being sent; it comes up again when its lease

@@ -16,13 +16,14 @@ pub(crate) async fn query_plan(store: &SqliteStore, statement: &str, values: usi
 }
 
 /// The steps that walk over a whole table, or over another index than these, which hold only what is
-/// wanted.
+/// wanted. Rows that a statement brings along may go by a name of these too.
 pub(crate) fn searches<'a>(plan: &'a [String], small: &[&str]) -> Vec<&'a str> {
     let is_search = |step: &&str| {
         let is_small = small
             .iter()
-            .any(|index| step.contains(&format!("INDEX {index}")));
-        step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE") && !is_small
+            .any(|name| step.contains(&format!("INDEX {name}")) || *step == format!("SCAN {name}"));
+        let is_given = step.contains("VIRTUAL TABLE") || step.contains("CONSTANT ROW");
+        step.starts_with("SCAN") && !is_given && !is_small
     };
     plan.iter().map(String::as_str).filter(is_search).collect()
 }

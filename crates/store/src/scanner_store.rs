@@ -4,19 +4,16 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Row, SqliteConnection};
 use vigie_domain::{
-    AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256, Transition, register_job,
+    AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Transition, register_job,
 };
-use vigie_scanner::{JobMove, ReportCommit, ReportRecord, SeenReport, Store, StoreError};
+use vigie_scanner::{
+    KnownJob, ReportCommit, ReportKey, SeenReport, Store, StoreError, UndeclaredDatabase,
+};
 
 use crate::error::{Doing, Fault};
-use crate::job_rows::{self, job_of, json, json_of};
-use crate::many_rows::{self, ROWS};
-use crate::{SqliteStore, event_rows, proven_rows};
-
-/// Stays below the number of values that one statement of SQLite takes.
-const DIGESTS_AT_ONCE: usize = 500;
+use crate::job_rows::{self, job_of};
+use crate::{SqliteStore, entry_rows, event_rows, proven_files, proven_rows, report_rows};
 
 /// Served by the index `jobs_by_deadline`, whose condition it repeats.
 const OVERDUE: &str = "SELECT * FROM jobs WHERE deadline_at < ? AND deadline_at IS NOT NULL \
@@ -24,36 +21,23 @@ const OVERDUE: &str = "SELECT * FROM jobs WHERE deadline_at < ? AND deadline_at 
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn seen_reports(
-        &self,
-        agent: &AgentId,
-        digests: &[Sha256],
-    ) -> Result<Vec<SeenReport>, StoreError> {
-        let mut seen = Vec::new();
-        for digests in digests.chunks(DIGESTS_AT_ONCE) {
-            let found = self.seen(agent, digests).await;
-            seen.extend(found.doing("look up the reports seen before")?);
-        }
-        Ok(seen)
+    async fn seen_reports(&self, reports: &[ReportKey]) -> Result<Vec<SeenReport>, StoreError> {
+        let seen = report_rows::seen(&self.pool, reports).await;
+        Ok(seen.doing("look up the reports seen before")?)
     }
 
-    async fn jobs_of_agent(&self, agent: &AgentId) -> Result<Vec<ExpectedBackupJob>, StoreError> {
-        let select = "SELECT * FROM jobs WHERE agent_key = ? ORDER BY id";
-        let query = sqlx::query(select).bind(agent.key());
-        let rows = query.fetch_all(&self.pool).await;
-        let rows = rows.doing("look up the jobs of an agent")?;
-        let jobs: Result<Vec<_>, Fault> = rows.iter().map(job_of).collect();
-        Ok(jobs.doing("read the jobs of an agent")?)
+    async fn jobs_of_agents(&self, agents: &[AgentId]) -> Result<Vec<KnownJob>, StoreError> {
+        let jobs = job_rows::of_agents(&self.pool, agents).await;
+        Ok(jobs.doing("look up the jobs of agents")?)
     }
 
     async fn register_jobs(
         &self,
-        agent: &AgentId,
-        databases: &[String],
+        databases: &[UndeclaredDatabase],
         schedule: &Schedule,
         now: Timestamp,
     ) -> Result<Vec<Transition>, StoreError> {
-        let registered = self.register(agent, databases, schedule, now).await;
+        let registered = self.register(databases, schedule, now).await;
         Ok(registered.doing("register jobs")?)
     }
 
@@ -66,8 +50,8 @@ impl Store for SqliteStore {
         Ok(backups.doing("look up the earlier backups of jobs")?)
     }
 
-    async fn commit_report(&self, commit: &ReportCommit) -> Result<(), StoreError> {
-        Ok(self.commit(commit).await.doing("commit a report")?)
+    async fn commit_reports(&self, commits: &[ReportCommit]) -> Result<(), StoreError> {
+        Ok(self.commit(commits).await.doing("commit reports")?)
     }
 
     async fn overdue_jobs(
@@ -88,41 +72,16 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn seen(&self, agent: &AgentId, digests: &[Sha256]) -> Result<Vec<SeenReport>, Fault> {
-        let mut query = QueryBuilder::new("SELECT sha256, retry FROM reports WHERE agent_key = ");
-        query.push_bind(agent.key()).push(" AND sha256 IN (");
-        let mut list = query.separated(", ");
-        for digest in digests {
-            list.push_bind(digest.to_string());
-        }
-        query.push(")");
-        let rows = query.build().fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| {
-                let sha256: String = row.try_get("sha256")?;
-                Ok(SeenReport {
-                    sha256: sha256.parse().map_err(|error| Fault::Value {
-                        column: "sha256",
-                        value: sha256,
-                        problem: format!("{error}"),
-                    })?,
-                    retry: json_of(row, "retry")?,
-                })
-            })
-            .collect()
-    }
-
     async fn register(
         &self,
-        agent: &AgentId,
-        databases: &[String],
+        databases: &[UndeclaredDatabase],
         schedule: &Schedule,
         now: Timestamp,
     ) -> Result<Vec<Transition>, Fault> {
         let mut transaction = self.begin().await?;
-        let job = |database: &String| {
-            let (agent, schedule) = (agent.clone(), schedule.clone());
-            ExpectedBackupJob::new(JobId(0), agent, database, schedule, now)
+        let job = |known: &UndeclaredDatabase| {
+            let (agent, schedule) = (known.agent.clone(), schedule.clone());
+            ExpectedBackupJob::new(JobId(0), agent, &known.database, schedule, now)
         };
         let mut jobs: Vec<ExpectedBackupJob> = databases.iter().map(job).collect();
         job_rows::insert(&mut transaction, &mut jobs).await?;
@@ -133,13 +92,26 @@ impl SqliteStore {
         Ok(registered)
     }
 
-    async fn commit(&self, commit: &ReportCommit) -> Result<(), Fault> {
+    async fn commit(&self, commits: &[ReportCommit]) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
-        let report_id = upsert_report(&mut transaction, &commit.report).await?;
-        let jobs = commit.moves.iter().map(|moved| &moved.job);
+        let reports = commits.iter().map(|commit| &commit.report);
+        let ids = report_rows::upsert(&mut transaction, reports).await?;
+        let moves: Vec<_> = commits
+            .iter()
+            .flat_map(|commit| {
+                let id = ids[&(commit.report.agent.key(), commit.report.sha256)];
+                commit.moves.iter().map(move |moved| (id, moved))
+            })
+            .collect();
+        let jobs = moves.iter().map(|(_, moved)| &moved.job);
         job_rows::update(&mut transaction, jobs).await?;
-        insert_entries(&mut transaction, &commit.moves, report_id).await?;
-        event_rows::insert(&mut transaction, &commit.events).await?;
+        entry_rows::insert(&mut transaction, &moves).await?;
+        let files = moves
+            .iter()
+            .filter_map(|(_, moved)| Some((moved.job.id, moved.proven_file.as_ref()?)));
+        proven_files::upsert(&mut transaction, files).await?;
+        let events = commits.iter().flat_map(|commit| &commit.events);
+        event_rows::insert(&mut transaction, events).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -154,59 +126,10 @@ impl SqliteStore {
     }
 }
 
-/// A report that is tried again is the same report: only what is left to try changes.
-async fn upsert_report(
-    connection: &mut SqliteConnection,
-    report: &ReportRecord,
-) -> Result<i64, Fault> {
-    let upsert = "INSERT INTO reports (agent_key, sha256, agent, file_name, operation_ended_at, \
-                  received_at, rejection, retry) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
-                  ON CONFLICT (agent_key, sha256) DO UPDATE SET retry = excluded.retry \
-                  RETURNING id";
-    let ended_at = report.operation_ended_at.map(Timestamp::as_microsecond);
-    let id = sqlx::query_scalar(upsert)
-        .bind(report.agent.key())
-        .bind(report.sha256.to_string())
-        .bind(report.agent.as_str())
-        .bind(&report.file_name)
-        .bind(ended_at)
-        .bind(report.received_at.as_microsecond())
-        .bind(&report.rejection)
-        .bind(json("retry", &report.retry)?)
-        .fetch_one(connection)
-        .await?;
-    Ok(id)
-}
-
-async fn insert_entries(
-    connection: &mut SqliteConnection,
-    moves: &[JobMove],
-    report_id: i64,
-) -> Result<(), Fault> {
-    for moves in moves.chunks(ROWS) {
-        let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry, \
-                      ended_at, size, delay) VALUES ";
-        let mut query = sqlx::query(many_rows::statement(insert, 8, moves.len(), ""));
-        for JobMove { job, entry, proven } in moves {
-            let (ended_at, size, delay) = proven_rows::columns_of(proven.as_ref());
-            query = query
-                .bind(job.id.0)
-                .bind(report_id)
-                .bind(entry.recorded_at.as_microsecond())
-                .bind(entry.status.as_str())
-                .bind(json("entry", entry)?)
-                .bind(ended_at)
-                .bind(size)
-                .bind(delay);
-        }
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query_plan::{query_plan, searches, sorts};
 
     #[tokio::test]
     async fn what_is_overdue_is_looked_up_and_not_searched_for() {
@@ -214,14 +137,10 @@ mod tests {
         let store = SqliteStore::open(&folder.path().join("vigie.db"))
             .await
             .unwrap();
-        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {OVERDUE}"));
-        let query = sqlx::query_as(explain).bind(0).bind(500);
-        let rows: Vec<(i64, i64, i64, String)> = query.fetch_all(&store.pool).await.unwrap();
-        let plan: Vec<String> = rows.into_iter().map(|row| row.3).collect();
-        assert_eq!(plan.len(), 1, "{plan:?}");
-        assert!(
-            plan[0].starts_with("SEARCH jobs USING INDEX jobs_by_deadline"),
-            "{plan:?}"
-        );
+        let plan = query_plan(&store, OVERDUE, 2).await;
+        assert_eq!(searches(&plan, &[]), [""; 0], "{plan:#?}");
+        assert_eq!(sorts(&plan), 0, "{plan:#?}");
+        let search = "SEARCH jobs USING INDEX jobs_by_deadline";
+        assert!(plan[0].starts_with(search), "{plan:#?}");
     }
 }

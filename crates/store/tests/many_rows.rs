@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::slice;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use vigie_domain::{
     LastGoodBackup, Pause, Report, Schedule, Sha256, Transition,
 };
 use vigie_notify::{EventId, Incident, Ledger, Plan, StatusChange};
-use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
+use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store, UndeclaredDatabase};
 use vigie_store::SqliteStore;
 
 const START: &str = "2025-06-19T00:00:00Z";
@@ -41,15 +42,22 @@ async fn open() -> (TempDir, SqliteStore) {
 }
 
 async fn register(store: &SqliteStore, count: usize) -> Vec<ExpectedBackupJob> {
-    let databases: Vec<String> = (0..count).map(|number| format!("X_{number}")).collect();
-    let registered = store
-        .register_jobs(&agent(), &databases, &daily(), at(START))
-        .await;
+    let database = |number| UndeclaredDatabase {
+        agent: agent(),
+        database: format!("X_{number}"),
+    };
+    let databases: Vec<UndeclaredDatabase> = (0..count).map(database).collect();
+    let registered = store.register_jobs(&databases, &daily(), at(START)).await;
     registered
         .unwrap()
         .into_iter()
         .map(|known| known.job)
         .collect()
+}
+
+async fn jobs(store: &SqliteStore) -> Vec<ExpectedBackupJob> {
+    let known = store.jobs_of_agents(&[agent()]).await.unwrap().into_iter();
+    known.map(|known| known.job).collect()
 }
 
 async fn events(store: &SqliteStore) -> Vec<DomainEvent> {
@@ -193,8 +201,9 @@ fn whatever_a_job_becomes_is_read_back_as_it_was() {
                 })
                 .collect();
             store.commit_deadlines(&moves).await.unwrap();
-            let jobs: Vec<ExpectedBackupJob> = moves.iter().map(|one| one.job.clone()).collect();
-            prop_assert_eq!(store.jobs_of_agent(&agent()).await.unwrap(), jobs);
+            let expected: Vec<ExpectedBackupJob> =
+                moves.iter().map(|one| one.job.clone()).collect();
+            prop_assert_eq!(jobs(&store).await, expected);
             let told: Vec<DomainEvent> = moves.into_iter().flat_map(|one| one.events).collect();
             prop_assert_eq!(&events(&store).await[known.len()..], told);
             Ok(())
@@ -226,6 +235,7 @@ fn failed(jobs: &[ExpectedBackupJob], message: &str) -> ReportCommit {
             job,
             entry,
             proven: None,
+            proven_file: None,
         }
     });
     ReportCommit {
@@ -248,7 +258,10 @@ async fn every_entry_of_a_large_report_is_kept_for_its_own_job() {
     let (_folder, store) = open().await;
     let known = register(&store, 250).await;
     let commit = failed(&known, "no space on \"disk\" \u{1F980}\\u0000");
-    store.commit_report(&commit).await.unwrap();
+    store
+        .commit_reports(slice::from_ref(&commit))
+        .await
+        .unwrap();
     let overviews = store.jobs_with_latest_entries().await.unwrap();
     assert_eq!(overviews.len(), commit.moves.len());
     for overview in overviews {
@@ -275,7 +288,7 @@ async fn one_job_that_is_not_there_keeps_all_the_others_as_they_were() {
         sqlx::Error::RowNotFound.to_string(),
         "no row, no success"
     );
-    assert_eq!(store.jobs_of_agent(&agent()).await.unwrap(), known);
+    assert_eq!(jobs(&store).await, known);
     assert_eq!(events(&store).await.len(), known.len());
 }
 
@@ -293,8 +306,7 @@ async fn of_a_job_that_moves_twice_at_once_the_last_move_counts() {
     };
     let moves = [JobStatus::Missing, JobStatus::Failed, JobStatus::Ok].map(becoming);
     store.commit_deadlines(&moves).await.unwrap();
-    let jobs = store.jobs_of_agent(&agent()).await.unwrap();
-    assert_eq!(jobs, [moves[2].job.clone()]);
+    assert_eq!(jobs(&store).await, [moves[2].job.clone()]);
     assert_eq!(events(&store).await.len(), 4);
 }
 

@@ -15,7 +15,7 @@ use vigie_notify::{
     NotificationKind, NotificationSubject, OpenIncident, Outbox, Outcome, PendingNotification,
     Plan, PlannedMail, Receipt, StatusChange, SystemFault,
 };
-use vigie_scanner::Store;
+use vigie_scanner::{Store, UndeclaredDatabase};
 use vigie_store::{DeliveryState, SqliteStore, Which};
 
 const START: &str = "2025-06-20T00:00:00Z";
@@ -54,9 +54,13 @@ async fn store_with_events(count: usize) -> (TempDir, SqliteStore, Vec<DomainEve
     let path = folder.path().join("vigie.db");
     let store = SqliteStore::open(&path).await.unwrap();
     let agent = AgentId::new("A_B_C").unwrap();
-    let databases: Vec<String> = (0..count).map(|number| format!("X{number}")).collect();
+    let database = |number| UndeclaredDatabase {
+        agent: agent.clone(),
+        database: format!("X{number}"),
+    };
+    let databases: Vec<UndeclaredDatabase> = (0..count).map(database).collect();
     let daily = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
-    let registered = store.register_jobs(&agent, &databases, &daily, at(0)).await;
+    let registered = store.register_jobs(&databases, &daily, at(0)).await;
     let moves = registered.unwrap();
     let events = moves.into_iter().flat_map(|known| known.events).collect();
     (folder, store, events)

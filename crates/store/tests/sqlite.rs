@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::slice;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -12,7 +13,10 @@ use vigie_domain::{
     Report, SameContent, Schedule, Sha256, StageName, Transition, Warning, WarningSettings,
     judge_deadline, record_entry,
 };
-use vigie_scanner::{JobMove, ReportCommit, ReportRecord, Store};
+use vigie_scanner::{
+    JobMove, KnownJob, ReportCommit, ReportKey, ReportRecord, SeenReport, Store, StoreError,
+    UndeclaredDatabase,
+};
 use vigie_store::SqliteStore;
 
 const START: &str = "2025-06-19T00:00:00Z";
@@ -59,12 +63,35 @@ async fn open() -> (TempDir, SqliteStore) {
 }
 
 async fn register(store: &SqliteStore, id: &str, database: &str) -> ExpectedBackupJob {
-    let databases = [database.to_owned()];
-    let agent = agent(id);
-    let registered = store
-        .register_jobs(&agent, &databases, &daily(), at(START))
-        .await;
+    let databases = [UndeclaredDatabase {
+        agent: agent(id),
+        database: database.to_owned(),
+    }];
+    let registered = store.register_jobs(&databases, &daily(), at(START)).await;
     registered.unwrap().remove(0).job
+}
+
+async fn known_of(store: &SqliteStore, agents: &[&str]) -> Vec<KnownJob> {
+    let agents: Vec<AgentId> = agents.iter().map(|id| agent(id)).collect();
+    store.jobs_of_agents(&agents).await.unwrap()
+}
+
+async fn jobs_of(store: &SqliteStore, id: &str) -> Vec<ExpectedBackupJob> {
+    let known = known_of(store, &[id]).await.into_iter();
+    known.map(|known| known.job).collect()
+}
+
+async fn seen(store: &SqliteStore, id: &str, digests: &[Sha256]) -> Vec<SeenReport> {
+    let key = |sha256: &Sha256| ReportKey {
+        agent: agent(id),
+        sha256: *sha256,
+    };
+    let keys: Vec<ReportKey> = digests.iter().map(key).collect();
+    store.seen_reports(&keys).await.unwrap()
+}
+
+async fn keep(store: &SqliteStore, commit: &ReportCommit) -> Result<(), StoreError> {
+    store.commit_reports(slice::from_ref(commit)).await
 }
 
 /// A failed backup of the job, with the report that told of it.
@@ -90,7 +117,12 @@ fn failed_backup(job: &ExpectedBackupJob) -> ReportCommit {
             rejection: None,
             retry: vec![job.database.clone()],
         },
-        moves: vec![JobMove { job, entry, proven }],
+        moves: vec![JobMove {
+            job,
+            entry,
+            proven,
+            proven_file: None,
+        }],
         events,
     }
 }
@@ -102,15 +134,11 @@ async fn what_is_known_of_a_job_is_read_back_as_it_was() {
         .declare_jobs(&[declaration("XAFRIC_2025")], at(START))
         .await
         .unwrap();
-    let job = store
-        .jobs_of_agent(&agent("sdmc_douala_akwa"))
-        .await
-        .unwrap()
-        .remove(0);
+    let job = jobs_of(&store, "sdmc_douala_akwa").await.remove(0);
     assert_eq!(job.schedule, nightly());
     assert_eq!(job.recipients, ["dba@example.com"]);
     let commit = failed_backup(&job);
-    store.commit_report(&commit).await.unwrap();
+    keep(&store, &commit).await.unwrap();
     let overview = store.jobs_with_latest_entries().await.unwrap().remove(0);
     assert_eq!(overview.job, commit.moves[0].job);
     assert_eq!(overview.latest_entry.as_ref(), Some(&commit.moves[0].entry));
@@ -121,7 +149,7 @@ async fn what_was_committed_is_there_after_the_database_was_closed() {
     let (folder, store) = open().await;
     let job = register(&store, "A_B_C", "X").await;
     let commit = failed_backup(&job);
-    store.commit_report(&commit).await.unwrap();
+    keep(&store, &commit).await.unwrap();
     store.close().await;
     let store = SqliteStore::open(&folder.path().join("vigie.db"))
         .await
@@ -138,18 +166,15 @@ async fn a_commit_that_fails_leaves_nothing_behind() {
     let mut stranger = commit.moves[0].clone();
     stranger.job.id = vigie_domain::JobId(999);
     commit.moves.push(stranger);
-    let error = store.commit_report(&commit).await.unwrap_err();
+    let error = keep(&store, &commit).await.unwrap_err();
     assert!(
-        error.to_string().starts_with("could not commit a report"),
+        error.to_string().starts_with("could not commit reports"),
         "{error}"
     );
-    assert_eq!(
-        store.jobs_of_agent(&job.agent).await.unwrap(),
-        std::slice::from_ref(&job)
-    );
+    assert_eq!(jobs_of(&store, "A_B_C").await, slice::from_ref(&job));
     assert_eq!(store.entries_of_job(&job, 10).await.unwrap(), []);
     let digest = commit.report.sha256;
-    assert_eq!(store.seen_reports(&job.agent, &[digest]).await.unwrap(), []);
+    assert_eq!(seen(&store, "A_B_C", &[digest]).await, []);
 }
 
 #[tokio::test]
@@ -157,24 +182,18 @@ async fn a_report_is_known_again_with_what_is_left_to_try() {
     let (_folder, store) = open().await;
     let job = register(&store, "A_B_C", "X").await;
     let mut commit = failed_backup(&job);
-    store.commit_report(&commit).await.unwrap();
+    keep(&store, &commit).await.unwrap();
     let (digest, other) = (commit.report.sha256, Sha256::from([8; 32]));
-    let seen = store
-        .seen_reports(&agent("a_b_c"), &[digest, other])
-        .await
-        .unwrap();
-    assert_eq!(seen.len(), 1);
-    assert_eq!(seen[0].retry, ["X"]);
+    let known = seen(&store, "a_b_c", &[digest, other]).await;
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[0].retry, ["X"]);
+    assert_eq!(known[0].key.sha256, digest);
     commit.report.retry.clear();
     commit.moves.clear();
-    store.commit_report(&commit).await.unwrap();
-    let seen = store.seen_reports(&job.agent, &[digest]).await.unwrap();
-    assert_eq!(seen[0].retry, Vec::<String>::new());
-    let none = store
-        .seen_reports(&agent("OTHER_B_C"), &[digest])
-        .await
-        .unwrap();
-    assert_eq!(none, []);
+    keep(&store, &commit).await.unwrap();
+    let known = seen(&store, "A_B_C", &[digest]).await;
+    assert_eq!(known[0].retry, Vec::<String>::new());
+    assert_eq!(seen(&store, "OTHER_B_C", &[digest]).await, []);
 }
 
 #[tokio::test]
@@ -185,7 +204,7 @@ async fn only_what_is_overdue_and_not_told_yet_is_given_out() {
     let overdue = |now| store.overdue_jobs(now, 10);
     assert_eq!(overdue(deadline).await.unwrap(), []);
     let late = deadline.checked_add(Duration::from_secs(1)).unwrap();
-    assert_eq!(overdue(late).await.unwrap(), std::slice::from_ref(&job));
+    assert_eq!(overdue(late).await.unwrap(), slice::from_ref(&job));
     let missing = judge_deadline(&job, late).unwrap();
     store.commit_deadlines(&[missing]).await.unwrap();
     assert_eq!(overdue(at(LATER)).await.unwrap(), []);
@@ -214,7 +233,7 @@ async fn no_two_jobs_keep_their_backups_in_one_folder() {
     store.declare_jobs(&both, at(START)).await.unwrap();
     store.declare_jobs(&both, at(LATER)).await.unwrap();
     let folder_of = async |id: &str| {
-        let jobs = store.jobs_of_agent(&agent(id)).await.unwrap();
+        let jobs = jobs_of(&store, id).await;
         jobs[0].validated_folder.clone()
     };
     assert_eq!(folder_of("FIRST_A_B").await, "SDMC/DOUALA/AKWA/no-year/X");
@@ -228,12 +247,12 @@ async fn no_two_jobs_keep_their_backups_in_one_folder() {
 async fn a_job_that_was_registered_can_be_declared_and_keeps_its_history() {
     let (_folder, store) = open().await;
     let job = register(&store, "SDMC_DOUALA_AKWA", "X").await;
-    store.commit_report(&failed_backup(&job)).await.unwrap();
+    keep(&store, &failed_backup(&job)).await.unwrap();
     store
         .declare_jobs(&[declaration("X")], at(LATER))
         .await
         .unwrap();
-    let jobs = store.jobs_of_agent(&job.agent).await.unwrap();
+    let jobs = jobs_of(&store, "SDMC_DOUALA_AKWA").await;
     assert_eq!(jobs.len(), 1);
     assert!(jobs[0].declared);
     assert_eq!(jobs[0].current_status, JobStatus::Failed);
@@ -271,7 +290,7 @@ async fn the_last_proven_backups_of_a_job_are_read_back_oldest_first() {
         commit.report.sha256 = Sha256::from([u8::try_from(day).unwrap(); 32]);
         // One that is not proven is passed over.
         commit.moves[0].proven = (day != 3).then(|| proven(day));
-        store.commit_report(&commit).await.unwrap();
+        keep(&store, &commit).await.unwrap();
     }
     let of_both = [job.id, other.id];
     let last = store.proven_backups(&of_both, 3).await.unwrap();
@@ -292,7 +311,7 @@ async fn what_is_odd_about_a_job_and_what_is_to_be_told_of_it_are_kept() {
         ..declaration("X")
     };
     store
-        .declare_jobs(std::slice::from_ref(&quiet), at(START))
+        .declare_jobs(slice::from_ref(&quiet), at(START))
         .await
         .unwrap();
     let known = store.jobs_of_database("X", None).await.unwrap().remove(0);
@@ -306,7 +325,7 @@ async fn what_is_odd_about_a_job_and_what_is_to_be_told_of_it_are_kept() {
         since: at(START),
         backups: 3,
     });
-    store.commit_report(&commit).await.unwrap();
+    keep(&store, &commit).await.unwrap();
     let kept = store.jobs_of_database("X", None).await.unwrap().remove(0);
     assert_eq!(kept, commit.moves[0].job);
 }

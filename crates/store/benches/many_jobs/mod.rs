@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use vigie_domain::{AgentId, Schedule, Transition, judge_deadline};
-use vigie_scanner::Store as _;
+use vigie_scanner::{Store as _, UndeclaredDatabase};
 use vigie_store::SqliteStore;
 
 /// How many jobs each agent has. With the one all others of it are overdue.
@@ -59,11 +59,13 @@ impl ManyJobs {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let path = folder.path().join("filled.db");
         let store = SqliteStore::open(&path).await.unwrap();
-        let databases = ["XAFRIC_2025".to_owned()];
         let schedule = Schedule::every(24 * HOUR, HOUR).unwrap();
-        let agent = AgentId::new("SDMC_DOUALA_AKWA").unwrap();
+        let databases = [UndeclaredDatabase {
+            agent: AgentId::new("SDMC_DOUALA_AKWA").unwrap(),
+            database: "XAFRIC_2025".to_owned(),
+        }];
         let since = "2025-06-18T00:00:00Z".parse().unwrap();
-        let registered = store.register_jobs(&agent, &databases, &schedule, since);
+        let registered = store.register_jobs(&databases, &schedule, since);
         registered.await.unwrap();
         store.close().await;
         multiply(&path, known).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use fastrand::Rng;
@@ -276,10 +277,12 @@ impl Simulation {
         let agent = self.sites[site].agent.clone();
         self.reports += 1;
         let name = format!("{}.json", self.reports);
-        let jobs = self.store.jobs_of_agent(&agent).await.unwrap();
+        let jobs = self.store.jobs_of_agents(slice::from_ref(&agent)).await;
+        let jobs = jobs.unwrap();
         let (mut moves, mut events) = (Vec::new(), Vec::new());
         for (section, finding) in dropped.report.databases.iter().zip(&dropped.findings) {
-            let known = jobs.iter().find(|job| job.database == section.database);
+            let mut jobs = jobs.iter().map(|known| &known.job);
+            let known = jobs.find(|job| job.database == section.database);
             let known = known.unwrap();
             let report = &dropped.report;
             let entry = BackupEntry::judged(known, &name, report, section, finding, now);
@@ -294,6 +297,7 @@ impl Simulation {
                 job,
                 entry,
                 proven: None,
+                proven_file: None,
             });
         }
         let mut digest = [0; 32];
@@ -311,7 +315,8 @@ impl Simulation {
             moves,
             events,
         };
-        self.store.commit_report(&commit).await.unwrap();
+        let kept = self.store.commit_reports(slice::from_ref(&commit)).await;
+        kept.unwrap();
         for moved in commit.moves {
             self.note(moved.job, None);
         }

@@ -1,0 +1,8 @@
+-- The staged file that was last proven for each job: what need not be read again for as long as it stays
+-- what it was. Apart from the jobs, which are written anew as a whole whenever they move.
+
+CREATE TABLE proven_files (
+    job_id INTEGER PRIMARY KEY REFERENCES jobs (id),
+    -- Its name, identity and content as JSON, which nothing here looks into.
+    file TEXT NOT NULL
+) STRICT;
