@@ -1,0 +1,115 @@
+//! The case `known`: many agents and jobs are known, nothing has come, a few jobs are overdue. The files are
+//! held against one look at each agent's folder, the database against a smaller one.
+
+use crate::arguments::Arguments;
+use crate::child::Task;
+use crate::deposit::Deposit;
+use crate::table::{Line, Rounds, Target, Unit, median, peak};
+use crate::temporary;
+
+const CASE: &str = "known";
+
+const FOLDERS: usize = 10_000;
+
+const KNOWN: [usize; 3] = [10_000, 100_000, 1_000_000];
+
+/// How many jobs are overdue.
+const DUE: usize = 10;
+
+/// How many cycles a scanner does after its first; as often each folder is looked at.
+const LATER: usize = 9;
+
+/// How often due jobs are judged. More often than all else, as a single fsync takes as long as the rest.
+const JUDGED: usize = 49;
+
+/// What is no more than this is the machine's noise.
+const FLAT: f64 = 1.2;
+
+pub(crate) fn measure(arguments: &Arguments) -> Vec<Line> {
+    let mut lines = files(arguments);
+    lines.extend(database(arguments));
+    lines
+}
+
+fn files(arguments: &Arguments) -> Vec<Line> {
+    let agents = arguments.scaled(FOLDERS);
+    let (mut first, mut later) = (Vec::new(), Vec::new());
+    let (mut bare, mut peaks) = (Vec::new(), Vec::new());
+    let folder = temporary();
+    let deposit = Deposit::of_silent_agents(folder.path().join("deposit"), agents);
+    for _ in 0..arguments.rounds {
+        let ours = look_through(&deposit);
+        first.push(ours.seconds[0] * 1e3);
+        later.push(median(&ours.seconds[1..]) * 1e3);
+        peaks.push(ours.peak);
+        bare.push(stat_each(&deposit));
+    }
+    let twice = Deposit::of_silent_agents(folder.path().join("twice"), 2 * agents);
+    let peak_of_twice = look_through(&twice).peak;
+    let rounds = |ours| Rounds {
+        ours,
+        theirs: &bare,
+    };
+    let measured = |which| {
+        let measured = format!("{agents} silent agents, {which} cycle, files");
+        (measured, Unit::Milliseconds)
+    };
+    let target = Some(Target::AtMost(2.0));
+    vec![
+        rounds(&later).line(CASE, measured("later"), "one stat each", target),
+        rounds(&first).line(CASE, measured("first"), "one stat each", None),
+        peak(CASE, format!("{agents} agents"), median(&peaks)),
+        peak(CASE, format!("{} agents", 2 * agents), peak_of_twice),
+    ]
+}
+
+fn look_through(deposit: &Deposit) -> crate::child::Outcome {
+    let task = Task::FindNothingInFiles {
+        deposit: deposit.root.clone(),
+        later: LATER,
+    };
+    task.in_child()
+}
+
+/// In milliseconds.
+fn stat_each(deposit: &Deposit) -> f64 {
+    let task = Task::StatEach {
+        deposit: deposit.root.clone(),
+        agents: deposit.agents,
+        times: LATER,
+    };
+    median(&task.in_child().seconds) * 1e3
+}
+
+fn database(arguments: &Arguments) -> Vec<Line> {
+    let known = KNOWN.map(|known| arguments.scaled(known));
+    let task = Task::JudgeDue {
+        known: known.to_vec(),
+        due: DUE,
+        rounds: JUDGED,
+    };
+    let outcome = task.in_child();
+    let took = |position: usize| -> Vec<f64> {
+        let rounds = outcome.seconds.chunks(KNOWN.len());
+        rounds.map(|round| round[position] * 1e3).collect()
+    };
+    let least = took(0);
+    let lines = known.iter().enumerate().map(|(position, known)| {
+        let rounds = Rounds {
+            ours: &took(position),
+            theirs: &least,
+        };
+        let measured = format!("{DUE} due of {known} jobs, judged and kept");
+        let target = (position > 0).then_some(Target::AtMost(FLAT));
+        let against = format!("{} jobs", KNOWN[0]);
+        rounds.line(CASE, (measured, Unit::Milliseconds), against, target)
+    });
+    let mut lines: Vec<Line> = lines.collect();
+    let most = known[known.len() - 1];
+    lines.push(peak(
+        CASE,
+        format!("{most} jobs, with their making"),
+        outcome.peak,
+    ));
+    lines
+}
