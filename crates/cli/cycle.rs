@@ -1,11 +1,13 @@
 //! One cycle of the program: scan, then plan mails. What `scan`, `run` and `demo` have in common.
 //! Sends nothing.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use tracing::info;
 use vigie_notify::{Clock, ClockJump, Planned, SystemClock};
-use vigie_scanner::{ScanError, ScanResult};
+use vigie_scanner::{Observer, ScanError, ScanResult};
 
 use crate::lock::CycleLock;
 use crate::progress::CycleProgress;
@@ -38,7 +40,10 @@ pub async fn cycle(
     for job in vigie.store.end_pauses(now).await? {
         info!(agent = %job.agent, database = job.database, "its pause is over");
     }
-    let scanned = vigie.scanner.scan(now, &|step| progress.show(&step)).await;
+    let progress = Arc::new(progress);
+    let shown = progress.clone();
+    let observe: Observer = Arc::new(move |step| shown.show(&step));
+    let scanned = vigie.scanner.scan(now, observe).await;
     drop(progress);
     facts.clock_jump = clock_jump.or(facts.clock_jump);
     if let Err(ScanError::Deposit(error)) = &scanned {

@@ -33,16 +33,21 @@ impl CycleProgress {
         }
     }
 
-    pub fn show(&self, progress: &Progress) {
+    pub fn show(&self, progress: &Progress<'_>) {
         let message = match progress {
             Progress::Agents(count) => {
                 self.agents.store(*count as u64, Ordering::Relaxed);
                 return;
             }
-            Progress::Visiting(agent) => {
+            Progress::Visited(agent) => {
                 self.visited.fetch_add(1, Ordering::Relaxed);
                 printable(agent.as_str())
             }
+            Progress::Expected { .. }
+            | Progress::FileKnown { .. }
+            | Progress::FileBegun { .. }
+            | Progress::FileRead { .. }
+            | Progress::FileEnded { .. } => return,
             Progress::Settling(count) => format!("waiting for the files of {count} reports"),
             Progress::Deadlines => "deadlines".to_owned(),
         };

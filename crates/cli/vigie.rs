@@ -184,5 +184,6 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         time_zone: deposit.time_zone.clone(),
         settle: deposit.settle,
         warnings: config.warnings,
+        ..ScannerSettings::new(&deposit.root, config.schedule.clone())
     }
 }
