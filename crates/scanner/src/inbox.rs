@@ -38,6 +38,8 @@ pub(crate) struct ReceivedReport {
 #[derive(Debug)]
 pub(crate) struct RefusedReport {
     pub file: ReadFile,
+    /// The SHA-256 of its bytes alone: a report that was taken once is not refused later.
+    pub content: Sha256,
     pub field: Option<String>,
     pub reason: String,
 }
@@ -98,6 +100,7 @@ impl Inbox {
         };
         let mut refuse = |file: ReadFile, field: Option<&str>, reason| {
             self.refused.push(RefusedReport {
+                content: file.sha256,
                 file: file.known_by_place(),
                 field: field.map(str::to_owned),
                 reason,

@@ -167,7 +167,15 @@ impl<S: Store> Cycle<'_, S> {
             return Ok(());
         }
         let mut seen = self.seen(agent, &inbox).await?;
-        for refused in inbox.refused {
+        for mut refused in inbox.refused {
+            let taken = seen.get(&refused.content);
+            if taken.is_some_and(|taken| taken.retry.is_empty()) {
+                refused.file.sha256 = refused.content;
+                self.result.reports.repeated += 1;
+                let done = self.archive(agent, refused.file).await;
+                self.note_failure(agent, done);
+                continue;
+            }
             let is_repeated = seen.contains_key(&refused.file.sha256);
             let done = self.refuse(agent, refused, is_repeated).await;
             self.note_failure(agent, done);
@@ -202,7 +210,8 @@ impl<S: Store> Cycle<'_, S> {
         agent: &AgentId,
         inbox: &Inbox,
     ) -> Result<HashMap<Sha256, SeenReport>, ScanError> {
-        let refused = inbox.refused.iter().map(|refused| refused.file.sha256);
+        let refused = inbox.refused.iter();
+        let refused = refused.flat_map(|refused| [refused.file.sha256, refused.content]);
         let received = inbox.received.iter().map(|received| received.file.sha256);
         let digests: Vec<_> = refused.chain(received).collect();
         let seen = self.store().seen_reports(agent, &digests).await?;
@@ -219,6 +228,7 @@ impl<S: Store> Cycle<'_, S> {
             file,
             field,
             reason,
+            ..
         } = refused;
         if is_repeated {
             self.result.reports.repeated += 1;
@@ -498,6 +508,7 @@ mod tests {
     use std::time::Duration;
 
     use mockall::predicate::always;
+    use sha2::Digest;
     use vigie_domain::{JobId, Schedule};
 
     use super::*;
@@ -611,6 +622,24 @@ mod tests {
         assert_eq!(result.reports.processed, 0);
         assert_eq!(result.events, []);
         assert!(root.path().join("A_B_C/log/r.json").exists());
+    }
+
+    #[tokio::test]
+    async fn a_report_that_was_taken_once_is_not_rejected_when_it_has_grown_old() {
+        let root = deposit_of(&["A_B_C"]);
+        let mut store = MockStore::new();
+        let bytes = fs::read(root.path().join("A_B_C/log/r.json")).unwrap();
+        let sha256 = Sha256::from(<[u8; 32]>::from(sha2::Sha256::digest(bytes)));
+        store.expect_seen_reports().returning(move |_, _| {
+            let retry = Vec::new();
+            Ok(vec![SeenReport { sha256, retry }])
+        });
+        store.expect_overdue_jobs().returning(|_, _| Ok(Vec::new()));
+        let scanner = Scanner::new(ScannerSettings::new(root.path(), daily()), store);
+        let much_later = "2025-09-01T06:00:00Z".parse().unwrap();
+        let result = scanner.scan(much_later, &|_| ()).await.unwrap();
+        assert_eq!((result.reports.repeated, result.reports.rejected), (1, 0));
+        assert!(root.path().join("A_B_C/log/_archive/r.json").exists());
     }
 
     #[tokio::test]
