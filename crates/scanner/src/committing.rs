@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::slice;
+use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, timeout_at};
@@ -15,7 +15,7 @@ use crate::archive::ReadFile;
 use crate::cycle::Cycle;
 use crate::inbox::RefusedReport;
 use crate::judging::Judging;
-use crate::proving::Proven;
+use crate::proving::{Place, Proven};
 use crate::{DepositError, EntrySummary, ReportCommit, ReportRecord, Store, StoreError};
 
 /// How many reports are committed in one transaction.
@@ -109,14 +109,14 @@ async fn commit_some<S: Store>(cycle: &Cycle<'_, S>, batch: Vec<Proven>) -> Vec<
     let mut decided = Vec::new();
     let mut judged = Vec::new();
     // Room for others is made when all of the batch is kept.
-    let mut permits: Vec<OwnedSemaphorePermit> = Vec::new();
+    let mut places: Vec<Arc<Place>> = Vec::new();
     {
         let mut noted = cycle.findings.note();
         for proven in batch {
             match proven {
-                Proven::Judged(judging, permit) => {
-                    judged.push(judging);
-                    permits.push(permit);
+                Proven::Judged(judging, place) => {
+                    judged.extend(judging);
+                    places.push(place);
                 }
                 Proven::Refused(agent, refused) if refused.is_repeated => {
                     noted.result.reports.repeated += 1;
@@ -201,7 +201,7 @@ impl<S: Store> Cycle<'_, S> {
 
 /// Decides with what is known of earlier backups. When that can't be looked up for one report, the others
 /// are decided all the same.
-async fn decide<S: Store>(cycle: &Cycle<'_, S>, judged: Vec<Box<Judging>>) -> Vec<Decided> {
+async fn decide<S: Store>(cycle: &Cycle<'_, S>, judged: Vec<Judging>) -> Vec<Decided> {
     match earlier(cycle, &judged).await {
         Ok(earlier) => {
             let decided = judged.iter().map(|judging| cycle.decide(judging, &earlier));
@@ -224,7 +224,7 @@ async fn decide<S: Store>(cycle: &Cycle<'_, S>, judged: Vec<Box<Judging>>) -> Ve
 
 async fn earlier<S: Store>(
     cycle: &Cycle<'_, S>,
-    judged: &[Box<Judging>],
+    judged: &[Judging],
 ) -> Result<HashMap<JobId, Vec<ProvenBackup>>, StoreError> {
     let warnings = &cycle.workshop.settings.warnings;
     let jobs: Vec<JobId> = judged

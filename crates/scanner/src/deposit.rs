@@ -173,14 +173,19 @@ impl AgentFolder {
         Ok(Staged::Absent)
     }
 
-    /// How the staged file of this name looks at this moment; `None` when there is none to open.
+    /// How the staged file that [`staged`](Self::staged) would open looks at this moment; `None` when there
+    /// is none to open.
     pub(crate) fn staged_identity(&self, name: &str) -> Option<FileIdentity> {
-        let looked = self.staged_folders().find_map(|folder| {
-            let folder = folder.as_ref().ok()?;
-            folder.symlink_metadata(name).ok()
-        });
-        let metadata = looked.filter(Metadata::is_file)?;
-        Some(FileIdentity::of(&metadata))
+        for folder in self.staged_folders() {
+            match folder.as_ref().ok()?.symlink_metadata(name) {
+                Ok(metadata) => {
+                    return metadata.is_file().then(|| FileIdentity::of(&metadata));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     /// How the staged file, and the hidden files in which rsync builds its next version, look at

@@ -37,15 +37,9 @@ impl Findings {
         let noted = self.noted.into_inner();
         let mut result = noted.unwrap_or_else(PoisonError::into_inner).result;
         // Agents are served side by side; people compare one cycle with the next.
-        result
-            .entries
-            .sort_by(|one, other| one.agent.cmp(&other.agent));
-        result
-            .events
-            .sort_by(|one, other| one.agent.cmp(&other.agent));
-        result
-            .errors
-            .sort_by(|one, other| one.agent.cmp(&other.agent));
+        result.entries.sort_by_cached_key(|entry| entry.agent.key());
+        result.events.sort_by_cached_key(|event| event.agent.key());
+        result.errors.sort_by_cached_key(|error| error.agent.key());
         result
             .ignored
             .sort_by(|one, other| (&one.agent, &one.name).cmp(&(&other.agent, &other.name)));

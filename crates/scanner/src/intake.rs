@@ -3,9 +3,9 @@
 //! the report that speaks for it. Looks at no staged file.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::Sender;
 use tracing::{Instrument, debug_span, warn};
@@ -34,69 +34,67 @@ const BYTES_AT_ONCE: usize = 1024 * 1024;
 /// What the intake hands on.
 #[derive(Debug)]
 pub(crate) enum Taken {
-    /// A report whose staged files have to be looked at.
-    Judging(Box<Judging>),
+    /// The reports of one agent whose staged files have to be looked at, in the order in which they apply.
+    Judging(Vec<Judging>),
     /// A report that can't be taken.
     Refused(AgentId, RefusedReport),
     /// A report that was taken before.
     Repeated(AgentId, ReadFile),
 }
 
-/// The agents that were not read yet.
-type Rest = Arc<Mutex<std::vec::IntoIter<AgentId>>>;
+/// What lay in the folders of some agents.
+type Inboxes = Vec<(AgentId, Result<Inbox, DepositError>)>;
 
-/// Reads the reports of all of these agents.
+/// Reads the reports of all of these agents. They are read ahead and side by side, and taken in their own
+/// order, so that the same deposit makes the same jobs with the same numbers.
 pub(crate) async fn take_in<S: Store>(
     cycle: &Cycle<'_, S>,
     agents: Vec<AgentId>,
     taken: Sender<Taken>,
 ) {
-    let rest: Rest = Arc::new(Mutex::new(agents.into_iter()));
-    // One reads while another one asks.
-    let lanes = cycle.workshop.settings.cores.get() + 1;
-    let lanes = (0..lanes).map(|_| async {
+    let chunks = agents.chunks(AGENTS_AT_ONCE).map(<[AgentId]>::to_vec);
+    let ahead = cycle.workshop.settings.cores.get() + 1;
+    let mut read = stream::iter(chunks)
+        .map(|agents| read_some(cycle, agents))
+        .buffered(ahead);
+    while let Some((mut inboxes, mut rest)) = read.next().await {
         loop {
-            let inboxes = read_some(cycle, &rest).await;
-            if inboxes.is_empty() {
+            let full = sort_out_empty(cycle, inboxes);
+            if !full.is_empty() {
+                take_some(cycle, full, &taken).await;
+            }
+            if rest.is_empty() {
                 break;
             }
-            let inboxes = sort_out_empty(cycle, inboxes);
-            if !inboxes.is_empty() {
-                take_some(cycle, inboxes, &taken).await;
-            }
+            (inboxes, rest) = read_some(cycle, rest).await;
         }
-    });
-    join_all(lanes).await;
+    }
 }
 
-/// Reads the inboxes of the next agents; none when all were read.
+/// Reads the inboxes of these agents, and tells of which it did not, as the reports are so large.
 async fn read_some<S: Store>(
     cycle: &Cycle<'_, S>,
-    rest: &Rest,
-) -> Vec<(AgentId, Result<Inbox, DepositError>)> {
-    let (workshop, memory, rest) = (cycle.workshop.clone(), cycle.memory.clone(), rest.clone());
+    agents: Vec<AgentId>,
+) -> (Inboxes, Vec<AgentId>) {
+    let (workshop, memory) = (cycle.workshop.clone(), cycle.memory.clone());
     blocking(move || {
-        let _span = debug_span!("read reports").entered();
-        let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let _span = debug_span!("read reports", agents = agents.len()).entered();
+        let mut rest = agents.into_iter();
         let (mut inboxes, mut bytes) = (Vec::new(), 0);
-        while inboxes.len() < AGENTS_AT_ONCE && bytes < BYTES_AT_ONCE {
-            let Some(agent) = next() else {
-                break;
-            };
+        while bytes < BYTES_AT_ONCE
+            && let Some(agent) = rest.next()
+        {
             let inbox = workshop.read(&agent, &memory);
             bytes += inbox.as_ref().map_or(0, Inbox::bytes);
             inboxes.push((agent, inbox));
         }
-        inboxes
+        (inboxes, rest.collect())
     })
     .await
 }
 
 /// Notes all that needs no store, and leaves out the inboxes in which there is no report.
-fn sort_out_empty<S: Store>(
-    cycle: &Cycle<'_, S>,
-    inboxes: Vec<(AgentId, Result<Inbox, DepositError>)>,
-) -> Vec<Inbox> {
+fn sort_out_empty<S: Store>(cycle: &Cycle<'_, S>, inboxes: Inboxes) -> Vec<Inbox> {
     let mut noted = cycle.findings.note();
     let mut full = Vec::new();
     for (agent, inbox) in inboxes {
@@ -156,11 +154,14 @@ async fn take_some<S: Store>(cycle: &Cycle<'_, S>, inboxes: Vec<Inbox>, taken: &
         let repeated = repeated.map(|file| Taken::Repeated(agent.clone(), file));
         let jobs = jobs.remove(&agent.key()).unwrap_or_default();
         let selected = select(sorted.candidates, &jobs, cycle.workshop.now).into_iter();
-        let judging = selected.map(|selected| Taken::Judging(judging_of(&agent, selected, &jobs)));
+        let judging: Vec<Judging> = selected
+            .map(|selected| judging_of(&agent, selected, &jobs))
+            .collect();
+        for judging in &judging {
+            tell_of_clock(judging, cycle.workshop.now);
+        }
+        let judging = (!judging.is_empty()).then_some(Taken::Judging(judging));
         for one in refused.chain(repeated).chain(judging) {
-            if let Taken::Judging(judging) = &one {
-                tell_of_clock(judging, cycle.workshop.now);
-            }
             // Nobody takes it any more only when the cycle is given up.
             let _ = taken.send(one).await;
         }
@@ -312,19 +313,19 @@ fn retired_of(agent: &AgentId, sorted: &Sorted, jobs: &JobsOfAgent) -> Vec<Retir
     retired.collect()
 }
 
-fn judging_of(agent: &AgentId, selected: SelectedReport, jobs: &JobsOfAgent) -> Box<Judging> {
+fn judging_of(agent: &AgentId, selected: SelectedReport, jobs: &JobsOfAgent) -> Judging {
     let report = Arc::new(selected.received);
     let sections = selected.databases.into_iter().filter_map(|index| {
         let database = &report.report.databases[index].database;
         let known = jobs.get(database)?.clone();
         Some(Section::new(index, known, report.clone()))
     });
-    Box::new(Judging {
+    Judging {
         agent: agent.clone(),
         is_retry: selected.is_retry,
         sections: sections.collect(),
         report,
-    })
+    }
 }
 
 fn tell_of_clock(judging: &Judging, now: Timestamp) {

@@ -321,6 +321,16 @@ mod tests {
     }
 
     #[test]
+    fn of_a_copy_that_can_not_be_put_in_its_place_nothing_is_left() {
+        let place = place();
+        let folder = place.root.path().join("validated/A/B/C/no-year/X");
+        fs::create_dir_all(folder.join("X.zst")).unwrap();
+        let proof = prove_and_keep(&place, CONTENT.len(), hash_of(CONTENT));
+        assert!(matches!(proof.kept, Some(Err(_))));
+        assert_eq!(kept(place.root.path()), ["X.zst"]);
+    }
+
+    #[test]
     fn a_link_in_the_validated_tree_is_not_followed() {
         let place = place();
         let elsewhere = place.root.path().join("elsewhere");

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
@@ -28,8 +29,9 @@ const BYTES: u64 = 16 * 1024;
 /// A report of which all is known that can be known without the store.
 #[derive(Debug)]
 pub(crate) enum Proven {
-    /// It can be decided. The permit is held for as long as it is kept in memory.
-    Judged(Box<Judging>, OwnedSemaphorePermit),
+    /// These of one agent can be decided, in this order. The place is held for as long as they are in
+    /// memory.
+    Judged(Vec<Judging>, Arc<Place>),
     /// It can't be taken.
     Refused(AgentId, RefusedReport),
     /// It was taken before.
@@ -71,40 +73,55 @@ pub(crate) async fn prove_all(
                 continue;
             }
         };
-        let permit = going.enter(&judging).await;
+        let place = Arc::new(going.enter(&judging).await);
         let (workshop, waiting, proven) = (workshop.clone(), waiting.clone(), proven.clone());
-        tasks.spawn(async move {
-            let done = prove(&workshop, *judging, permit, &waiting).await;
-            let _ = proven.send(done).await;
-        });
+        tasks.spawn(async move { prove(&workshop, judging, place, &waiting, &proven).await });
     }
     while let Some(done) = tasks.join_next().await {
         pass_on(done);
     }
 }
 
+/// Proves the staged files of an agent's reports. What is at rest goes on together; each of the others
+/// when it is.
 async fn prove(
     workshop: &Arc<Workshop>,
-    judging: Judging,
-    permit: OwnedSemaphorePermit,
+    judging: Vec<Judging>,
+    place: Arc<Place>,
     waiting: &Room,
-) -> Proven {
-    let agent = judging.agent.clone();
-    let looked = match workshop.look(judging).await {
-        Ok(looked) => looked,
-        Err(error) => return Proven::Failed(agent, error),
-    };
-    if looked.is_settled() {
-        return Proven::Judged(Box::new(looked), permit);
+    proven: &Sender<Proven>,
+) {
+    let looked = judging.into_iter().map(|judging| async {
+        let agent = judging.agent.clone();
+        let looked = workshop.look(judging).await;
+        looked.map_err(|error| Proven::Failed(agent, error))
+    });
+    let (mut settled, mut unsettled, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for looked in join_all(looked).await {
+        match looked {
+            Ok(judging) if judging.is_settled() => settled.push(judging),
+            Ok(judging) => match waiting.try_enter(&judging) {
+                Some(place) => unsettled.push((judging, place)),
+                None => others.push(Proven::Left(judging.agent)),
+            },
+            Err(failed) => others.push(failed),
+        }
     }
-    let Some(place) = waiting.try_enter(&looked) else {
-        return Proven::Left(agent);
-    };
-    drop(permit);
-    match workshop.settle(looked).await {
-        Ok(judging) => Proven::Judged(Box::new(judging), place),
-        Err(error) => Proven::Failed(agent, error),
+    if !settled.is_empty() {
+        others.push(Proven::Judged(settled, place));
     }
+    for one in others {
+        let _ = proven.send(one).await;
+    }
+    let settling = unsettled.into_iter().map(|(judging, place)| async {
+        let agent = judging.agent.clone();
+        let done = match workshop.settle(judging).await {
+            Ok(judging) => Proven::Judged(vec![judging], Arc::new(place)),
+            Err(error) => Proven::Failed(agent, error),
+        };
+        let _ = proven.send(done).await;
+    });
+    join_all(settling).await;
 }
 
 /// A task that failed has to fail the cycle.
@@ -123,28 +140,32 @@ struct Room {
     all: u32,
 }
 
+/// Held for as long as reports are in memory.
+pub(crate) type Place = OwnedSemaphorePermit;
+
 impl Room {
     fn new(all: u32) -> Self {
         let places = Arc::new(Semaphore::new(all as usize));
         Self { places, all }
     }
 
-    fn needed_for(&self, judging: &Judging) -> u32 {
-        let more = judging.report.file.identity.size / BYTES;
-        u32::try_from(more).map_or(self.all, |more| more.saturating_add(1).min(self.all))
-    }
-
-    async fn enter(&self, judging: &Judging) -> OwnedSemaphorePermit {
-        let places = self.places.clone();
-        match places.acquire_many_owned(self.needed_for(judging)).await {
-            Ok(permit) => permit,
+    async fn enter(&self, judging: &[Judging]) -> Place {
+        let needed = judging.iter().map(|judging| self.needed_for(judging));
+        let needed = needed.fold(0, u32::saturating_add).min(self.all);
+        match self.places.clone().acquire_many_owned(needed).await {
+            Ok(place) => place,
             // Nobody closes it.
             Err(_) => std::future::pending().await,
         }
     }
 
-    fn try_enter(&self, judging: &Judging) -> Option<OwnedSemaphorePermit> {
+    fn try_enter(&self, judging: &Judging) -> Option<Place> {
         let places = self.places.clone();
         places.try_acquire_many_owned(self.needed_for(judging)).ok()
+    }
+
+    fn needed_for(&self, judging: &Judging) -> u32 {
+        let more = judging.report.file.identity.size / BYTES;
+        u32::try_from(more).map_or(self.all, |more| more.saturating_add(1).min(self.all))
     }
 }

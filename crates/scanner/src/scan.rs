@@ -178,11 +178,12 @@ mod tests {
     use std::time::Duration;
 
     use mockall::predicate::always;
-    use vigie_domain::{ExpectedBackupJob, JobId, Schedule};
+    use sha2::Digest;
+    use vigie_domain::{ExpectedBackupJob, JobId, Schedule, Sha256};
 
     use super::*;
     use crate::store::MockStore;
-    use crate::{KnownJob, ReportCommit, StoreError};
+    use crate::{KnownJob, ReportCommit, SeenReport, StoreError};
 
     const NOW: &str = "2025-06-19T06:00:00Z";
 
@@ -299,6 +300,28 @@ mod tests {
         assert_eq!(result.reports.processed, 0);
         assert_eq!(result.events, []);
         assert!(root.path().join("A_B_C/log/r.json").exists());
+    }
+
+    #[tokio::test]
+    async fn a_report_that_was_taken_once_is_not_rejected_when_it_has_grown_old() {
+        let root = deposit_of(&["A_B_C"]);
+        let mut store = MockStore::new();
+        let bytes = fs::read(root.path().join("A_B_C/log/r.json")).unwrap();
+        let sha256 = Sha256::from(<[u8; 32]>::from(sha2::Sha256::digest(bytes)));
+        store.expect_seen_reports().returning(move |keys| {
+            let (key, retry) = (keys[0].clone(), Vec::new());
+            assert_eq!(key.sha256, sha256);
+            Ok(vec![SeenReport { key, retry }])
+        });
+        store
+            .expect_jobs_of_agents()
+            .returning(|agents| Ok(agents.iter().map(known_job).collect()));
+        store.expect_overdue_jobs().returning(|_, _| Ok(Vec::new()));
+        let scanner = Scanner::new(ScannerSettings::new(root.path(), daily()), store);
+        let much_later = "2025-09-01T06:00:00Z".parse().unwrap();
+        let result = scanner.scan(much_later, Arc::new(|_| ())).await.unwrap();
+        assert_eq!((result.reports.repeated, result.reports.rejected), (1, 0));
+        assert!(root.path().join("A_B_C/log/_archive/r.json").exists());
     }
 
     #[tokio::test]

@@ -79,9 +79,17 @@ impl PartialCopy {
 
     /// Puts the copy in the place of the last one, once its bytes are on the disk.
     pub(crate) fn finish(self) -> io::Result<()> {
-        self.file.sync_all()?;
-        self.folder.rename(PARTIAL, &self.folder, &self.file_name)?;
-        sync(&self.folder)
+        let put = self
+            .file
+            .sync_all()
+            .and_then(|()| self.folder.rename(PARTIAL, &self.folder, &self.file_name));
+        match put {
+            Ok(()) => sync(&self.folder),
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
+        }
     }
 
     pub(crate) fn abandon(self) {
