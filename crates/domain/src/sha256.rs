@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 /// A SHA-256 digest (FIPS 180-4), written as 64 lower-case hex digits and read in either case.
@@ -18,8 +18,8 @@ use thiserror::Error;
 /// );
 /// # Ok::<(), vigie_domain::InvalidSha256>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Sha256([u8; 32]);
 
 /// A text that is no SHA-256 digest.
@@ -66,17 +66,34 @@ fn hex_value(digit: u8) -> Result<u8, InvalidSha256> {
     }
 }
 
+const fn hex_digit(value: u8) -> u8 {
+    match value {
+        0..=9 => b'0' + value,
+        _ => b'a' + value - 10,
+    }
+}
+
 impl fmt::Display for Sha256 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        // Entries hold up to five digests each, and a formatter is slow byte by byte.
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = hex_digit(byte >> 4);
+            pair[1] = hex_digit(byte & 0xF);
+        }
+        formatter.write_str(str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
 impl fmt::Debug for Sha256 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -106,6 +123,9 @@ mod tests {
             let digest = Sha256::from(bytes);
             prop_assert_eq!(digest.to_string().parse(), Ok(digest));
             prop_assert_eq!(digest.to_string().to_uppercase().parse(), Ok(digest));
+            let json = serde_json::to_string(&digest).unwrap();
+            prop_assert_eq!(&json, &format!("\"{digest}\""));
+            prop_assert_eq!(serde_json::from_str::<Sha256>(&json).unwrap(), digest);
         }
 
         #[test]

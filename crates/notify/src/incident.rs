@@ -129,6 +129,22 @@ impl Reminders {
     }
 }
 
+/// Whether anything may have to be told or kept of this event, whatever is known of its job: it could
+/// begin, change or end an incident ([`follow`]), or tells what is odd. Of all others, those of backups
+/// that went well above all, a planner has nothing to do.
+#[must_use]
+pub fn is_news(event: &DomainEvent) -> bool {
+    match &event.kind {
+        EventKind::JobRegistered { .. } | EventKind::ReportRejected { .. } => false,
+        EventKind::BackupRecorded { job, .. } => job.incident_since.is_some(),
+        EventKind::JobDegraded { .. }
+        | EventKind::JobMissing { .. }
+        | EventKind::JobRecovered { .. }
+        | EventKind::JobDeactivated { .. }
+        | EventKind::JobWarned { .. } => true,
+    }
+}
+
 /// Moves the open incident of an event's job, if there is one, by the event. Gives the incident as it
 /// is then, and what people are to be told; `None` when the event moves no incident.
 #[must_use]
@@ -289,6 +305,48 @@ mod tests {
         DomainEvent {
             at: at(hours),
             kind,
+        }
+    }
+
+    #[test]
+    fn what_is_no_news_changes_no_incident() {
+        let reminders = Reminders::default();
+        let recorded = |incident_since| DomainEvent {
+            at: at(5),
+            kind: EventKind::BackupRecorded {
+                job: job(JobStatus::Failed, incident_since),
+                entry: entry(),
+            },
+        };
+        let registered = EventKind::JobRegistered {
+            job: job(JobStatus::Unknown, Some(at(1))),
+        };
+        let rejected = EventKind::ReportRejected {
+            agent: samples::missing_full().job.agent,
+            report: "r.json".to_owned(),
+            field: None,
+            reason: "it is empty".to_owned(),
+        };
+        let old = [registered, rejected].map(|kind| DomainEvent { at: at(5), kind });
+        let (open, _) = follow(None, &missing(1, 1), &reminders).unwrap();
+        for event in old.into_iter().chain([recorded(None)]) {
+            assert!(!is_news(&event), "{event:?}");
+            for open in [None, Some(&open)] {
+                assert_eq!(follow(open, &event, &reminders), None, "{event:?}");
+            }
+        }
+        let news = [
+            missing(5, 1),
+            failed(5, 1),
+            recovered(5, 1),
+            put_to_rest(5, 1),
+        ];
+        for event in news.into_iter().chain([recorded(Some(at(1)))]) {
+            assert!(is_news(&event), "{event:?}");
+            assert!(
+                follow(Some(&open), &event, &reminders).is_some(),
+                "{event:?}"
+            );
         }
     }
 

@@ -95,7 +95,8 @@ pub use digest::{
 };
 pub use fault::{ClockJump, CycleFacts, FaultRecord, watch};
 pub use incident::{
-    Acknowledgement, Incident, IncidentKey, Reminders, StatusChange, Telling, follow, remind,
+    Acknowledgement, Incident, IncidentKey, Reminders, StatusChange, Telling, follow, is_news,
+    remind,
 };
 pub use links::{InvalidLink, Link};
 pub use locale::{InvalidLocale, Locale};

@@ -8,19 +8,33 @@ use crate::job_rows::json;
 use crate::many_rows::{self, ROWS};
 use crate::proven_rows;
 
-/// They get their numbers in this order. Each stands beside the number of its report.
+/// An entry that is to be kept.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) id: i64,
+    /// The number of its report.
+    pub(crate) report: i64,
+    pub(crate) moved: &'a JobMove,
+}
+
+/// The number of the entry that comes next, for as long as the transaction keeps others from taking it.
+pub(crate) async fn next_id(connection: &mut SqliteConnection) -> Result<i64, Fault> {
+    let next = "SELECT coalesce(max(id), 0) + 1 FROM entries";
+    Ok(sqlx::query_scalar(next).fetch_one(connection).await?)
+}
+
 pub(crate) async fn insert(
     connection: &mut SqliteConnection,
-    moves: &[(i64, &JobMove)],
+    entries: &[NewEntry<'_>],
 ) -> Result<(), Fault> {
-    for moves in moves.chunks(ROWS) {
-        let insert = "INSERT INTO entries (job_id, report_id, recorded_at, status, entry, \
+    for entries in entries.chunks(ROWS) {
+        let insert = "INSERT INTO entries (id, job_id, report_id, recorded_at, status, entry, \
                       ended_at, size, delay) VALUES ";
-        let mut query = sqlx::query(many_rows::statement(insert, 8, moves.len(), ""));
-        for (report, moved) in moves {
+        let mut query = sqlx::query(many_rows::statement(insert, 9, entries.len(), ""));
+        for NewEntry { id, report, moved } in entries {
             let entry = &moved.entry;
             let (ended_at, size, delay) = proven_rows::columns_of(moved.proven.as_ref());
             query = query
+                .bind(id)
                 .bind(moved.job.id.0)
                 .bind(report)
                 .bind(entry.recorded_at.as_microsecond())

@@ -11,6 +11,7 @@ use vigie_notify::{Acknowledgement, EventId, Incident, OpenIncident};
 
 use crate::SqliteStore;
 use crate::error::{Doing, Fault, QueryError};
+use crate::event_rows::event_of;
 use crate::job_rows::{instant_of, json, json_of, optional_instant_of, optional_json_of};
 use crate::many_rows::{self, ROWS};
 
@@ -18,7 +19,7 @@ use crate::many_rows::{self, ROWS};
 macro_rules! select_incidents {
     ($from:literal) => {
         concat!(
-            "SELECT incidents.*, events.event, ( \
+            "SELECT incidents.*, events.event, entries.entry AS event_entry, ( \
                 SELECT json_group_array(DISTINCT reader) \
                 FROM notifications JOIN deliveries ON deliveries.id = delivery_id \
                 WHERE incident_id = incidents.id AND state IN ('waiting', 'sent')) AS told, ( \
@@ -34,13 +35,16 @@ macro_rules! select_incidents {
 
 const OPEN: &str = select_incidents!(
     "incidents JOIN events ON events.id = incidents.event_id \
-     WHERE closed_at IS NULL AND job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id"
+     LEFT JOIN entries ON entries.id = events.entry_id \
+     WHERE closed_at IS NULL AND incidents.job_id IN (SELECT value FROM json_each(?)) \
+     ORDER BY incidents.job_id"
 );
 
 const TO_REMIND: &str = select_incidents!(
     "incidents INDEXED BY incidents_to_remind JOIN events ON events.id = incidents.event_id \
+     LEFT JOIN entries ON entries.id = events.entry_id \
      WHERE remind_at <= ? AND remind_at IS NOT NULL AND acknowledged_at IS NULL \
-     AND closed_at IS NULL ORDER BY remind_at, job_id LIMIT ?"
+     AND closed_at IS NULL ORDER BY remind_at, incidents.job_id LIMIT ?"
 );
 
 const SINCE: &str = "\
@@ -174,7 +178,7 @@ fn open_incident_of(row: &SqliteRow) -> Result<OpenIncident, Fault> {
         incident: incident_of(row)?,
         told: json_of(row, "told")?,
         waiting: json_of(row, "waiting")?,
-        event: (EventId(row.try_get("event_id")?), json_of(row, "event")?),
+        event: (EventId(row.try_get("event_id")?), event_of(row)?),
     })
 }
 

@@ -303,17 +303,18 @@ pub(crate) fn optional_json_of<T: DeserializeOwned>(
     row: &SqliteRow,
     column: &'static str,
 ) -> Result<Option<T>, Fault> {
-    match row.try_get::<Option<String>, _>(column)? {
-        Some(_) => json_of(row, column).map(Some),
-        None => Ok(None),
-    }
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| parse(column, text)).transpose()
 }
 
 pub(crate) fn json_of<T: DeserializeOwned>(
     row: &SqliteRow,
     column: &'static str,
 ) -> Result<T, Fault> {
-    let text: String = row.try_get(column)?;
+    parse(column, row.try_get(column)?)
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(column: &'static str, text: String) -> Result<T, Fault> {
     serde_json::from_str(&text).map_err(|error| Fault::Value {
         column,
         value: text,

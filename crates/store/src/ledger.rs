@@ -13,6 +13,7 @@ use vigie_notify::{
 };
 
 use crate::error::Fault;
+use crate::event_rows::event_of;
 use crate::job_rows::{instant_of, json_of};
 use crate::outbox::{NewDelivery, insert_deliveries, read};
 use crate::{SqliteStore, digests, faults, incidents, notifications};
@@ -48,18 +49,22 @@ const UNTOLD_DEAD: &str = concat!(
     ")) ORDER BY id LIMIT ?3"
 );
 
+/// However many events there are that are no news, they are not walked over.
+const UNPLANNED: &str = "\
+    SELECT events.id, event, entry AS event_entry FROM events INDEXED BY events_news \
+    LEFT JOIN entries ON entries.id = entry_id \
+    WHERE is_news AND events.id > (SELECT position FROM consumers WHERE name = 'mail') \
+    ORDER BY events.id LIMIT ?";
+
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn unplanned_events(
         &self,
         limit: u32,
     ) -> Result<Vec<(EventId, DomainEvent)>, OutboxError> {
-        let select = "SELECT id, event FROM events \
-                      WHERE id > (SELECT position FROM consumers WHERE name = 'mail') \
-                      ORDER BY id LIMIT ?";
-        let rows = sqlx::query(select).bind(limit).fetch_all(&self.pool).await;
-        let events = read(rows, |row| {
-            Ok((EventId(row.try_get("id")?), json_of(row, "event")?))
+        let query = sqlx::query(UNPLANNED).bind(limit);
+        let events = read(query.fetch_all(&self.pool).await, |row| {
+            Ok((EventId(row.try_get("id")?), event_of(row)?))
         });
         events.map_err(|fault| OutboxError::new("read the events that ask for mails", fault))
     }
@@ -263,7 +268,7 @@ mod tests {
         let store = SqliteStore::open(&folder.path().join("vigie.db"))
             .await
             .unwrap();
-        let statements = [(UNTOLD_DEAD, 3)]
+        let statements = [(UNTOLD_DEAD, 3), (UNPLANNED, 1)]
             .into_iter()
             .chain(notifications::STATEMENTS)
             .chain(incidents::STATEMENTS);

@@ -11,8 +11,9 @@ use vigie_notify::{
 };
 
 use crate::error::Fault;
+use crate::event_rows::event_of;
 use crate::incidents::incident_of;
-use crate::job_rows::{instant_of, json_of, optional_instant_of, optional_word_of, word_of};
+use crate::job_rows::{instant_of, optional_instant_of, optional_word_of, word_of};
 
 /// What is asked for takes the place of what was asked for of the same incident and is not told yet.
 const ASK: &str = "\
@@ -74,10 +75,12 @@ const PENDING: &str = "\
     ORDER BY recipient, notifications.id LIMIT ?3";
 
 const DETAILS: &str = "\
-    SELECT notifications.id AS notification_id, events.event, events.id AS last_event_id, incidents.* \
+    SELECT notifications.id AS notification_id, events.event, events.id AS last_event_id, \
+        entries.entry AS event_entry, incidents.* \
     FROM json_each(?) AS asked JOIN notifications ON notifications.id = asked.value \
     LEFT JOIN incidents ON incidents.id = incident_id \
-    JOIN events ON events.id = coalesce(incidents.event_id, notifications.event_id)";
+    JOIN events ON events.id = coalesce(incidents.event_id, notifications.event_id) \
+    LEFT JOIN entries ON entries.id = events.entry_id";
 
 const STATES: &str = "\
     SELECT reader.value AS reader, ( \
@@ -309,9 +312,6 @@ fn detail_of(row: &SqliteRow) -> Result<NotificationDetail, Fault> {
         } else {
             None
         },
-        event: (
-            EventId(row.try_get("last_event_id")?),
-            json_of(row, "event")?,
-        ),
+        event: (EventId(row.try_get("last_event_id")?), event_of(row)?),
     })
 }

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use vigie_domain::{
-    AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Transition, register_job,
+    AgentId, DomainEvent, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Transition,
+    register_job,
 };
 use vigie_scanner::{
     KnownJob, ReportCommit, ReportKey, SeenReport, Store, StoreError, UndeclaredDatabase,
 };
 
+use crate::entry_rows::NewEntry;
 use crate::error::{Doing, Fault};
+use crate::event_rows::NewEvent;
 use crate::job_rows::{self, job_of};
 use crate::{SqliteStore, entry_rows, event_rows, proven_files, proven_rows, report_rows};
 
@@ -95,23 +98,24 @@ impl SqliteStore {
     async fn commit(&self, commits: &[ReportCommit]) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
         let reports = commits.iter().map(|commit| &commit.report);
-        let ids = report_rows::upsert(&mut transaction, reports).await?;
-        let moves: Vec<_> = commits
-            .iter()
-            .flat_map(|commit| {
-                let id = ids[&(commit.report.agent.key(), commit.report.sha256)];
-                commit.moves.iter().map(move |moved| (id, moved))
-            })
-            .collect();
-        let jobs = moves.iter().map(|(_, moved)| &moved.job);
-        job_rows::update(&mut transaction, jobs).await?;
-        entry_rows::insert(&mut transaction, &moves).await?;
-        let files = moves
-            .iter()
-            .filter_map(|(_, moved)| Some((moved.job.id, moved.proven_file.as_ref()?)));
+        let reports = report_rows::upsert(&mut transaction, reports).await?;
+        let moves = || commits.iter().flat_map(|commit| &commit.moves);
+        job_rows::update(&mut transaction, moves().map(|moved| &moved.job)).await?;
+        let mut ids = entry_rows::next_id(&mut transaction).await?..;
+        let (mut entries, mut events) = (Vec::new(), Vec::new());
+        for commit in commits {
+            let report = reports[&(commit.report.agent.key(), commit.report.sha256)];
+            let new = commit.moves.iter().zip(&mut ids);
+            let new: Vec<NewEntry> = new
+                .map(|(moved, id)| NewEntry { id, report, moved })
+                .collect();
+            events.extend(with_entries(&commit.events, &new));
+            entries.extend(new);
+        }
+        entry_rows::insert(&mut transaction, &entries).await?;
+        event_rows::insert_all(&mut transaction, &events).await?;
+        let files = moves().filter_map(|moved| Some((moved.job.id, moved.proven_file.as_ref()?)));
         proven_files::upsert(&mut transaction, files).await?;
-        let events = commits.iter().flat_map(|commit| &commit.events);
-        event_rows::insert(&mut transaction, events).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -124,6 +128,20 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// Each event with the number of the entry that it speaks of, when that is one of these.
+fn with_entries<'a>(events: &'a [DomainEvent], entries: &[NewEntry<'_>]) -> Vec<NewEvent<'a>> {
+    let by_job: HashMap<JobId, &NewEntry> = entries
+        .iter()
+        .map(|entry| (entry.moved.job.id, entry))
+        .collect();
+    let entry_of = |event: &DomainEvent| {
+        let kept = by_job.get(&event.job()?.id)?;
+        (event.entry()? == &kept.moved.entry).then_some(kept.id)
+    };
+    let events = events.iter().map(|event| (event, entry_of(event)));
+    events.collect()
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ fn whatever_a_job_becomes_is_read_back_as_it_was() {
                 moves.iter().map(|one| one.job.clone()).collect();
             prop_assert_eq!(jobs(&store).await, expected);
             let told: Vec<DomainEvent> = moves.into_iter().flat_map(|one| one.events).collect();
-            prop_assert_eq!(&events(&store).await[known.len()..], told);
+            prop_assert_eq!(events(&store).await, told);
             Ok(())
         })
     });
@@ -289,7 +289,7 @@ async fn one_job_that_is_not_there_keeps_all_the_others_as_they_were() {
         "no row, no success"
     );
     assert_eq!(jobs(&store).await, known);
-    assert_eq!(events(&store).await.len(), known.len());
+    assert_eq!(events(&store).await, []);
 }
 
 #[tokio::test]
@@ -307,7 +307,7 @@ async fn of_a_job_that_moves_twice_at_once_the_last_move_counts() {
     let moves = [JobStatus::Missing, JobStatus::Failed, JobStatus::Ok].map(becoming);
     store.commit_deadlines(&moves).await.unwrap();
     assert_eq!(jobs(&store).await, [moves[2].job.clone()]);
-    assert_eq!(events(&store).await.len(), 4);
+    assert_eq!(events(&store).await.len(), 3);
 }
 
 fn incident(job: JobId, opened_at: &str) -> Incident {

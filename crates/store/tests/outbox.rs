@@ -8,14 +8,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tempfile::TempDir;
-use vigie_domain::{AgentId, DomainEvent, JobId, JobStatus, Schedule};
+use vigie_domain::{
+    AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobDeclaration, JobId, JobStatus, Schedule,
+    Transition,
+};
 use vigie_notify::{
     Acknowledgement, AskedNotification, Attempt, Backlog, Delivery, DeliveryId, EventId,
     FaultRecord, Hold, HoldCause, Incident, Lease, Ledger, Mail, MemoryOutbox, NotificationId,
     NotificationKind, NotificationSubject, OpenIncident, Outbox, Outcome, PendingNotification,
     Plan, PlannedMail, Receipt, StatusChange, SystemFault,
 };
-use vigie_scanner::{Store, UndeclaredDatabase};
+use vigie_scanner::Store;
 use vigie_store::{DeliveryState, SqliteStore, Which};
 
 const START: &str = "2025-06-20T00:00:00Z";
@@ -48,22 +51,41 @@ fn lease(holder: &str, until: Timestamp) -> Lease {
     }
 }
 
-/// A store in which there are this many events.
+/// A store in which there are this many events, of a job each.
 async fn store_with_events(count: usize) -> (TempDir, SqliteStore, Vec<DomainEvent>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vigie.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    let agent = AgentId::new("A_B_C").unwrap();
-    let database = |number| UndeclaredDatabase {
-        agent: agent.clone(),
+    let declaration = |number| JobDeclaration {
+        agent: AgentId::new("A_B_C").unwrap(),
         database: format!("X{number}"),
+        company: None,
+        city: None,
+        neighborhood: None,
+        year: None,
+        schedule: Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap(),
+        recipients: Vec::new(),
+        active: true,
+        warnings: None,
     };
-    let databases: Vec<UndeclaredDatabase> = (0..count).map(database).collect();
-    let daily = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
-    let registered = store.register_jobs(&databases, &daily, at(0)).await;
-    let moves = registered.unwrap();
-    let events = moves.into_iter().flat_map(|known| known.events).collect();
+    let declarations: Vec<JobDeclaration> = (0..count).map(declaration).collect();
+    store.declare_jobs(&declarations, at(0)).await.unwrap();
+    let jobs = store.jobs_after(JobId(0), u32::MAX).await.unwrap();
+    let moves: Vec<Transition> = jobs.into_iter().map(missing).collect();
+    store.commit_deadlines(&moves).await.unwrap();
+    let events = moves.into_iter().flat_map(|moved| moved.events).collect();
     (folder, store, events)
+}
+
+fn missing(job: ExpectedBackupJob) -> Transition {
+    let kind = EventKind::JobMissing {
+        job: Box::new(job.clone()),
+        from: job.current_status,
+        expected_at: at(0),
+        deadline_at: at(0),
+    };
+    let events = vec![DomainEvent { at: at(0), kind }];
+    Transition { job, events }
 }
 
 fn plan_of(up_to: i64, mails: Vec<PlannedMail>, planned_at: Timestamp) -> Plan {

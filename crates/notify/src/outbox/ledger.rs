@@ -85,7 +85,9 @@ pub struct DeadDelivery {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// The first events that nobody has planned mails for yet, oldest first.
+    /// The first events that nobody has planned mails for yet, oldest first. Those that are no news
+    /// ([`is_news`](crate::is_news)) may be left out, so that a night in which all went well costs
+    /// nothing.
     ///
     /// # Errors
     ///
