@@ -3,6 +3,8 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,6 +17,7 @@ use vigie_domain::{
 
 use crate::deposit::{AgentFolder, FileIdentity};
 use crate::inbox::ReceivedReport;
+use crate::pace::Pace;
 use crate::places::Places;
 use crate::proof::{Keep, Proof, prove};
 use crate::settle::{Rest, Watch};
@@ -70,7 +73,8 @@ impl Section {
             }),
             _ => None,
         };
-        let mut proof = prove(folder, needed, keep);
+        let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let mut proof = prove(folder, needed, keep, &Pace::new(cores, None), &|_| ());
         self.finding = proof.finding.clone();
         self.kept = match standing {
             Some(path) => Some(Ok(path)),

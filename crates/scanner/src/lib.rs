@@ -15,6 +15,7 @@ mod deposit;
 mod error;
 mod inbox;
 mod judging;
+mod pace;
 mod places;
 mod proof;
 mod result;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::{Finding, ProofNeeded, Sha256};
 
 use crate::deposit::{AgentFolder, FileIdentity, Staged};
+use crate::pace::Pace;
 use crate::validated_tree::{PartialCopy, ValidatedTree};
 
 /// Large enough that the system calls no longer count, small enough to stay in cache.
@@ -44,7 +45,15 @@ impl Proof {
     }
 }
 
-pub(crate) fn prove(folder: &AgentFolder, needed: &ProofNeeded, keep: Option<Keep<'_>>) -> Proof {
+/// Looks at a staged file and reads it when its size alone does not tell. `read` is told, piece by
+/// piece, how many bytes were read.
+pub(crate) fn prove(
+    folder: &AgentFolder,
+    needed: &ProofNeeded,
+    keep: Option<Keep<'_>>,
+    pace: &Pace,
+    read: &(dyn Fn(u64) + Sync),
+) -> Proof {
     let (file, identity) = match folder.staged(&needed.staged_file_name) {
         Ok(Staged::File(file, identity)) => (file, identity),
         Ok(Staged::Absent) => return Proof::without_reading(Finding::Absent),
@@ -66,7 +75,7 @@ pub(crate) fn prove(folder: &AgentFolder, needed: &ProofNeeded, keep: Option<Kee
     }
     // What can't be proven is not kept.
     let mut copy = Copy::start(keep.filter(|_| needed.sha256.is_some()));
-    match read_through(file, identity, &mut copy) {
+    match read_through(file, identity, &mut copy, pace, read) {
         Err(error) => {
             copy.abandon();
             proof.finding = unreadable(&error);
@@ -97,24 +106,38 @@ struct Reading {
     is_steady: bool,
 }
 
-fn read_through(mut file: File, before: FileIdentity, copy: &mut Copy) -> io::Result<Reading> {
+fn read_through(
+    mut file: File,
+    before: FileIdentity,
+    copy: &mut Copy,
+    pace: &Pace,
+    read: &(dyn Fn(u64) + Sync),
+) -> io::Result<Reading> {
     let mut hasher = Sha256Hasher::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut size = 0;
-    loop {
-        let length = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        hasher.update(&buffer[..length]);
-        copy.write(&buffer[..length]);
-        size += length as u64;
-        if size > before.size {
-            // It grows while it is read; there may be no end to it.
+    // A file that grows while it is read may have no end.
+    while size <= before.size {
+        let piece = pace.piece_bytes().min(before.size - size + 1);
+        let _turn = pace.turn(piece);
+        let mut piece_of_file = (&mut file).take(piece);
+        let size_before = size;
+        loop {
+            match piece_of_file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(length) => {
+                    hasher.update(&buffer[..length]);
+                    copy.write(&buffer[..length]);
+                    size += length as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if size == size_before {
             break;
         }
+        read(size - size_before);
     }
     let after = FileIdentity::of(&file.metadata()?);
     Ok(Reading {
@@ -173,6 +196,7 @@ impl Copy {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::num::NonZeroUsize;
     use std::path::Path;
 
     use vigie_domain::AgentId;
@@ -200,6 +224,10 @@ mod tests {
         }
     }
 
+    fn unhurried() -> Pace {
+        Pace::new(NonZeroUsize::MIN, None)
+    }
+
     fn hash_of(bytes: &[u8]) -> Sha256 {
         Sha256::from(<[u8; 32]>::from(Sha256Hasher::digest(bytes)))
     }
@@ -215,7 +243,7 @@ mod tests {
             folder: "A/B/C/no-year/X",
             file_name: "X.zst",
         };
-        prove(&place.folder, &needed, Some(keep))
+        prove(&place.folder, &needed, Some(keep), &unhurried(), &|_| ())
     }
 
     fn kept(root: &Path) -> Vec<String> {
@@ -265,7 +293,10 @@ mod tests {
             folder: "A/B/C/no-year/X",
             file_name: "X.zst",
         };
-        assert_eq!(prove(&place.folder, &needed, Some(keep)).kept, None);
+        assert_eq!(
+            prove(&place.folder, &needed, Some(keep), &unhurried(), &|_| ()).kept,
+            None
+        );
         assert!(!place.root.path().join("validated/A").exists());
     }
 
