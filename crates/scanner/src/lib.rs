@@ -11,11 +11,14 @@
 
 mod archive;
 mod blocking;
+mod copying;
 mod deposit;
 mod error;
+mod hashing;
 mod inbox;
 mod judging;
 mod pace;
+mod page_cache;
 mod places;
 mod proof;
 mod result;
