@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, FileType, FileTypeExt, Metadata, OpenOptions};
+use cap_std::fs::{Dir, File, FileType, FileTypeExt, OpenOptions};
 use rustix::fs::{AtFlags, statat};
 use vigie_domain::AgentId;
 

@@ -50,18 +50,22 @@ impl Pace {
         }
     }
 
-    /// How many bytes to read in one turn.
+    /// How many bytes to read between one question and the next.
     pub(crate) fn piece_bytes(&self) -> u64 {
         self.rate.as_ref().map_or(PIECE_BYTES, Rate::piece_bytes)
     }
 
-    /// Waits until so many bytes may be read, and then for a core. Whoever came first is first: a
-    /// large file asks again for each of its pieces, behind every small one that waits.
-    pub(crate) fn turn(&self, bytes: u64) -> Turn<'_> {
+    /// Waits until so many bytes may be read. To be asked before a core is waited for: whoever
+    /// waits here must not keep others from working.
+    pub(crate) fn allow(&self, bytes: u64) {
         if let Some(rate) = &self.rate {
-            // Without a core: whoever waits for the rate keeps nobody else from working.
             sleep(rate.reserve(bytes, Instant::now()));
         }
+    }
+
+    /// Waits for a core. Whoever came first is first: a large file asks again for each of its
+    /// pieces, behind every small one that waits.
+    pub(crate) fn turn(&self) -> Turn<'_> {
         let mut line = self.line();
         let ticket = line.next_ticket;
         line.next_ticket += 1;

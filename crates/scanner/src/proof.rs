@@ -1,19 +1,17 @@
-//! Proves a staged file: reads it once, computes its SHA-256 and, where a copy is to be kept, writes
-//! the very bytes that were proven. Decides nothing; the verdict is the domain's.
+//! Proves a staged file: computes its SHA-256 and, where a copy is to be kept, that of the copy, so
+//! that the bytes that are kept are those that were proven. Decides nothing; the verdict is the
+//! domain's.
 
-use std::io::{self, Read};
+use std::io;
 
 use cap_std::fs::File;
-use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::{Finding, ProofNeeded, Sha256};
 
 use crate::deposit::{AgentFolder, Staged};
+use crate::hashing::Hashing;
 use crate::identity::FileIdentity;
 use crate::pace::Pace;
 use crate::validated_tree::{PartialCopy, ValidatedTree};
-
-/// Large enough that the system calls no longer count, small enough to stay in cache.
-const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Where a proven backup is to be kept.
 #[derive(Debug)]
@@ -76,7 +74,7 @@ pub(crate) fn prove(
     }
     // What can't be proven is not kept.
     let mut copy = Copy::start(keep.filter(|_| needed.sha256.is_some()));
-    match read_through(file, identity, &mut copy, pace, read) {
+    match read_through(&file, identity, &mut copy, Hashing::new(size, pace, read)) {
         Err(error) => {
             copy.abandon();
             proof.finding = unreadable(&error);
@@ -108,43 +106,22 @@ struct Reading {
 }
 
 fn read_through(
-    mut file: File,
+    file: &File,
     before: FileIdentity,
     copy: &mut Copy,
-    pace: &Pace,
-    read: &(dyn Fn(u64) + Sync),
+    mut hashing: Hashing<'_>,
 ) -> io::Result<Reading> {
-    let mut hasher = Sha256Hasher::new();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut size = 0;
-    // A file that grows while it is read may have no end.
-    while size <= before.size {
-        let piece = pace.piece_bytes().min(before.size - size + 1);
-        let _turn = pace.turn(piece);
-        let mut piece_of_file = (&mut file).take(piece);
-        let size_before = size;
-        loop {
-            match piece_of_file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(length) => {
-                    hasher.update(&buffer[..length]);
-                    copy.write(&buffer[..length]);
-                    size += length as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if size == size_before {
-            break;
-        }
-        read(size - size_before);
+    if !copy.read(file, &mut hashing) {
+        hashing.read(file)?;
     }
     let after = FileIdentity::of(&file.metadata()?);
+    let (size, sha256) = hashing.finish();
+    let is_cut_short = size < before.size;
     Ok(Reading {
-        size,
-        sha256: Sha256::from(<[u8; 32]>::from(hasher.finalize())),
-        is_steady: after == before && size == before.size,
+        // Of a file that grows no more is read than there was at first: there may be no end to it.
+        size: if is_cut_short { size } else { after.size },
+        sha256,
+        is_steady: after == before && !is_cut_short,
     })
 }
 
@@ -154,7 +131,7 @@ fn unreadable(error: &io::Error) -> Finding {
     }
 }
 
-/// A copy that goes along with the reading. Its failure does not stop the proof: what the agent
+/// A copy through which the file is read. Its failure does not stop the proof: what the agent
 /// sent is judged all the same.
 enum Copy {
     NotAsked,
@@ -171,11 +148,17 @@ impl Copy {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        if let Self::Going(copy) = self
-            && let Err(error) = copy.write(bytes)
-        {
-            std::mem::replace(self, Self::Failed(error)).abandon();
+    /// Whether the file was read through a copy that is whole now.
+    fn read(&mut self, file: &File, hashing: &mut Hashing<'_>) -> bool {
+        let Self::Going(copy) = self else {
+            return false;
+        };
+        match hashing.read_through_copy(file, copy.file()) {
+            Ok(()) => true,
+            Err(error) => {
+                std::mem::replace(self, Self::Failed(error)).abandon();
+                false
+            }
         }
     }
 
@@ -200,6 +183,7 @@ mod tests {
     use std::num::NonZeroUsize;
     use std::path::Path;
 
+    use sha2::{Digest, Sha256 as Sha256Hasher};
     use vigie_domain::AgentId;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! The tree in which proven backups are kept. A copy appears whole or not at all, and the last good
 //! one stands until then. Knows paths that are safe already, no report.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
@@ -10,6 +10,7 @@ use cap_std::fs::{Dir, File, OpenOptions};
 
 use crate::DepositError;
 use crate::deposit::open_folder;
+use crate::page_cache::release_all;
 
 /// One name for every copy on its way: what a crash left is overwritten by the next attempt, so
 /// nothing piles up. A job's folder is written to by one scan at a time.
@@ -59,6 +60,7 @@ impl ValidatedTree {
         }
         let mut options = OpenOptions::new();
         options
+            .read(true)
             .write(true)
             .create(true)
             .truncate(true)
@@ -73,16 +75,17 @@ impl ValidatedTree {
 }
 
 impl PartialCopy {
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+    /// The file that the copy is made in, for writing and for reading back.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Puts the copy in the place of the last one, once its bytes are on the disk.
     pub(crate) fn finish(self) -> io::Result<()> {
-        let put = self
-            .file
-            .sync_all()
-            .and_then(|()| self.folder.rename(PARTIAL, &self.folder, &self.file_name));
+        let put = self.file.sync_all().and_then(|()| {
+            release_all(&self.file);
+            self.folder.rename(PARTIAL, &self.folder, &self.file_name)
+        });
         match put {
             Ok(()) => sync(&self.folder),
             Err(error) => {
