@@ -2,15 +2,16 @@
 //!
 //! It lists the root and each `log` folder, reads and parses each report, and opens and hashes each
 //! staged file that the report speaks of, by paths and with `std::fs` alone; with a validated tree it
-//! also copies the file there, with an fsync, a rename and no more. It inserts the very rows that a
-//! scan left, in one durable transaction, and renames each report into the archive. All of it is done one
-//! thing after the other by one thread; with more of them, one inserts the rows while the others share the
-//! agents, and all share the renames.
+//! also copies the file there, with an fsync of it and a rename. It inserts the very rows that a scan
+//! left, ready-made and many to a statement, in one durable transaction with the checkpoint that follows
+//! it, and renames each report into the archive, which is there already. One thread does all of it, one
+//! thing after the other; of more threads one inserts the rows while the others share the agents, and all
+//! share the renames.
 //!
-//! It does without all else: it asks no database whether a report is known, which jobs there are and
-//! what earlier backups were like; decides nothing, builds neither events nor their JSON; does not look whether a
-//! file is a link, a pipe, still being written or changed while it was read; does not hash the reports;
-//! commits once and not as it goes, so that a crash would lose all of it; makes no name durable.
+//! It does nothing else: it asks no database whether a report is known, which jobs there are and what
+//! earlier backups were like; decides nothing, builds no events and none of their JSON; does not look whether
+//! a file is a link, a pipe, still being written or changed while it was read; does not hash the
+//! reports; commits once and not as it goes, so that a crash loses all of it; makes no name durable.
 
 use std::fs::{self, File};
 use std::io::Read as _;

@@ -35,7 +35,7 @@ pub(crate) struct Deposit {
 
 /// What each agent drops.
 #[derive(Clone, Copy)]
-pub(crate) struct Drop {
+pub(crate) struct Backups {
     pub(crate) databases: usize,
     /// How large each backup is.
     pub(crate) bytes: u64,
@@ -47,7 +47,7 @@ pub(crate) fn agent_name(number: usize) -> String {
 
 impl Deposit {
     /// One report of each agent, with its backups, all of them good and of other content each.
-    pub(crate) fn filled(root: PathBuf, agents: usize, drop: Drop, now: Timestamp) -> Self {
+    pub(crate) fn filled(root: PathBuf, agents: usize, backups: Backups, now: Timestamp) -> Self {
         let ended_at = now - AGE;
         for number in 0..agents {
             let mut random = Rng::with_seed(number as u64);
@@ -56,19 +56,19 @@ impl Deposit {
             make_folders(&folder);
             fs::create_dir(folder.join("log").join(ARCHIVE)).unwrap();
             let mut sections = Map::new();
-            for position in 0..drop.databases {
+            for position in 0..backups.databases {
                 let database = format!("{}_2025", NAMES[position % NAMES.len()]);
                 let path = folder.join(STAGED).join(format!("{database}.sql.zst"));
-                let sha256 = stage(&path, drop.bytes, &mut random);
+                let sha256 = stage(&path, backups.bytes, &mut random);
                 make_old(&path, ended_at);
                 sections.insert(
                     database.clone(),
-                    section(&database, drop.bytes, &sha256, ended_at),
+                    section(&database, backups.bytes, &sha256, ended_at),
                 );
             }
             let name = format!("{}_{agent}.json", ended_at.strftime("%Y%m%d_%H%M%S"));
             let path = folder.join("log").join(name);
-            fs::write(&path, report(&agent, sections, ended_at)).unwrap();
+            fs::write(&path, report(&agent, &sections, ended_at)).unwrap();
             make_old(&path, ended_at);
         }
         Self { root, agents }
@@ -141,10 +141,10 @@ fn section(database: &str, bytes: u64, sha256: &str, ended_at: Timestamp) -> Val
     })
 }
 
-fn report(agent: &str, databases: Map<String, Value>, ended_at: Timestamp) -> String {
+fn report(agent: &str, databases: &Map<String, Value>, ended_at: Timestamp) -> String {
     let report = json!({
         "agent_id": agent,
-        "operation_start_time": naive(ended_at - Duration::from_secs(600)),
+        "operation_start_time": naive(ended_at - Duration::from_mins(10)),
         "operation_end_time": naive(ended_at),
         "overall_status": "completed",
         "databases": databases,

@@ -9,7 +9,7 @@ use vigie_notify::{Clock as _, SystemClock};
 
 use crate::arguments::Arguments;
 use crate::child::{Outcome, Task};
-use crate::deposit::{Deposit, Drop};
+use crate::deposit::{Backups, Deposit};
 use crate::table::{Line, Rounds, Target, Unit, median, peak};
 use crate::temporary;
 
@@ -33,12 +33,12 @@ struct Large {
 impl Large {
     fn make(agents: usize, bytes: u64) -> Self {
         let folder = temporary();
-        let drop = Drop {
+        let backups = Backups {
             databases: FILES_OF_AGENT,
             bytes,
         };
         let root = folder.path().join("deposit");
-        let deposit = Deposit::filled(root, agents, drop, SystemClock.now());
+        let deposit = Deposit::filled(root, agents, backups, SystemClock.now());
         Self {
             folder,
             deposit,

@@ -16,9 +16,10 @@
 //! What was quoted of the ancestor can't be measured here; it stands in the table as quoted.
 //!
 //! `cargo bench -p vigie-store --bench scan` prints one table. After `--` go the cases to measure, and
-//! `--percent 10` for smaller sizes, `--rounds 1` for fewer rounds, `--threads 4` for a floor of so many,
-//! `--json FILE` for the table as JSON. Only the ratios mean something on another machine. It needs 10 GiB on
-//! the disk for `large`, less memory than that only if its files need not stay in it.
+//! `--percent 10` for smaller sizes, `--rounds 1` for fewer rounds, `--threads 4` for a second floor of so
+//! many, `--json FILE` for the table as JSON. Only the ratios mean something on another machine, and only
+//! while nobody else uses the disk. `large` needs 8 GiB on it, and as much free memory to be about more
+//! than the disk.
 
 #![expect(
     clippy::unwrap_used,

@@ -39,8 +39,8 @@ fn files(arguments: &Arguments) -> Vec<Line> {
     let deposit = Deposit::of_silent_agents(folder.path().join("deposit"), agents);
     for _ in 0..arguments.rounds {
         let ours = look_through(&deposit);
-        first.push(ours.seconds[0] * 1e3);
-        later.push(median(&ours.seconds[1..]) * 1e3);
+        first.push(ours.seconds[0]);
+        later.push(median(&ours.seconds[1..]));
         peaks.push(ours.peak);
         bare.push(stat_each(&deposit));
     }
@@ -52,7 +52,7 @@ fn files(arguments: &Arguments) -> Vec<Line> {
     };
     let measured = |which| {
         let measured = format!("{agents} silent agents, {which} cycle, files");
-        (measured, Unit::Milliseconds)
+        (measured, Unit::Seconds)
     };
     let target = Some(Target::AtMost(2.0));
     vec![
@@ -71,18 +71,18 @@ fn look_through(deposit: &Deposit) -> crate::child::Outcome {
     task.in_child()
 }
 
-/// In milliseconds.
 fn stat_each(deposit: &Deposit) -> f64 {
     let task = Task::StatEach {
         deposit: deposit.root.clone(),
         agents: deposit.agents,
         times: LATER,
     };
-    median(&task.in_child().seconds) * 1e3
+    median(&task.in_child().seconds)
 }
 
 fn database(arguments: &Arguments) -> Vec<Line> {
-    let known = KNOWN.map(|known| arguments.scaled(known));
+    // There are enough to be overdue in each.
+    let known = KNOWN.map(|known| arguments.scaled(known).max(DUE * (JUDGED + 1)));
     let task = Task::JudgeDue {
         known: known.to_vec(),
         due: DUE,
@@ -91,8 +91,9 @@ fn database(arguments: &Arguments) -> Vec<Line> {
     let outcome = task.in_child();
     let took = |position: usize| -> Vec<f64> {
         let rounds = outcome.seconds.chunks(KNOWN.len());
-        rounds.map(|round| round[position] * 1e3).collect()
+        rounds.map(|round| round[position]).collect()
     };
+    let (fewest, most) = (known[0], known[known.len() - 1]);
     let least = took(0);
     let lines = known.iter().enumerate().map(|(position, known)| {
         let rounds = Rounds {
@@ -101,11 +102,10 @@ fn database(arguments: &Arguments) -> Vec<Line> {
         };
         let measured = format!("{DUE} due of {known} jobs, judged and kept");
         let target = (position > 0).then_some(Target::AtMost(FLAT));
-        let against = format!("{} jobs", KNOWN[0]);
-        rounds.line(CASE, (measured, Unit::Milliseconds), against, target)
+        let against = format!("{fewest} jobs");
+        rounds.line(CASE, (measured, Unit::Seconds), against, target)
     });
     let mut lines: Vec<Line> = lines.collect();
-    let most = known[known.len() - 1];
     lines.push(peak(
         CASE,
         format!("{most} jobs, with their making"),

@@ -10,11 +10,11 @@ use vigie_notify::{Clock as _, SystemClock};
 
 use crate::arguments::Arguments;
 use crate::child::{Outcome, Task};
-use crate::deposit::{Deposit, Drop};
+use crate::deposit::{Backups, Deposit};
 use crate::table::{Line, Rounds, Target, Unit, median, peak, quoted};
 use crate::{AGENTS, JOBS_OF_AGENT, temporary};
 
-const SMALL: Drop = Drop {
+const SMALL: Backups = Backups {
     databases: JOBS_OF_AGENT,
     bytes: 1024,
 };

@@ -15,11 +15,11 @@ pub(crate) struct Line {
     pub(crate) measured: String,
     pub(crate) unit: Unit,
     pub(crate) ours: f64,
-    /// What it is held against.
+    /// What it is held against; empty for nothing.
     pub(crate) against: String,
-    pub(crate) theirs: f64,
+    pub(crate) theirs: Option<f64>,
     /// The median of the ratios of the rounds, which need not be the ratio of the medians.
-    pub(crate) ratio: f64,
+    pub(crate) ratio: Option<f64>,
     pub(crate) target: Option<Target>,
 }
 
@@ -27,7 +27,6 @@ pub(crate) struct Line {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unit {
     Seconds,
-    Milliseconds,
     GigabytesPerSecond,
     Mebibytes,
 }
@@ -72,8 +71,8 @@ impl Rounds<'_> {
             unit,
             ours: median(self.ours),
             against: against.into(),
-            theirs: median(self.theirs),
-            ratio: self.ratio(),
+            theirs: Some(median(self.theirs)),
+            ratio: Some(self.ratio()),
             target,
         }
     }
@@ -93,9 +92,23 @@ pub(crate) fn quoted(
         unit: Unit::Seconds,
         ours,
         against: "quoted: its ancestor in Python".to_owned(),
-        theirs: quoted,
-        ratio: quoted / ours,
+        theirs: Some(quoted),
+        ratio: Some(quoted / ours),
         target: Some(Target::AtLeast(target)),
+    }
+}
+
+/// What there is nothing to hold against.
+pub(crate) fn alone(case: &'static str, measured: impl Into<String>, ours: f64) -> Line {
+    Line {
+        case,
+        measured: measured.into(),
+        unit: Unit::Seconds,
+        ours,
+        against: String::new(),
+        theirs: None,
+        ratio: None,
+        target: None,
     }
 }
 
@@ -108,17 +121,18 @@ pub(crate) fn peak(case: &'static str, measured: impl Into<String>, ours: f64) -
         unit: Unit::Mebibytes,
         ours,
         against: "limit".to_owned(),
-        theirs: LIMIT,
-        ratio: ours / LIMIT,
+        theirs: Some(LIMIT),
+        ratio: Some(ours / LIMIT),
         target: Some(Target::AtMost(1.0)),
     }
 }
 
 impl Line {
     fn is_met(&self) -> Option<bool> {
-        Some(match self.target? {
-            Target::AtMost(most) => self.ratio <= most,
-            Target::AtLeast(least) => self.ratio >= least,
+        let (ratio, target) = (self.ratio?, self.target?);
+        Some(match target {
+            Target::AtMost(most) => ratio <= most,
+            Target::AtLeast(least) => ratio >= least,
         })
     }
 }
@@ -126,8 +140,8 @@ impl Line {
 impl Unit {
     fn show(self, value: f64) -> String {
         match self {
-            Self::Seconds => format!("{value:.3} s"),
-            Self::Milliseconds => format!("{value:.2} ms"),
+            Self::Seconds if value >= 0.1 => format!("{value:.3} s"),
+            Self::Seconds => format!("{:.2} ms", value * 1e3),
             Self::GigabytesPerSecond => format!("{value:.2} GB/s"),
             Self::Mebibytes => format!("{value:.1} MiB"),
         }
@@ -155,7 +169,13 @@ pub(crate) fn print(lines: &[Line]) {
         "case", "measured", "ours", "against", "", "ratio"
     );
     for line in lines {
-        let (ours, theirs) = (line.unit.show(line.ours), line.unit.show(line.theirs));
+        let ours = line.unit.show(line.ours);
+        let theirs = line
+            .theirs
+            .map_or_else(String::new, |theirs| line.unit.show(theirs));
+        let ratio = line
+            .ratio
+            .map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         let target = line.target.map_or_else(String::new, |target| {
             let met = if line.is_met() == Some(true) {
                 "met"
@@ -165,8 +185,8 @@ pub(crate) fn print(lines: &[Line]) {
             format!("{target}: {met}")
         });
         println!(
-            "{:10} {:43} {ours:>11}   {:36} {theirs:>11} {:7.2}   {target}",
-            line.case, line.measured, line.against, line.ratio
+            "{:10} {:43} {ours:>11}   {:36} {theirs:>11} {ratio:>7}   {target}",
+            line.case, line.measured, line.against
         );
     }
 }
