@@ -4,30 +4,27 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use vigie_domain::{AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256, Transition};
-use vigie_scanner::{ReportCommit, SeenReport, Store, StoreError};
+use vigie_domain::{AgentId, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Transition};
+use vigie_scanner::{
+    KnownJob, ReportCommit, ReportKey, SeenReport, Store, StoreError, UndeclaredDatabase,
+};
 
 /// Knows nothing, and can't be told anything: nothing is new where it is used.
 pub(crate) struct EmptyStore;
 
 #[async_trait]
 impl Store for EmptyStore {
-    async fn seen_reports(
-        &self,
-        _agent: &AgentId,
-        _digests: &[Sha256],
-    ) -> Result<Vec<SeenReport>, StoreError> {
+    async fn seen_reports(&self, _reports: &[ReportKey]) -> Result<Vec<SeenReport>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn jobs_of_agent(&self, _agent: &AgentId) -> Result<Vec<ExpectedBackupJob>, StoreError> {
+    async fn jobs_of_agents(&self, _agents: &[AgentId]) -> Result<Vec<KnownJob>, StoreError> {
         Ok(Vec::new())
     }
 
     async fn register_jobs(
         &self,
-        _agent: &AgentId,
-        _databases: &[String],
+        _databases: &[UndeclaredDatabase],
         _schedule: &Schedule,
         _now: Timestamp,
     ) -> Result<Vec<Transition>, StoreError> {
@@ -42,7 +39,7 @@ impl Store for EmptyStore {
         Ok(HashMap::new())
     }
 
-    async fn commit_report(&self, _commit: &ReportCommit) -> Result<(), StoreError> {
+    async fn commit_reports(&self, _commits: &[ReportCommit]) -> Result<(), StoreError> {
         panic!("nothing is new");
     }
 

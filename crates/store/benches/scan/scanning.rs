@@ -2,6 +2,7 @@
 //! module that calls the scanner.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ fn settings(deposit: &Path, validated: Option<&Path>) -> ScannerSettings {
 async fn cycle<S: Store>(scanner: &Scanner<S>) -> (Duration, ScanResult) {
     let now = SystemClock.now();
     let started = Instant::now();
-    let result = scanner.scan(now, &|_| ()).await.unwrap();
+    let result = scanner.scan(now, Arc::new(|_| ())).await.unwrap();
     let took = started.elapsed();
     assert_eq!(result.errors, []);
     assert_eq!(result.ignored, []);
