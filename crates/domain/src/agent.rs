@@ -1,6 +1,7 @@
 //! Who an agent is: its id and the site that the id names. Knows no folder and no report.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -12,7 +13,7 @@ const MAX_BYTES: usize = 255;
 ///
 /// An id is also the name of the agent's folder in the deposit, so it never holds a path
 /// separator, a control character or a leading dot. Agents in the field spell their own id in
-/// another case than their folder: [`key`](Self::key) is the same for both.
+/// another case than their folder: [`key`](Self::key) is the same for both. A clone shares the text.
 ///
 /// ```
 /// use vigie_domain::AgentId;
@@ -27,7 +28,7 @@ const MAX_BYTES: usize = 255;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AgentId(String);
+pub struct AgentId(Arc<str>);
 
 /// Why a text is no [`AgentId`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -59,7 +60,7 @@ impl AgentId {
         } else if id.starts_with('.') {
             "it starts with a dot"
         } else {
-            return Ok(Self(id));
+            return Ok(Self(id.into()));
         };
         Err(InvalidAgentId { id, problem })
     }
@@ -121,7 +122,7 @@ impl TryFrom<String> for AgentId {
 
 impl From<AgentId> for String {
     fn from(agent: AgentId) -> Self {
-        agent.0
+        agent.as_str().to_owned()
     }
 }
 

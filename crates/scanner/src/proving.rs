@@ -17,7 +17,7 @@ use crate::judging::Judging;
 use crate::workshop::Workshop;
 
 /// How many reports are on their way at once. Of a large report there are fewer.
-const REPORTS_AT_ONCE: u32 = 512;
+const REPORTS_AT_ONCE: u32 = 256;
 
 /// How many reports wait at once for files that are still being written; the others are left for the next
 /// cycle.
