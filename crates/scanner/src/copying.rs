@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn content() -> Vec<u8> {
-        (0..300_000_u32).map(|at| (at % 251) as u8).collect()
+        (0..=250).cycle().take(300_000).collect()
     }
 
     fn file_of(bytes: &[u8]) -> File {

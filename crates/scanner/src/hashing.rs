@@ -143,10 +143,10 @@ impl<'a> Hashing<'a> {
         let (size, pace) = (self.size, self.pace);
         let ahead = Ahead::default();
         thread::scope(|scope| {
-            let copier = thread::Builder::new().name("copy".to_owned());
-            let copier = copier.spawn_scoped(scope, || ahead.copy(copying, file, size, pace))?;
+            let builder = thread::Builder::new().name("copy".to_owned());
+            let thread = builder.spawn_scoped(scope, || ahead.copy(copying, file, size, pace))?;
             let read = ahead.follow(self, copy, manners);
-            match copier.join() {
+            match thread.join() {
                 Ok(copied) => copied.and(read),
                 Err(panic) => resume_unwind(panic),
             }
@@ -240,5 +240,86 @@ struct Over<'a>(&'a Ahead);
 impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.note(|state| state.is_over = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const SIZE: u64 = 1024 * 1024;
+
+    fn content() -> Vec<u8> {
+        (0..=250).cycle().take(1024 * 1024).collect()
+    }
+
+    fn file_of(bytes: &[u8]) -> File {
+        let file = File::from_std(tempfile::tempfile().unwrap());
+        file.write_all_at(bytes, 0).unwrap();
+        file
+    }
+
+    fn hash_of(bytes: &[u8]) -> Sha256 {
+        Sha256::from(<[u8; 32]>::from(Sha256Hasher::digest(bytes)))
+    }
+
+    fn paces() -> [Pace; 2] {
+        [Pace::in_pieces_of(SIZE / 16), Pace::in_pieces_of(SIZE)]
+    }
+
+    #[test]
+    fn what_is_hashed_is_what_the_copy_has() {
+        for pace in paces() {
+            let (file, copy) = (file_of(&content()), file_of(b""));
+            let mut hashing = Hashing::new(SIZE, &pace, &|_| ());
+            hashing.read_through_copy(&file, &copy).unwrap();
+            assert_eq!(hashing.finish(), (SIZE, hash_of(&content())));
+            let mut copied = vec![0; content().len()];
+            copy.read_exact_at(&mut copied, 0).unwrap();
+            assert_eq!(copied, content());
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn when_the_disk_is_full_the_file_itself_is_read() {
+        for pace in paces() {
+            let file = file_of(&content());
+            let mut options = fs::File::options();
+            let full = options.read(true).write(true).open("/dev/full").unwrap();
+            let full = File::from_std(full);
+            let mut hashing = Hashing::new(SIZE, &pace, &|_| ());
+            let error = hashing.read_through_copy(&file, &full).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+            hashing.read(&file).unwrap();
+            assert_eq!(hashing.finish(), (SIZE, hash_of(&content())));
+        }
+    }
+
+    #[test]
+    fn a_copy_that_somebody_cuts_short_does_not_hang_and_the_file_is_read_on() {
+        let pace = Pace::in_pieces_of(SIZE / 16);
+        let (file, copy) = (file_of(&content()), file_of(b""));
+        let cut = |_| copy.set_len(0).unwrap();
+        let mut hashing = Hashing::new(SIZE, &pace, &cut);
+        // Whether it is found depends on which of the two threads is faster.
+        let _ = hashing.read_through_copy(&file, &copy);
+        hashing.read(&file).unwrap();
+        assert_eq!(hashing.finish().0, SIZE);
+    }
+
+    #[test]
+    fn a_panic_of_the_observer_leaves_no_thread_waiting() {
+        let pace = Pace::in_pieces_of(SIZE);
+        let size = 2 * AHEAD_BYTES;
+        let (file, copy) = (file_of(b""), file_of(b""));
+        file.set_len(size).unwrap();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut hashing = Hashing::new(size, &pace, &|_| panic!("told"));
+            hashing.read_through_copy(&file, &copy)
+        }));
+        assert!(panicked.is_err());
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Pace {
     line: Mutex<Line>,
     moved: Condvar,
     rate: Option<Rate>,
+    piece_bytes: u64,
 }
 
 /// Who reads and who waits: as at a counter where tickets are drawn.
@@ -42,17 +43,28 @@ pub(crate) struct Turn<'a> {
 impl Pace {
     /// Reading on at most `cores` at once, and at most `max_read_rate` bytes a second.
     pub(crate) fn new(cores: NonZeroUsize, max_read_rate: Option<NonZeroU64>) -> Self {
+        let rate = max_read_rate.map(Rate::new);
         Self {
             cores: cores.get(),
             line: Mutex::default(),
             moved: Condvar::new(),
-            rate: max_read_rate.map(Rate::new),
+            piece_bytes: rate.as_ref().map_or(PIECE_BYTES, Rate::piece_bytes),
+            rate,
+        }
+    }
+
+    /// As fast as one core can, and in small pieces.
+    #[cfg(test)]
+    pub(crate) fn in_pieces_of(piece_bytes: u64) -> Self {
+        Self {
+            piece_bytes,
+            ..Self::new(NonZeroUsize::MIN, None)
         }
     }
 
     /// How many bytes to read between one question and the next.
     pub(crate) fn piece_bytes(&self) -> u64 {
-        self.rate.as_ref().map_or(PIECE_BYTES, Rate::piece_bytes)
+        self.piece_bytes
     }
 
     /// Waits until so many bytes may be read. To be asked before a core is waited for: whoever
@@ -132,5 +144,130 @@ impl Rate {
     fn time_for(&self, bytes: u64) -> Duration {
         let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_a_second.get());
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    fn on_cores(cores: usize) -> Pace {
+        Pace::new(NonZeroUsize::new(cores).unwrap(), None)
+    }
+
+    fn wait_for_a_line_of(pace: &Pace, length: u64) {
+        loop {
+            let line = pace.line();
+            if line.next_ticket - line.next_served == length {
+                return;
+            }
+            drop(line);
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn no_more_work_at_once_than_there_are_cores() {
+        let pace = on_cores(2);
+        let at_work = Mutex::new((0, 0));
+        let work = || {
+            for _ in 0..200 {
+                let _turn = pace.turn();
+                let mut count = at_work.lock().unwrap();
+                count.0 += 1;
+                count.1 = count.1.max(count.0);
+                drop(count);
+                thread::yield_now();
+                at_work.lock().unwrap().0 -= 1;
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(work);
+            }
+        });
+        assert_eq!(*at_work.lock().unwrap(), (0, 2));
+    }
+
+    #[test]
+    fn a_large_file_does_not_barge_in_front_of_a_small_one_that_waits() {
+        let pace = on_cores(1);
+        let (tell, told) = mpsc::channel();
+        let first_piece = pace.turn();
+        thread::scope(|scope| {
+            let (pace, small) = (&pace, tell.clone());
+            scope.spawn(move || {
+                let _turn = pace.turn();
+                small.send("the small file").unwrap();
+            });
+            wait_for_a_line_of(pace, 1);
+            drop(first_piece);
+            let _second_piece = pace.turn();
+            tell.send("the second piece").unwrap();
+        });
+        assert_eq!(told.recv().unwrap(), "the small file");
+    }
+
+    #[test]
+    fn whoever_came_first_is_served_first() {
+        let pace = on_cores(1);
+        let served = Mutex::new(Vec::new());
+        let held = pace.turn();
+        thread::scope(|scope| {
+            for number in 0..8 {
+                let (pace, served) = (&pace, &served);
+                scope.spawn(move || {
+                    let _turn = pace.turn();
+                    served.lock().unwrap().push(number);
+                });
+                wait_for_a_line_of(pace, number + 1);
+            }
+            drop(held);
+        });
+        assert_eq!(served.into_inner().unwrap(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    fn rate(bytes_a_second: u64) -> Rate {
+        Rate::new(NonZeroU64::new(bytes_a_second).unwrap())
+    }
+
+    #[test]
+    fn bytes_are_given_out_as_fast_as_the_rate_allows_and_in_turn() {
+        let (rate, now) = (rate(1_000_000), Instant::now());
+        assert_eq!(rate.reserve(100_000, now), Duration::ZERO);
+        assert_eq!(rate.reserve(500_000, now), Duration::from_millis(100));
+        assert_eq!(rate.reserve(1, now), Duration::from_millis(600));
+    }
+
+    #[test]
+    fn a_pause_is_not_made_up_for_by_a_burst() {
+        let (rate, now) = (rate(1_000_000), Instant::now());
+        rate.reserve(1_000_000, now);
+        let after_a_pause = now + Duration::from_mins(1);
+        assert_eq!(rate.reserve(1_000_000, after_a_pause), Duration::ZERO);
+        assert_eq!(rate.reserve(1, after_a_pause), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_low_rate_is_read_in_small_pieces() {
+        assert_eq!(rate(20_000_000).piece_bytes(), 1_000_000);
+        assert_eq!(rate(1).piece_bytes(), SMALLEST_PIECE_BYTES);
+        assert_eq!(rate(u64::MAX).piece_bytes(), PIECE_BYTES);
+    }
+
+    #[test]
+    fn all_threads_together_keep_to_the_rate() {
+        let pace = Pace::new(NonZeroUsize::MIN, NonZeroU64::new(10_000_000));
+        let started = Instant::now();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..5).for_each(|_| pace.allow(50_000)));
+            }
+        });
+        // The last of them is allowed when the 950,000 bytes before it have been used up.
+        assert!(started.elapsed() >= Duration::from_millis(95));
     }
 }

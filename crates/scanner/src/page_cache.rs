@@ -9,7 +9,7 @@ const LEAST_BYTES: u64 = 1024 * 1024;
 
 /// In how many places a file is looked at to tell whether it is in the cache.
 #[cfg(target_os = "linux")]
-const PROBES: u64 = 16;
+const PROBES: u32 = 16;
 
 /// Whether the pages of a file that is about to be read are to be released behind the reading: not
 /// when most of it is in the cache already. Somebody else has it there, and reading it takes no
@@ -20,14 +20,14 @@ pub(crate) fn is_to_be_released(file: &File, size: u64) -> bool {
 
     use rustix::io::{ReadWriteFlags, preadv2};
 
-    let is_cached = |probe: &u64| {
+    let is_cached = |probe: &u32| {
         // A read that would have to wait fails instead, and brings nothing into the cache.
         let mut byte = [0];
-        let at = size / PROBES * probe;
+        let at = size / u64::from(PROBES) * u64::from(*probe);
         let bytes = &mut [IoSliceMut::new(&mut byte)];
         preadv2(file, bytes, at, ReadWriteFlags::NOWAIT).is_ok()
     };
-    size >= LEAST_BYTES && (0..PROBES).filter(is_cached).count() < PROBES as usize / 2
+    size >= LEAST_BYTES && (0..PROBES).filter(is_cached).count() * 2 < (0..PROBES).len()
 }
 
 /// Releases the pages between two offsets. Those with bytes that are not on the disk yet stay, and

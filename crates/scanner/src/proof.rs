@@ -108,7 +108,7 @@ struct Reading {
 fn read_through(
     file: &File,
     before: FileIdentity,
-    copy: &mut Copy,
+    copy: &mut Copy<'_>,
     mut hashing: Hashing<'_>,
 ) -> io::Result<Reading> {
     if !copy.read(file, &mut hashing) {
@@ -133,14 +133,14 @@ fn unreadable(error: &io::Error) -> Finding {
 
 /// A copy through which the file is read. Its failure does not stop the proof: what the agent
 /// sent is judged all the same.
-enum Copy {
+enum Copy<'a> {
     NotAsked,
-    Going(PartialCopy),
+    Going(PartialCopy<'a>),
     Failed(io::Error),
 }
 
-impl Copy {
-    fn start(keep: Option<Keep<'_>>) -> Self {
+impl<'a> Copy<'a> {
+    fn start(keep: Option<Keep<'a>>) -> Self {
         match keep.map(|keep| keep.tree.start(keep.folder, keep.file_name)) {
             None => Self::NotAsked,
             Some(Ok(copy)) => Self::Going(copy),
@@ -180,8 +180,11 @@ impl Copy {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
     use std::num::NonZeroUsize;
-    use std::path::Path;
+    use std::os::unix::fs::FileExt;
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use sha2::{Digest, Sha256 as Sha256Hasher};
     use vigie_domain::AgentId;
@@ -190,6 +193,9 @@ mod tests {
     use crate::deposit::Deposit;
 
     const CONTENT: &[u8] = b"the compressed dump";
+
+    /// Some pieces, so that things can happen between them.
+    const LARGE: usize = 1024 * 1024;
 
     struct Place {
         root: tempfile::TempDir,
@@ -213,6 +219,18 @@ mod tests {
         Pace::new(NonZeroUsize::MIN, None)
     }
 
+    fn in_pieces() -> Pace {
+        Pace::in_pieces_of(LARGE as u64 / 16)
+    }
+
+    fn large() -> Vec<u8> {
+        (0..=250).cycle().take(LARGE).collect()
+    }
+
+    fn staged(place: &Place) -> PathBuf {
+        place.root.path().join("deposit/A_B_C/databases/X.zst")
+    }
+
     fn hash_of(bytes: &[u8]) -> Sha256 {
         Sha256::from(<[u8; 32]>::from(Sha256Hasher::digest(bytes)))
     }
@@ -229,6 +247,36 @@ mod tests {
             file_name: "X.zst",
         };
         prove(&place.folder, &needed, Some(keep), &unhurried(), &|_| ())
+    }
+
+    /// Until then a change might not show in the times of a file, and it would be luck to see it.
+    fn wait_for_the_clock_of_the_file_system(place: &Place) {
+        let modified = |path| fs::metadata(path).unwrap().modified().unwrap();
+        let written_at = modified(staged(place));
+        let probe = place.root.path().join("probe");
+        while {
+            fs::write(&probe, b"").unwrap();
+            modified(probe.clone()) == written_at
+        } {}
+    }
+
+    /// Proves and keeps a large file, to which `meanwhile` happens after each piece.
+    fn prove_large_while(place: &Place, meanwhile: &(dyn Fn() + Sync)) -> Proof {
+        fs::write(staged(place), large()).unwrap();
+        wait_for_the_clock_of_the_file_system(place);
+        let needed = ProofNeeded {
+            staged_file_name: "X.zst".to_owned(),
+            size: Some(LARGE as u64),
+            sha256: Some(hash_of(&large())),
+        };
+        let keep = Keep {
+            tree: &place.tree,
+            folder: "A/B/C/no-year/X",
+            file_name: "X.zst",
+        };
+        prove(&place.folder, &needed, Some(keep), &in_pieces(), &|_| {
+            meanwhile();
+        })
     }
 
     fn kept(root: &Path) -> Vec<String> {
@@ -323,5 +371,116 @@ mod tests {
         let proof = prove_and_keep(&place, CONTENT.len(), hash_of(CONTENT));
         assert!(matches!(proof.kept, Some(Err(_))));
         assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn of_a_large_file_the_copy_is_proven_and_every_byte_is_told() {
+        let place = place();
+        fs::write(staged(&place), large()).unwrap();
+        let told = AtomicU64::new(0);
+        let needed = ProofNeeded {
+            staged_file_name: "X.zst".to_owned(),
+            size: None,
+            sha256: Some(hash_of(&large())),
+        };
+        for keep in [
+            None,
+            Some(Keep {
+                tree: &place.tree,
+                folder: "A/B/C/no-year/X",
+                file_name: "X.zst",
+            }),
+        ] {
+            told.store(0, Ordering::Relaxed);
+            let proof = prove(&place.folder, &needed, keep, &in_pieces(), &|bytes| {
+                told.fetch_add(bytes, Ordering::Relaxed);
+            });
+            let size = LARGE as u64;
+            let sha256 = Some(hash_of(&large()));
+            assert_eq!(proof.finding, Finding::Measured { size, sha256 });
+            assert!(proof.is_steady);
+            assert_eq!(told.load(Ordering::Relaxed), size);
+        }
+        let copy = place.root.path().join("validated/A/B/C/no-year/X/X.zst");
+        assert_eq!(fs::read(copy).unwrap(), large());
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_copied_is_not_kept() {
+        let place = place();
+        let file = staged(&place);
+        let proof = prove_large_while(&place, &|| {
+            let file = fs::File::options().write(true).open(&file).unwrap();
+            file.write_all_at(b"other", 0).unwrap();
+        });
+        assert!(!proof.is_steady);
+        assert_eq!(proof.kept, None);
+        assert_eq!(kept(place.root.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_is_swapped_while_it_is_copied_is_not_kept() {
+        let place = place();
+        let (file, other) = (staged(&place), place.root.path().join("other"));
+        let proof = prove_large_while(&place, &|| {
+            fs::write(&other, large()).unwrap();
+            fs::rename(&other, &file).unwrap();
+        });
+        assert!(!proof.is_steady);
+        assert_eq!(kept(place.root.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_grows_for_ever_is_read_no_further_than_it_was() {
+        let place = place();
+        let file = staged(&place);
+        let proof = prove_large_while(&place, &|| {
+            let mut file = fs::File::options().append(true).open(&file).unwrap();
+            file.write_all(&vec![0; LARGE / 16]).unwrap();
+        });
+        assert!(!proof.is_steady);
+        let Finding::Measured { size, .. } = proof.finding else {
+            panic!("it was not measured: {:?}", proof.finding);
+        };
+        assert_eq!(size, 2 * LARGE as u64);
+        assert_eq!(kept(place.root.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_while_it_is_copied_is_not_kept() {
+        let place = place();
+        let file = staged(&place);
+        let proof = prove_large_while(&place, &|| {
+            let file = fs::File::options().write(true).open(&file).unwrap();
+            file.set_len(100).unwrap();
+        });
+        assert!(!proof.is_steady);
+        assert_eq!(kept(place.root.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_while_it_is_read_is_told_as_it_was_read() {
+        let place = place();
+        fs::write(staged(&place), large()).unwrap();
+        wait_for_the_clock_of_the_file_system(&place);
+        let file = staged(&place);
+        let needed = ProofNeeded {
+            staged_file_name: "X.zst".to_owned(),
+            size: None,
+            sha256: None,
+        };
+        let proof = prove(&place.folder, &needed, None, &in_pieces(), &|_| {
+            let file = fs::File::options().write(true).open(&file).unwrap();
+            file.set_len(100).unwrap();
+        });
+        assert!(!proof.is_steady);
+        let read = LARGE / 16;
+        assert_eq!(
+            proof.finding,
+            Finding::Measured {
+                size: read as u64,
+                sha256: Some(hash_of(&large()[..read])),
+            }
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! The tree in which proven backups are kept. A copy appears whole or not at all, and the last good
 //! one stands until then. Knows paths that are safe already, no report.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt};
 use cap_std::ambient_authority;
@@ -20,14 +22,20 @@ const PARTIAL: &str = ".vigie-partial";
 #[derive(Debug)]
 pub(crate) struct ValidatedTree {
     root: Dir,
+    /// The paths of folders that were made and whose names may not be on the disk yet. Every copy
+    /// below one of them sees to it, whoever made the folder.
+    unsynced: Mutex<HashSet<String>>,
 }
 
 /// A copy that is being made.
 #[derive(Debug)]
-pub(crate) struct PartialCopy {
+pub(crate) struct PartialCopy<'a> {
+    tree: &'a ValidatedTree,
     folder: Dir,
     file: File,
     file_name: String,
+    /// The folders that hold the unsynced ones on the way to this copy, with the paths of those.
+    to_sync: Vec<(Dir, String)>,
 }
 
 impl ValidatedTree {
@@ -35,7 +43,10 @@ impl ValidatedTree {
         let failed = |error| DepositError::new("open the validated tree", path, error);
         Dir::create_ambient_dir_all(path, ambient_authority()).map_err(failed)?;
         let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(failed)?;
-        Ok(Self { root })
+        Ok(Self {
+            root,
+            unsynced: Mutex::default(),
+        })
     }
 
     /// Whether a copy of this size stands there.
@@ -48,15 +59,18 @@ impl ValidatedTree {
     }
 
     /// Starts a copy in a job's folder.
-    pub(crate) fn start(&self, folder: &str, file_name: &str) -> io::Result<PartialCopy> {
+    pub(crate) fn start(&self, folder: &str, file_name: &str) -> io::Result<PartialCopy<'_>> {
         let mut dir = self.root.try_clone()?;
+        let mut path = String::with_capacity(folder.len() + 1);
+        let mut to_sync = Vec::new();
         for component in folder.split('/') {
-            match dir.create_dir(component) {
-                Ok(()) => sync(&dir)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+            path.push('/');
+            path.push_str(component);
+            let below = self.open_or_make(&dir, component, &path)?;
+            if self.unsynced().contains(&path) {
+                to_sync.push((dir, path.clone()));
             }
-            dir = open_folder(&dir, component)?;
+            dir = below;
         }
         let mut options = OpenOptions::new();
         options
@@ -67,14 +81,33 @@ impl ValidatedTree {
             .follow(FollowSymlinks::No);
         let file = dir.open_with(PARTIAL, &options)?;
         Ok(PartialCopy {
+            tree: self,
             folder: dir,
             file,
             file_name: file_name.to_owned(),
+            to_sync,
         })
+    }
+
+    fn open_or_make(&self, parent: &Dir, name: &str, path: &str) -> io::Result<Dir> {
+        match open_folder(parent, name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        // Noted before it is there: nobody is to find it and take it for durable.
+        self.unsynced().insert(path.to_owned());
+        match parent.create_dir(name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => open_folder(parent, name),
+        }
+    }
+
+    fn unsynced(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl PartialCopy {
+impl PartialCopy<'_> {
     /// The file that the copy is made in, for writing and for reading back.
     pub(crate) fn file(&self) -> &File {
         &self.file
@@ -86,13 +119,17 @@ impl PartialCopy {
             release_all(&self.file);
             self.folder.rename(PARTIAL, &self.folder, &self.file_name)
         });
-        match put {
-            Ok(()) => sync(&self.folder),
-            Err(error) => {
-                self.abandon();
-                Err(error)
-            }
+        if let Err(error) = put {
+            self.abandon();
+            return Err(error);
         }
+        sync(&self.folder)?;
+        // Last, when all of it is on its way to the disk already: each alone would have to wait.
+        for (folder, path) in &self.to_sync {
+            sync(folder)?;
+            self.tree.unsynced().remove(path);
+        }
+        Ok(())
     }
 
     pub(crate) fn abandon(self) {
@@ -107,4 +144,37 @@ fn sync(folder: &Dir) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).maybe_dir(true);
     folder.open_with(".", &options)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> (tempfile::TempDir, ValidatedTree) {
+        let root = tempfile::tempdir().unwrap();
+        let tree = ValidatedTree::open(root.path()).unwrap();
+        (root, tree)
+    }
+
+    #[test]
+    fn a_folder_is_durable_with_the_first_copy_below_it() {
+        let (_root, tree) = tree();
+        let copy = tree.start("A/B/X", "X.zst").unwrap();
+        assert_eq!(copy.to_sync.len(), 3);
+        copy.finish().unwrap();
+        assert_eq!(tree.start("A/B/X", "X.zst").unwrap().to_sync.len(), 0);
+        assert_eq!(tree.start("A/B/Y", "Y.zst").unwrap().to_sync.len(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_another_copy_has_just_made_is_not_taken_for_durable() {
+        let (_root, tree) = tree();
+        let maker = tree.start("A/B/X", "X.zst").unwrap();
+        let copy = tree.start("A/B/Y", "Y.zst").unwrap();
+        maker.abandon();
+        assert_eq!(copy.to_sync.len(), 3);
+        copy.finish().unwrap();
+        assert!(tree.holds("A/B/Y", "Y.zst", 0));
+        assert_eq!(tree.start("A/B/X", "X.zst").unwrap().to_sync.len(), 1);
+    }
 }
