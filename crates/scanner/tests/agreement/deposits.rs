@@ -2,8 +2,10 @@
 //! byte, the name and the time of modification. Knows no report.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -77,6 +79,12 @@ impl Twice {
 
     pub fn create_folder(&self, path: &str) -> bool {
         self.both(path, |path| fs::create_dir_all(path))
+    }
+
+    /// A folder, named like a report, whose name is no text.
+    pub fn create_unreadable_name(&self, path: &str) -> bool {
+        let name = OsStr::from_bytes(b"\xFF.json");
+        self.both(path, |path| fs::create_dir_all(path.join(name)))
     }
 
     pub fn remove(&self, path: &str) -> bool {

@@ -233,25 +233,35 @@ impl Visit<'_> {
         }
         self.told.reports.found += 1;
         let bytes = fs::read(&path).unwrap();
+        self.sort_in(shown, &metadata, &bytes, received);
+    }
+
+    fn sort_in(
+        &mut self,
+        name: String,
+        metadata: &Metadata,
+        bytes: &[u8],
+        received: &mut Vec<Received>,
+    ) {
         let limit = self.settings.report_max_size;
         let size = bytes.len() as u64;
         if size > limit {
-            let start = &bytes[..usize::try_from(limit).unwrap() + 1];
+            let start = &bytes[..=usize::try_from(limit).unwrap()];
             let digest = hash(&[start, &size.to_le_bytes()]);
             let reason = format!(
                 "the report has {size} bytes, more than the {limit} that `report_max_size` allows"
             );
-            return self.refuse(shown, &metadata, digest, None, &reason);
+            return self.refuse(&name, metadata, digest, None, &reason);
         }
-        let sha256 = hash(&[&bytes]);
-        match Report::parse(&bytes, &self.agent, &self.settings.time_zone) {
-            Err(error) if error.is_incomplete() && self.is_fresh(&metadata) => {
+        let sha256 = hash(&[bytes]);
+        match Report::parse(bytes, &self.agent, &self.settings.time_zone) {
+            Err(error) if error.is_incomplete() && self.is_fresh(metadata) => {
                 self.told.reports.pending += 1;
             }
             Err(error) => {
                 self.refuse(
-                    shown,
-                    &metadata,
+                    &name,
+                    metadata,
                     sha256,
                     error.field.clone(),
                     &error.to_string(),
@@ -264,10 +274,10 @@ impl Visit<'_> {
                     report.operation_ended_at
                 );
                 let field = Some("operation_end_time".to_owned());
-                self.refuse(shown, &metadata, sha256, field, &reason);
+                self.refuse(&name, metadata, sha256, field, &reason);
             }
             Ok(report) => received.push(Received {
-                name: shown,
+                name,
                 sha256,
                 report,
                 retry: None,
@@ -288,7 +298,7 @@ impl Visit<'_> {
 
     fn refuse(
         &mut self,
-        name: String,
+        name: &str,
         metadata: &Metadata,
         content: Sha256,
         field: Option<String>,
@@ -300,7 +310,7 @@ impl Visit<'_> {
         {
             // It was taken once, whatever it would be called now.
             self.told.reports.repeated += 1;
-            return self.set_aside(&name, content, "_archive", None);
+            return self.set_aside(name, content, "_archive", None);
         }
         let modified =
             i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
@@ -313,14 +323,14 @@ impl Visit<'_> {
                 at: self.now,
                 kind: EventKind::ReportRejected {
                     agent: self.agent.clone(),
-                    report: name.clone(),
+                    report: name.to_owned(),
                     field,
                     reason: reason.to_owned(),
                 },
             });
-            self.remember(&name, sha256, None, Some(reason.to_owned()), Vec::new());
+            self.remember(name, sha256, None, Some(reason.to_owned()), Vec::new());
         }
-        self.set_aside(&name, sha256, "_rejected", Some(reason));
+        self.set_aside(name, sha256, "_rejected", Some(reason));
     }
 
     fn remember(

@@ -32,7 +32,7 @@ const ODDITIES: [Oddity; 3] = [Oddity::Directory, Oddity::Link, Oddity::Pipe];
 
 /// All that lies in the deposit, and what was done to it.
 pub struct Sites {
-    sites: Vec<Site>,
+    all: Vec<Site>,
     /// What happened, for whoever looks into a failure.
     pub story: Vec<String>,
     counted: usize,
@@ -62,7 +62,7 @@ impl Sites {
         rng.shuffle(&mut agents);
         let count = rng.usize(1..=AGENTS.len()).min(rng.usize(1..=AGENTS.len()));
         Self {
-            sites: agents[..count]
+            all: agents[..count]
                 .iter()
                 .map(|agent| site(rng, agent))
                 .collect(),
@@ -72,7 +72,7 @@ impl Sites {
     }
 
     pub fn folders(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.sites.iter().map(|site| site.folder)
+        self.all.iter().map(|site| site.folder)
     }
 
     pub fn databases() -> [&'static str; 4] {
@@ -81,7 +81,7 @@ impl Sites {
 
     /// What happens before a cycle at `now`.
     pub fn happen(&mut self, rng: &mut Rng, twice: &Twice, now: Timestamp) {
-        for index in 0..self.sites.len() {
+        for index in 0..self.all.len() {
             self.go_or_come_back(rng, twice, index);
             let acts = rng.u8(0..4);
             for _ in 0..acts {
@@ -113,7 +113,7 @@ impl Sites {
         for &database in &chosen {
             self.stage(rng, twice, index, database, now);
         }
-        let site = &self.sites[index];
+        let site = &self.all[index];
         let claims: Vec<Claim> = chosen
             .iter()
             .map(|&database| {
@@ -151,7 +151,7 @@ impl Sites {
         database: usize,
         now: Timestamp,
     ) {
-        let site = &mut self.sites[index];
+        let site = &mut self.all[index];
         let staged = &mut site.databases[database];
         if one_in(rng, 12) {
             staged.file_name = format!("{}.sql.zst", rng.u8(0..3));
@@ -200,7 +200,7 @@ impl Sites {
     /// Somebody puts other bytes into a staged file that was proven, so that size and time tell nothing;
     /// a report that speaks of the old ones follows.
     fn tamper(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
-        let site = &self.sites[index];
+        let site = &self.all[index];
         let folder = format!("deposit/{}/{}", site.folder, site.staged_folder);
         let files = twice.files(&folder);
         if files.is_empty() {
@@ -224,7 +224,7 @@ impl Sites {
 
     /// A report of what the agent believes to have sent, with no file arriving.
     fn claim_again(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
-        let site = &self.sites[index];
+        let site = &self.all[index];
         let claims: Vec<Claim> = site
             .databases
             .iter()
@@ -245,7 +245,7 @@ impl Sites {
 
     /// A report that was set aside is dropped once more, or two that are the same arrive.
     fn drop_again(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
-        let log = format!("deposit/{}/log", self.sites[index].folder);
+        let log = format!("deposit/{}/log", self.all[index].folder);
         let from = [
             format!("{log}/_archive"),
             format!("{log}/_rejected"),
@@ -276,7 +276,7 @@ impl Sites {
 
     /// A report that still lies there becomes another one in place, in its size and at its time if it can.
     fn overwrite_report(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
-        let site = &self.sites[index];
+        let site = &self.all[index];
         let log = format!("deposit/{}/log", site.folder);
         let files = twice.files(&log);
         if files.is_empty() {
@@ -307,7 +307,7 @@ impl Sites {
 
     /// Puts a file or a link in the way of what the scanner needs, or takes it away again.
     fn block(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
-        let site = &self.sites[index];
+        let site = &self.all[index];
         let aside_of = |name: &str| format!("away/{}-{}", site.folder, name.replace('/', "-"));
         let mut blocked = WAYS.iter().filter(|name| twice.exists(&aside_of(name)));
         if let Some(name) = blocked.next()
@@ -335,9 +335,9 @@ impl Sites {
 
     /// Things among the reports that are none.
     fn litter(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
-        let log = format!("deposit/{}/log", self.sites[index].folder);
+        let log = format!("deposit/{}/log", self.all[index].folder);
         let number = rng.u8(0..3);
-        match rng.u8(0..6) {
+        match rng.u8(0..7) {
             0 => twice.put_oddity(
                 &format!("{log}/odd{number}.json"),
                 ODDITIES[rng.usize(0..3)],
@@ -350,6 +350,7 @@ impl Sites {
                 b"[]",
                 lately(rng, now),
             ),
+            5 => twice.create_unreadable_name(&log),
             _ => twice.remove(&format!("{log}/odd{number}.json")),
         };
         self.story.push(format!("something odd in {log}"));
@@ -357,13 +358,13 @@ impl Sites {
 
     /// The folder's own time is put back to what it may have been.
     fn set_clock_back(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
-        let log = format!("deposit/{}/log", self.sites[index].folder);
+        let log = format!("deposit/{}/log", self.all[index].folder);
         self.story.push(format!("{log} gets an old time"));
         twice.touch(&log, now - SignedDuration::from_hours(rng.i64(0..3)));
     }
 
     fn go_or_come_back(&mut self, rng: &mut Rng, twice: &Twice, index: usize) {
-        let site = &mut self.sites[index];
+        let site = &mut self.all[index];
         let (path, aside) = (
             format!("deposit/{}", site.folder),
             format!("away/{}", site.folder),
@@ -384,11 +385,15 @@ impl Sites {
 
     /// Folders that are nobody's, and the twin of an agent's folder.
     fn litter_root(&mut self, rng: &mut Rng, twice: &Twice, now: Timestamp) {
-        let site = &self.sites[rng.usize(0..self.sites.len())];
-        let path = match rng.u8(0..6) {
+        let site = &self.all[rng.usize(0..self.all.len())];
+        let path = match rng.u8(0..7) {
             0 => "deposit/.tooling".to_owned(),
             1 => "deposit/a\\b".to_owned(),
             2 => "deposit/a\nb".to_owned(),
+            4 => {
+                twice.create_unreadable_name("deposit");
+                return;
+            }
             3 => {
                 twice.write("deposit/file", b"no folder", now);
                 return;
