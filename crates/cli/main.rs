@@ -12,7 +12,6 @@ mod local_time;
 mod lock;
 mod logging;
 mod mails;
-mod pattern;
 mod pause;
 mod ping;
 mod printable;

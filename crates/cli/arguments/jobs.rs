@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use vigie_domain::JobSource;
+use vigie_notify::Glob;
 
 use super::{OutputArguments, instant};
-use crate::pattern::Pattern;
 
 #[derive(Debug, Subcommand)]
 pub enum JobsCommand {
@@ -104,18 +104,18 @@ impl From<Source> for JobSource {
     }
 }
 
-/// Which jobs; `*` in a name stands for anything.
+/// Which jobs; in names `*`, `?` and `[ab]` stand for letters.
 #[derive(Debug, Args)]
 pub struct NameArguments {
-    /// Only jobs of this agent; `*` stands for anything
+    /// Only jobs of this agent; `*`, `?` and `[ab]` stand for letters
     #[arg(long, value_name = "AGENT")]
-    pub agent: Option<Pattern>,
-    /// Only jobs of this database; `*` stands for anything
+    pub agent: Option<Glob>,
+    /// Only jobs of this database; `*`, `?` and `[ab]` stand for letters
     #[arg(long, value_name = "DATABASE")]
-    pub database: Option<Pattern>,
-    /// Only jobs of this company; `*` stands for anything
+    pub database: Option<Glob>,
+    /// Only jobs of this company; `*`, `?` and `[ab]` stand for letters
     #[arg(long, value_name = "COMPANY")]
-    pub company: Option<Pattern>,
+    pub company: Option<Glob>,
 }
 
 /// The same where somebody who names nothing would hardly mean all jobs.

@@ -53,11 +53,11 @@ fn matches(names: &NameArguments, job: &ExpectedBackupJob) -> bool {
     } = names;
     let agent = agent.as_ref();
     let company = company.as_ref();
-    agent.is_none_or(|pattern| pattern.matches_any_case(job.agent.as_str()))
-        && company.is_none_or(|pattern| pattern.matches_any_case(&job.company))
+    agent.is_none_or(|glob| glob.matches_in_any_case(job.agent.as_str()))
+        && company.is_none_or(|glob| glob.matches_in_any_case(&job.company))
         && database
             .as_ref()
-            .is_none_or(|pattern| pattern.matches(&job.database))
+            .is_none_or(|glob| glob.matches(&job.database))
 }
 
 /// `1 job`, `2 jobs`.
