@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 use vigie_domain::{
     AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, Finding, JobId, ProofNeeded,
@@ -21,10 +21,6 @@ use crate::settle::{Rest, Watch};
 use crate::validated_tree::ValidatedTree;
 use crate::workshop::Workshop;
 use crate::{JobMove, KnownJob, ProvenFile, ReportCommit, ReportRecord};
-
-/// A file that was changed later than this before a cycle may be changed again and look the same, as the
-/// clocks of file systems tick.
-const SURELY_TOLD_APART: SignedDuration = SignedDuration::from_secs(3);
 
 /// A report on its way to a decision.
 #[derive(Debug)]
@@ -185,29 +181,24 @@ impl Section {
         let tree = workshop.places.validated.as_ref();
         let job = &self.known.job;
         let standing = tree.and_then(|tree| standing_copy(tree, &self.known, needed));
-        let is_kept = tree.is_none() || standing.is_some();
-        let known_file = self.known.proven_file.as_ref().filter(|_| is_kept);
-        let still = known_file.and_then(|known| as_proven(known, needed, folder));
+        let is_to_be_kept = tree.is_some() && standing.is_none();
+        let known_file = self.known.proven_file.as_ref();
+        let known_file = known_file.filter(|_| !is_to_be_kept);
         let file_name = file_name_of(&needed.staged_file_name);
-        let mut proof = match still {
-            Some(proof) => {
-                workshop.note_known(needed.size.unwrap_or_default());
-                proof
-            }
-            None => {
-                let keep = match (tree, &standing) {
-                    (Some(tree), None) => Some(Keep {
-                        tree,
-                        folder: &job.validated_folder,
-                        file_name: &file_name,
-                    }),
-                    _ => None,
-                };
-                workshop.prove(&job.agent, folder, needed, keep)
-            }
+        let still = known_file.and_then(|known| known.still_proves(needed, folder));
+        let mut proof = if let Some(proof) = still {
+            workshop.note_known(needed.size.unwrap_or_default());
+            proof
+        } else {
+            let keep = tree.filter(|_| is_to_be_kept).map(|tree| Keep {
+                tree,
+                folder: &job.validated_folder,
+                file_name: &file_name,
+            });
+            workshop.prove(&job.agent, folder, needed, keep)
         };
         self.finding = proof.finding.clone();
-        self.proven_file = proven_file(needed, &proof, workshop.now);
+        self.proven_file = ProvenFile::of(needed, &proof, workshop.now);
         self.kept = match standing {
             Some(path) => Some(Ok(path)),
             None => proof
@@ -317,42 +308,4 @@ fn standing_copy(tree: &ValidatedTree, known: &KnownJob, needed: &ProofNeeded) -
     let is_standing = needed.sha256 == Some(good.sha256)
         && tree.holds(&job.validated_folder, &file_name, good.size);
     is_standing.then(|| format!("{}/{file_name}", job.validated_folder))
-}
-
-/// What is known of the staged file when it is the one that was proven, untouched since, and nothing else
-/// is expected of it.
-fn as_proven(known: &ProvenFile, needed: &ProofNeeded, folder: &AgentFolder) -> Option<Proof> {
-    let size = known.identity.size;
-    let is_expected = known.name == needed.staged_file_name
-        && needed.sha256 == Some(known.sha256)
-        && needed.size.is_none_or(|expected| expected == size);
-    let is_untouched = || folder.staged_identity(&needed.staged_file_name) == Some(known.identity);
-    (is_expected && is_untouched()).then(|| Proof {
-        finding: Finding::Measured {
-            size,
-            sha256: Some(known.sha256),
-        },
-        identity: Some(known.identity),
-        is_steady: true,
-        kept: None,
-    })
-}
-
-/// How to know the file again that was just proven. One that changed a moment ago could change once more
-/// and look the same.
-fn proven_file(needed: &ProofNeeded, proof: &Proof, now: Timestamp) -> Option<ProvenFile> {
-    let Finding::Measured {
-        sha256: Some(sha256),
-        ..
-    } = proof.finding
-    else {
-        return None;
-    };
-    let identity = proof.identity?;
-    let is_proven = proof.is_steady && needed.sha256 == Some(sha256);
-    (is_proven && identity.is_older_than(SURELY_TOLD_APART, now)).then(|| ProvenFile {
-        name: needed.staged_file_name.clone(),
-        identity,
-        sha256,
-    })
 }

@@ -29,6 +29,7 @@ mod pace;
 mod page_cache;
 mod places;
 mod proof;
+mod proven_file;
 mod proving;
 mod result;
 mod scan;
@@ -41,6 +42,7 @@ mod workshop;
 
 pub use error::{DepositError, ScanError};
 pub use identity::FileIdentity;
+pub use proven_file::ProvenFile;
 pub use result::{
     AgentError, EntrySummary, EventSummary, IgnoredFile, Observer, Progress, ReportCounts,
     RetiredJob, ScanResult, UndeclaredDatabase, Work,
@@ -48,6 +50,5 @@ pub use result::{
 pub use scan::Scanner;
 pub use settings::ScannerSettings;
 pub use store::{
-    JobMove, KnownJob, ProvenFile, ReportCommit, ReportKey, ReportRecord, SeenReport, Store,
-    StoreError,
+    JobMove, KnownJob, ReportCommit, ReportKey, ReportRecord, SeenReport, Store, StoreError,
 };

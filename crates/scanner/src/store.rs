@@ -5,15 +5,13 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vigie_domain::{
     AgentId, BackupEntry, DomainEvent, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256,
     Transition,
 };
 
-use crate::UndeclaredDatabase;
-use crate::identity::FileIdentity;
+use crate::{ProvenFile, UndeclaredDatabase};
 
 /// Keeps what the scanner knows and decides.
 ///
@@ -115,17 +113,6 @@ pub struct KnownJob {
     pub job: ExpectedBackupJob,
     /// The staged file that was last proven for it: that of the last [`JobMove::proven_file`].
     pub proven_file: Option<ProvenFile>,
-}
-
-/// A staged file that was proven. It need not be read again for as long as it stays what it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProvenFile {
-    /// Its bare name.
-    pub name: String,
-    /// How it looked.
-    pub identity: FileIdentity,
-    /// The SHA-256 of its content.
-    pub sha256: Sha256,
 }
 
 /// All that came of one report.
