@@ -42,8 +42,10 @@ fn a_report_that_arrives_before_its_file_is_whole_waits_for_it() {
     let path = deliver_staged_as(&site, &CONTENT[..10]);
     let status = scan_beside(&site, || {
         let mut file = OpenOptions::new().append(true).open(path).unwrap();
-        // The line stalls in the middle, for longer than a file at rest is looked at.
-        for (part, wait) in CONTENT[10..].chunks(2000).zip([300, 300, 7000, 300, 300]) {
+        // For so long that the scan has seen it, however busy the machine; then the line stalls, for
+        // longer than a file at rest is looked at.
+        let waits = [300; 12].into_iter().chain([7000, 300, 300]);
+        for (part, wait) in CONTENT[10..].chunks(700).zip(waits) {
             thread::sleep(Duration::from_millis(wait));
             file.write_all(part).unwrap();
         }
