@@ -57,7 +57,7 @@ impl History {
         let mut history = Self {
             scanner: Scanner::new(scanned(&settings, &twice), store.clone()),
             model: Model::default(),
-            cycles_left: rng.u8(2..=6),
+            cycles_left: rng.u8(2..=if sites.is_calm { 10 } else { 6 }),
             rng,
             now,
             twice,
@@ -233,7 +233,7 @@ fn settings(rng: &mut Rng, year: u16) -> ScannerSettings {
     let is_settling = year > 2040 || one_in(rng, 3);
     settings.settle = Duration::from_secs(if is_settling && rng.bool() { 60 } else { 0 });
     settings.cores = NonZeroUsize::new(rng.usize(1..4)).unwrap();
-    settings.full_sweep_every = NonZeroU32::new(rng.u32(1..8)).unwrap();
+    settings.full_sweep_every = NonZeroU32::new([1, 4, 60][rng.usize(0..3)]).unwrap();
     settings.warnings = match rng.u8(0..3) {
         0 => WarningSettings::NONE,
         1 => WarningSettings {

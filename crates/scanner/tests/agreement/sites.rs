@@ -36,6 +36,8 @@ pub struct Sites {
     /// What happened, for whoever looks into a failure.
     pub story: Vec<String>,
     counted: usize,
+    /// Whether little happens: then there is something to remember.
+    pub is_calm: bool,
 }
 
 /// One agent's site.
@@ -68,6 +70,7 @@ impl Sites {
                 .collect(),
             story: Vec::new(),
             counted: 0,
+            is_calm: one_in(rng, 3),
         }
     }
 
@@ -83,10 +86,14 @@ impl Sites {
     pub fn happen(&mut self, rng: &mut Rng, twice: &Twice, now: Timestamp) {
         for index in 0..self.all.len() {
             self.go_or_come_back(rng, twice, index);
+            if self.is_calm && !one_in(rng, 3) {
+                continue;
+            }
             let acts = rng.u8(0..4);
             for _ in 0..acts {
                 match rng.u8(0..20) {
-                    0..12 => self.run(rng, twice, index, now),
+                    0..10 => self.run(rng, twice, index, now),
+                    10 | 11 => self.claim_again(rng, twice, index, now),
                     12 | 13 => self.tamper(rng, twice, index, now),
                     14 => self.drop_again(rng, twice, index, now),
                     15 => self.overwrite_report(rng, twice, index, now),
