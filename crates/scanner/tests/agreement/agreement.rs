@@ -196,6 +196,11 @@ fn same<T: Debug + PartialEq + ?Sized>(
         let lines = one.lines().filter(|line| !other.contains(line));
         lines.take(40).collect::<Vec<_>>().join("\n")
     };
+    if only(&scanned, &modelled).is_empty() && only(&modelled, &scanned).is_empty() {
+        return Err(format!(
+            "the order of {what} differs: {scanned}\nis not {modelled}"
+        ));
+    }
     Err(format!(
         "{what} differ; of the scanner alone:\n{}\nof the model alone:\n{}",
         only(&scanned, &modelled),

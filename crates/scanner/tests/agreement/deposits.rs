@@ -102,9 +102,13 @@ impl Twice {
         same(roots.map(|root| fs::rename(root.join(from), root.join(to))))
     }
 
-    /// Sets the time of modification, of a folder too.
-    pub fn touch(&self, path: &str, modified: Timestamp) -> bool {
-        self.both(path, |path| set_modified(&File::open(path)?, modified))
+    /// Renames a file, and puts the time of the folder that it lies in back to what it was.
+    pub fn rename_unnoticed(&self, folder: &str, from: &str, to: &str) -> bool {
+        self.both(folder, |folder| {
+            let before = folder.symlink_metadata()?.modified()?;
+            fs::rename(folder.join(from), folder.join(to))?;
+            File::open(folder)?.set_modified(before)
+        })
     }
 
     /// The bytes of a regular file.

@@ -2,6 +2,7 @@
 //! model on the other, and what both came to. Prints nothing.
 
 use std::fmt::Debug;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use vigie_domain::{
     AgentId, ExpectedBackupJob, JobDeclaration, Pause, ProvenBackup, Schedule, WarningSettings,
     add_job, declare_job, pause_job, resume_job, retire_job,
 };
-use vigie_scanner::{ScanResult, Scanner, ScannerSettings};
+use vigie_scanner::{Scanner, ScannerSettings, Work};
 
 use crate::agreement::{self, Difference};
 use crate::deposits::Twice;
@@ -21,6 +22,12 @@ use crate::model::{Model, Told};
 use crate::one_in;
 use crate::sites::Sites;
 use crate::store::{MemoryStore, key_of, number_of};
+
+/// What a cycle came to, and how much of it the scanner had to do.
+pub struct Lived {
+    pub told: Option<Told>,
+    pub work: Work,
+}
 
 /// A history at the start of its next cycle.
 pub struct History {
@@ -50,7 +57,7 @@ impl History {
         let mut history = Self {
             scanner: Scanner::new(scanned(&settings, &twice), store.clone()),
             model: Model::default(),
-            cycles_left: rng.u8(2..=6),
+            cycles_left: rng.u8(2..=if sites.is_calm { 10 } else { 6 }),
             rng,
             now,
             twice,
@@ -71,7 +78,7 @@ impl History {
     }
 
     /// Lets happen what happens, does a cycle on each side and tells what they do not agree on.
-    pub async fn step(&mut self) -> Result<Option<Told>, Difference> {
+    pub async fn step(&mut self) -> Result<Lived, Difference> {
         self.cycles_left -= 1;
         let minutes = match self.rng.u8(0..12) {
             0..4 => self.rng.i64(1..60),
@@ -80,6 +87,8 @@ impl History {
             _ => self.rng.i64(72 * 60..30 * 24 * 60),
         };
         self.now += SignedDuration::from_mins(minutes);
+        // What the scanner remembers grows sure with the runtime's own clock.
+        tokio::time::advance(Duration::from_mins(minutes.unsigned_abs())).await;
         self.sites.happen(&mut self.rng, &self.twice, self.now);
         self.change_a_job();
         self.restart();
@@ -95,11 +104,12 @@ impl History {
         compared
     }
 
-    async fn cycle(&mut self) -> Result<Option<Told>, Difference> {
+    async fn cycle(&mut self) -> Result<Lived, Difference> {
         let told = self
             .model
             .cycle(&modelled(&self.settings, &self.twice), self.now);
-        let result: Option<ScanResult> = self.scanner.scan(self.now, Arc::new(|_| ())).await.ok();
+        let result = self.scanner.scan(self.now, Arc::new(|_| ())).await.ok();
+        let work = result.as_ref().map(|result| result.work);
         let is_ordered = self.settings.settle.is_zero();
         agreement::compare(
             &self.twice,
@@ -109,7 +119,8 @@ impl History {
             told.as_ref(),
             is_ordered,
         )?;
-        Ok(told)
+        let work = work.unwrap_or_default();
+        Ok(Lived { told, work })
     }
 
     /// The same scanner goes on, or a new one takes over, perhaps with other settings.
@@ -221,6 +232,8 @@ fn settings(rng: &mut Rng, year: u16) -> ScannerSettings {
     // A file of the time to come is at rest; one of the past is as fresh as it says.
     let is_settling = year > 2040 || one_in(rng, 3);
     settings.settle = Duration::from_secs(if is_settling && rng.bool() { 60 } else { 0 });
+    settings.cores = NonZeroUsize::new(rng.usize(1..4)).unwrap();
+    settings.full_sweep_every = NonZeroU32::new([1, 4, 60][rng.usize(0..3)]).unwrap();
     settings.warnings = match rng.u8(0..3) {
         0 => WarningSettings::NONE,
         1 => WarningSettings {

@@ -28,8 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use fastrand::Rng;
-use history::History;
-use model::Told;
+use history::{History, Lived};
 use tokio::runtime::Runtime;
 
 const HISTORIES: u64 = 2_000;
@@ -111,7 +110,7 @@ fn scanner_and_model_agree_on_random_histories() {
 }
 
 /// What histories that tell anything come to.
-const EXPECTED: [&str; 26] = [
+const EXPECTED: [&str; 28] = [
     "SUCCESS",
     "FAILED",
     "MISSING",
@@ -138,6 +137,8 @@ const EXPECTED: [&str; 26] = [
     "ignored",
     "error",
     "no cycle",
+    "folder passed over",
+    "file known",
 ];
 
 /// On a paused clock what waits for files to settle waits for nothing.
@@ -163,8 +164,8 @@ fn live_through(
             let step = AssertUnwindSafe(|| runtime.block_on(history.step()));
             let step = std::panic::catch_unwind(step);
             let difference = match step {
-                Ok(Ok(told)) => {
-                    note(&mut met, told.as_ref());
+                Ok(Ok(lived)) => {
+                    note(&mut met, &lived);
                     None
                 }
                 Ok(Err(difference)) => Some(difference),
@@ -193,14 +194,17 @@ fn live_through(
     }
 }
 
-fn note(met: &mut Met, told: Option<&Told>) {
+fn note(met: &mut Met, lived: &Lived) {
     let mut count = |name: &'static str, number: usize| {
         if number > 0 {
             *met.entry(name).or_default() += number as u64;
         }
     };
     count("cycle", 1);
-    let Some(told) = told else {
+    let unvisited = lived.work.agents - lived.work.agents_visited;
+    count("folder passed over", unvisited);
+    count("file known", usize::from(lived.work.files_known > 0));
+    let Some(told) = &lived.told else {
         return count("no cycle", 1);
     };
     for (_, _, entry) in &told.entries {

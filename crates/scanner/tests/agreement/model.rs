@@ -166,28 +166,15 @@ impl Visit<'_> {
                 ));
             }
         }
-        let mut received = Vec::new();
-        for name in names_in(&log).unwrap() {
-            self.read(&log, &name, &mut received);
-        }
-        // Of new reports that are the same to the byte the first is taken; the others wait.
-        let mut met = HashSet::new();
-        let before = received.len();
-        received.retain(|report: &Received| {
-            let known = self.known(report.sha256);
-            known.is_some_and(|known| known.retry.is_empty()) || met.insert(report.sha256)
-        });
-        self.told.reports.pending += before - received.len();
         let mut candidates = Vec::new();
-        for mut report in received {
-            report.retry = self.known(report.sha256).map(|known| known.retry.clone());
-            if report.retry.as_ref().is_some_and(Vec::is_empty) {
-                self.told.reports.repeated += 1;
-                self.set_aside(&report.name, report.sha256, "_archive", None);
-            } else {
-                candidates.push(report);
-            }
+        for name in names_in(&log).unwrap() {
+            self.read(&log, &name, &mut candidates);
         }
+        // Of reports that are the same to the byte the first is taken; the others wait.
+        let mut met = HashSet::new();
+        let before = candidates.len();
+        candidates.retain(|report: &Received| met.insert(report.sha256));
+        self.told.reports.pending += before - candidates.len();
         self.make_jobs(&candidates);
         self.judge(candidates);
         Ok(())
@@ -203,7 +190,7 @@ impl Visit<'_> {
             .get(&(self.agent.key(), database.to_owned()))
     }
 
-    fn read(&mut self, log: &Path, os_name: &OsString, received: &mut Vec<Received>) {
+    fn read(&mut self, log: &Path, os_name: &OsString, candidates: &mut Vec<Received>) {
         let path = log.join(os_name);
         let shown = os_name.to_string_lossy().into_owned();
         let is_json = path
@@ -233,7 +220,7 @@ impl Visit<'_> {
         }
         self.told.reports.found += 1;
         let bytes = fs::read(&path).unwrap();
-        self.sort_in(shown, &metadata, &bytes, received);
+        self.sort_in(shown, &metadata, &bytes, candidates);
     }
 
     fn sort_in(
@@ -241,7 +228,7 @@ impl Visit<'_> {
         name: String,
         metadata: &Metadata,
         bytes: &[u8],
-        received: &mut Vec<Received>,
+        candidates: &mut Vec<Received>,
     ) {
         let limit = self.settings.report_max_size;
         let size = bytes.len() as u64;
@@ -254,6 +241,12 @@ impl Visit<'_> {
             return self.refuse(&name, metadata, digest, None, &reason);
         }
         let sha256 = hash(&[bytes]);
+        let known = self.known(sha256).map(|known| known.retry.clone());
+        if known.as_ref().is_some_and(Vec::is_empty) {
+            // It was taken once, whatever it would be called now.
+            self.told.reports.repeated += 1;
+            return self.set_aside(&name, sha256, "_archive", None);
+        }
         match Report::parse(bytes, &self.agent, &self.settings.time_zone) {
             Err(error) if error.is_incomplete() && self.is_fresh(metadata) => {
                 self.told.reports.pending += 1;
@@ -276,11 +269,11 @@ impl Visit<'_> {
                 let field = Some("operation_end_time".to_owned());
                 self.refuse(&name, metadata, sha256, field, &reason);
             }
-            Ok(report) => received.push(Received {
+            Ok(report) => candidates.push(Received {
                 name,
                 sha256,
                 report,
-                retry: None,
+                retry: known,
             }),
         }
     }
@@ -304,14 +297,6 @@ impl Visit<'_> {
         field: Option<String>,
         reason: &str,
     ) {
-        if self
-            .known(content)
-            .is_some_and(|known| known.retry.is_empty())
-        {
-            // It was taken once, whatever it would be called now.
-            self.told.reports.repeated += 1;
-            return self.set_aside(name, content, "_archive", None);
-        }
         let modified =
             i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
         let sha256 = hash(&[content.as_bytes(), name.as_bytes(), &modified.to_le_bytes()]);

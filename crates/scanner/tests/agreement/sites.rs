@@ -26,6 +26,9 @@ const WAYS: [&str; 5] = [
     "log",
 ];
 
+/// No report yet, as it starts with a dot.
+const HIDDEN: &str = ".late";
+
 const IN_THE_WAY: &[u8] = b"in the way";
 
 const ODDITIES: [Oddity; 3] = [Oddity::Directory, Oddity::Link, Oddity::Pipe];
@@ -36,6 +39,8 @@ pub struct Sites {
     /// What happened, for whoever looks into a failure.
     pub story: Vec<String>,
     counted: usize,
+    /// Whether little happens: then there is something to remember.
+    pub is_calm: bool,
 }
 
 /// One agent's site.
@@ -68,6 +73,7 @@ impl Sites {
                 .collect(),
             story: Vec::new(),
             counted: 0,
+            is_calm: one_in(rng, 3),
         }
     }
 
@@ -83,16 +89,21 @@ impl Sites {
     pub fn happen(&mut self, rng: &mut Rng, twice: &Twice, now: Timestamp) {
         for index in 0..self.all.len() {
             self.go_or_come_back(rng, twice, index);
+            self.uncover(rng, twice, index);
+            if self.is_calm && !one_in(rng, 3) {
+                continue;
+            }
             let acts = rng.u8(0..4);
             for _ in 0..acts {
                 match rng.u8(0..20) {
-                    0..12 => self.run(rng, twice, index, now),
+                    0..10 => self.run(rng, twice, index, now),
+                    10 | 11 => self.claim_again(rng, twice, index, now),
                     12 | 13 => self.tamper(rng, twice, index, now),
                     14 => self.drop_again(rng, twice, index, now),
                     15 => self.overwrite_report(rng, twice, index, now),
                     16 | 17 => self.block(rng, twice, index, now),
                     18 => self.litter(rng, twice, index, now),
-                    _ => self.set_clock_back(rng, twice, index, now),
+                    _ => self.hide(rng, twice, index, now),
                 }
             }
         }
@@ -225,16 +236,7 @@ impl Sites {
     /// A report of what the agent believes to have sent, with no file arriving.
     fn claim_again(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
         let site = &self.all[index];
-        let claims: Vec<Claim> = site
-            .databases
-            .iter()
-            .map(|database| Claim {
-                database: database.name,
-                file_name: &database.file_name,
-                content: &database.content,
-            })
-            .collect();
-        let bytes = report(rng, &site.id, now, &claims);
+        let bytes = report(rng, &site.id, now, &site.claims());
         self.counted += 1;
         let name = report_name(rng, now, &site.id, self.counted);
         let path = format!("deposit/{}/log/{name}", site.folder);
@@ -356,11 +358,24 @@ impl Sites {
         self.story.push(format!("something odd in {log}"));
     }
 
-    /// The folder's own time is put back to what it may have been.
-    fn set_clock_back(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
+    /// A report is written under a hidden name.
+    fn hide(&mut self, rng: &mut Rng, twice: &Twice, index: usize, now: Timestamp) {
+        let site = &self.all[index];
+        let bytes = report(rng, &site.id, now, &site.claims());
+        let path = format!("deposit/{}/log/{HIDDEN}", site.folder);
+        self.story
+            .push(format!("report {path} of all, ended {now}"));
+        twice.write(&path, &bytes, lately(rng, now));
+    }
+
+    /// It gets its name, and the folder has the size and the time that it had.
+    fn uncover(&mut self, rng: &mut Rng, twice: &Twice, index: usize) {
         let log = format!("deposit/{}/log", self.all[index].folder);
-        self.story.push(format!("{log} gets an old time"));
-        twice.touch(&log, now - SignedDuration::from_hours(rng.i64(0..3)));
+        if twice.exists(&format!("{log}/{HIDDEN}")) && one_in(rng, 3) {
+            self.story
+                .push(format!("{log}/{HIDDEN} becomes late.json, unnoticed"));
+            twice.rename_unnoticed(&log, HIDDEN, "late.json");
+        }
     }
 
     fn go_or_come_back(&mut self, rng: &mut Rng, twice: &Twice, index: usize) {
@@ -449,6 +464,18 @@ impl Sites {
                 twice.write(&folder, IN_THE_WAY, now);
             }
         }
+    }
+}
+
+impl Site {
+    /// What the agent believes to have sent of all its databases.
+    fn claims(&self) -> Vec<Claim<'_>> {
+        let claims = self.databases.iter().map(|database| Claim {
+            database: database.name,
+            file_name: &database.file_name,
+            content: &database.content,
+        });
+        claims.collect()
     }
 }
 
