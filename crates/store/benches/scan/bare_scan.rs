@@ -17,7 +17,6 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
@@ -28,6 +27,7 @@ use vigie_store::SqliteStore;
 
 use crate::deposit::{ARCHIVE, STAGED};
 use crate::left_rows::{LeftRows, connect};
+use crate::stopwatch::{Stopwatch, Took};
 
 const BUFFER: usize = 256 * 1024;
 
@@ -44,10 +44,10 @@ pub(crate) struct BareScan<'a> {
 
 impl BareScan<'_> {
     /// Does it, and gives how long it took.
-    pub(crate) fn run(&self) -> Duration {
+    pub(crate) fn run(&self) -> Took {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let (mut connection, mut rows) = runtime.block_on(self.prepare());
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let reports = if self.threads == 1 {
             let reports = self.read(&self.agents());
             runtime.block_on(rows.insert(&mut connection));
@@ -56,7 +56,7 @@ impl BareScan<'_> {
         } else {
             self.share(&runtime, &mut connection, &mut rows)
         };
-        let took = started.elapsed();
+        let took = started.stop();
         assert!(!reports.is_empty());
         runtime.block_on(rows.check(&mut connection));
         took

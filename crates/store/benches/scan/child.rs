@@ -4,11 +4,11 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bare_scan::BareScan;
+use crate::stopwatch::Took;
 use crate::{bare_files, scanning};
 
 /// The first argument of such a process.
@@ -68,6 +68,8 @@ pub(crate) enum Task {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) seconds: Vec<f64>,
+    /// Of the processor, by all threads, in the same time.
+    pub(crate) processor_seconds: f64,
     /// The most memory that the process had at once, in MiB.
     pub(crate) peak: f64,
 }
@@ -98,12 +100,13 @@ impl Task {
     pub(crate) fn run(&self) -> Outcome {
         let took = self.took();
         Outcome {
-            seconds: took.iter().map(Duration::as_secs_f64).collect(),
+            seconds: took.iter().map(|took| took.elapsed).collect(),
+            processor_seconds: took.iter().map(|took| took.processor).sum(),
             peak: peak(),
         }
     }
 
-    fn took(&self) -> Vec<Duration> {
+    fn took(&self) -> Vec<Took> {
         match self {
             Self::TakeAll {
                 deposit,

@@ -38,6 +38,7 @@ mod many_known;
 mod new_jobs;
 mod nothing_new;
 mod scanning;
+mod stopwatch;
 mod table;
 
 #[expect(dead_code, reason = "another benchmark needs the rest of it")]

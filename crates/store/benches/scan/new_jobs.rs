@@ -100,48 +100,71 @@ impl NewJobs {
     }
 }
 
+/// What each round gave, in seconds.
+#[derive(Default)]
+struct Times {
+    ours: Vec<f64>,
+    one_thread: Vec<f64>,
+    more_threads: Vec<f64>,
+    our_processor: Vec<f64>,
+    bare_processor: Vec<f64>,
+    peaks: Vec<f64>,
+}
+
 pub(crate) fn measure(arguments: &Arguments, is_kept: bool) -> Vec<Line> {
     let case = if is_kept { "kept" } else { "new" };
     let agents = arguments.scaled(AGENTS);
     let jobs = NewJobs::make(agents, is_kept);
     // What it leaves is what the floor writes too.
-    let mut peaks = vec![jobs.undone(|jobs| jobs.take_all("left.db")).peak];
-    let (mut ours, mut one, mut more) = (Vec::new(), Vec::new(), Vec::new());
+    jobs.undone(|jobs| jobs.take_all("left.db"));
+    let mut times = Times::default();
     for _ in 0..arguments.rounds {
-        let outcome = jobs.undone(|jobs| jobs.take_all("run.db"));
-        peaks.push(outcome.peak);
-        ours.push(outcome.took());
-        one.push(jobs.undone(|jobs| jobs.bare(1)).took());
-        more.push(jobs.undone(|jobs| jobs.bare(arguments.threads)).took());
+        let ours = jobs.undone(|jobs| jobs.take_all("run.db"));
+        times.ours.push(ours.took());
+        times.our_processor.push(ours.processor_seconds);
+        times.peaks.push(ours.peak);
+        let bare = jobs.undone(|jobs| jobs.bare(1));
+        times.one_thread.push(bare.took());
+        times.bare_processor.push(bare.processor_seconds);
+        let bare = jobs.undone(|jobs| jobs.bare(arguments.threads));
+        times.more_threads.push(bare.took());
     }
+    drop(jobs);
     let twice = NewJobs::make(2 * agents, is_kept).take_all("left.db").peak;
 
-    let copied = if is_kept { ", each copied" } else { "" };
-    let measured = format!("{} new jobs{copied}", agents * JOBS_OF_AGENT);
-    let of_one = Rounds {
-        ours: &ours,
-        theirs: &one,
-    };
-    let of_more = Rounds {
-        ours: &ours,
-        theirs: &more,
-    };
-    // How fast files get to the disk is its own affair.
-    let target = (!is_kept).then_some(Target::AtMost(2.0));
-    let what = || (measured.clone(), Unit::Seconds);
-    let mut lines = vec![
-        of_one.line(case, what(), "bare, 1 thread", target),
-        of_more.line(
-            case,
-            what(),
-            format!("bare, {} threads", arguments.threads),
-            None,
-        ),
-    ];
+    let mut lines = times.lines(case, agents * JOBS_OF_AGENT, arguments);
     if arguments.is_full() && !is_kept {
-        lines.push(quoted(case, &measured, median(&ours), QUOTED_SECONDS, 30.0));
+        let measured = lines[0].measured.clone();
+        lines.push(quoted(
+            case,
+            measured,
+            median(&times.ours),
+            QUOTED_SECONDS,
+            30.0,
+        ));
     }
-    lines.push(peak(case, format!("{agents} agents"), median(&peaks)));
+    lines.push(peak(case, format!("{agents} agents"), median(&times.peaks)));
     lines.push(peak(case, format!("{} agents", 2 * agents), twice));
     lines
+}
+
+impl Times {
+    fn lines(&self, case: &'static str, jobs: usize, arguments: &Arguments) -> Vec<Line> {
+        let rounds = |ours, theirs| Rounds { ours, theirs };
+        let measured = || (format!("{jobs} jobs, all new"), Unit::Seconds);
+        let processor = ("the same, time of the processor", Unit::Seconds);
+        let threads = format!("bare, {} threads", arguments.threads);
+        // How fast files get to the disk is its own affair.
+        let target = (case == "new").then_some(Target::AtMost(2.0));
+        vec![
+            rounds(&self.ours, &self.one_thread).line(case, measured(), "bare, 1 thread", target),
+            rounds(&self.our_processor, &self.bare_processor).line(
+                case,
+                processor,
+                "bare, 1 thread",
+                None,
+            ),
+            rounds(&self.ours, &self.more_threads).line(case, measured(), threads, None),
+        ]
+    }
 }

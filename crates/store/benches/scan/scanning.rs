@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use vigie_domain::{BackupEntryStatus, Schedule, judge_deadline};
@@ -14,6 +14,7 @@ use vigie_store::SqliteStore;
 
 use crate::empty_store::EmptyStore;
 use crate::many_jobs::{self, ManyJobs};
+use crate::stopwatch::{Stopwatch, Took};
 
 /// How long nothing happens before later cycles, as the program waits too: what was written to just
 /// now may be written to once more without looking newer.
@@ -31,11 +32,11 @@ fn settings(deposit: &Path, validated: Option<&Path>) -> ScannerSettings {
     settings
 }
 
-async fn cycle<S: Store>(scanner: &Scanner<S>) -> (Duration, ScanResult) {
+async fn cycle<S: Store>(scanner: &Scanner<S>) -> (Took, ScanResult) {
     let now = SystemClock.now();
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let result = scanner.scan(now, Arc::new(|_| ())).await.unwrap();
-    let took = started.elapsed();
+    let took = started.stop();
     assert_eq!(result.errors, []);
     assert_eq!(result.ignored, []);
     (took, result)
@@ -47,7 +48,7 @@ pub(crate) fn take_all(
     validated: Option<&Path>,
     database: &Path,
     reports: usize,
-) -> Duration {
+) -> Took {
     runtime().block_on(async {
         let store = SqliteStore::open(database).await.unwrap();
         let scanner = Scanner::new(settings(deposit, validated), store.clone());
@@ -63,7 +64,7 @@ pub(crate) fn take_all(
 }
 
 /// The first cycle of a scanner, and `later` more, when nothing is new.
-pub(crate) fn find_nothing(deposit: &Path, database: &Path, later: usize) -> Vec<Duration> {
+pub(crate) fn find_nothing(deposit: &Path, database: &Path, later: usize) -> Vec<Took> {
     runtime().block_on(async {
         let store = SqliteStore::open(database).await.unwrap();
         let scanner = Scanner::new(settings(deposit, None), store.clone());
@@ -74,12 +75,12 @@ pub(crate) fn find_nothing(deposit: &Path, database: &Path, later: usize) -> Vec
 }
 
 /// The same with a store that costs nothing.
-pub(crate) fn find_nothing_in_files(deposit: &Path, later: usize) -> Vec<Duration> {
+pub(crate) fn find_nothing_in_files(deposit: &Path, later: usize) -> Vec<Took> {
     let scanner = Scanner::new(settings(deposit, None), EmptyStore);
     runtime().block_on(idle_cycles(&scanner, later))
 }
 
-async fn idle_cycles<S: Store>(scanner: &Scanner<S>, later: usize) -> Vec<Duration> {
+async fn idle_cycles<S: Store>(scanner: &Scanner<S>, later: usize) -> Vec<Took> {
     let mut cycles = Vec::with_capacity(later + 1);
     for number in 0..=later {
         if number == 1 {
@@ -96,7 +97,7 @@ async fn idle_cycles<S: Store>(scanner: &Scanner<S>, later: usize) -> Vec<Durati
 
 /// How long it takes to look up `due` jobs that are overdue, to judge and to keep them, for each of
 /// these numbers of known jobs in turns, `rounds` times.
-pub(crate) fn judge_due(known: &[usize], due: usize, rounds: usize) -> Vec<Duration> {
+pub(crate) fn judge_due(known: &[usize], due: usize, rounds: usize) -> Vec<Took> {
     runtime().block_on(async {
         let mut stores = Vec::new();
         for &known in known {
@@ -109,9 +110,9 @@ pub(crate) fn judge_due(known: &[usize], due: usize, rounds: usize) -> Vec<Durat
         let mut took = Vec::new();
         for _ in 0..rounds {
             for (_, copy) in &stores {
-                let started = Instant::now();
+                let started = Stopwatch::start();
                 judge_some(&copy.store, due).await;
-                took.push(started.elapsed());
+                took.push(started.stop());
             }
         }
         for (_, copy) in stores {
