@@ -141,6 +141,10 @@ fn the_result_of_a_scan_has_these_keys() {
             "undeclared": [],
             "ignored": [],
             "errors": [],
+            "work": {
+                "agents": 1, "agents_visited": 1, "files_read": 1, "bytes_read": 7,
+                "files_known": 0,
+            },
             "mails": {
                 "sent": 0, "failed": 0, "dead": 0, "waiting": 0, "oldest_waiting_since": null,
                 "sent_by_another": false,

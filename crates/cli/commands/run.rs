@@ -151,7 +151,7 @@ async fn one_cycle(
         ),
         Ok(result) => {
             mails.wake();
-            let reports = result.scan.reports;
+            let (reports, work) = (result.scan.reports, result.scan.work);
             for failure in &result.scan.errors {
                 error!(agent = %failure.agent, "not served: {}", failure.error);
             }
@@ -162,6 +162,11 @@ async fn one_cycle(
                 pending = reports.pending,
                 events = result.scan.events.len(),
                 mails = result.planned.mails,
+                agents = work.agents,
+                visited = work.agents_visited,
+                files_read = work.files_read,
+                bytes_read = work.bytes_read,
+                files_known = work.files_known,
                 "cycle done"
             );
         }
