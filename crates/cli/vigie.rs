@@ -188,6 +188,5 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         cores: scan.cores.unwrap_or(usual.cores),
         max_read_rate: scan.max_read_rate,
         full_sweep_every: scan.full_sweep_every,
-        ..usual
     }
 }

@@ -14,7 +14,7 @@ use crate::cycle::{CycleResult, cycle};
 use crate::delivery::DeliveryTask;
 use crate::lock::CycleLock;
 use crate::ping::{PingTask, Pinger};
-use crate::progress::CycleProgress;
+use crate::progress::Showing;
 use crate::reload::{TemplateWatch, reload};
 use crate::vigie::{Vigie, load_config};
 use crate::watch::{ClockWatch, since_boot};
@@ -22,7 +22,7 @@ use crate::watch::{ClockWatch, since_boot};
 /// A cycle that fails is logged and made up for by the next. A signal lets the cycle in hand
 /// finish; a second one ends it at once, which is safe, as a cycle can be cut off at any point.
 /// SIGHUP takes the config and the templates over anew, if nothing is wrong with them.
-pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitCode> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut stop = StopSignals::new()?;
     let config = load_config(path)?;
@@ -69,6 +69,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
         let mut is_stopping = false;
         let mut work = std::pin::pin!(one_cycle(
             &vigie,
+            showing,
             &mails,
             &pings,
             &mut has_declared,
@@ -138,12 +139,13 @@ fn tick_of(vigie: &Vigie) -> Interval {
 /// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.
 async fn one_cycle(
     vigie: &Vigie,
+    showing: &Showing,
     mails: &DeliveryTask,
     pings: &PingTask,
     has_declared: &mut bool,
     clock_watch: &mut ClockWatch,
 ) {
-    let cycle = try_cycle(vigie, has_declared, clock_watch).await;
+    let cycle = try_cycle(vigie, showing, has_declared, clock_watch).await;
     match &cycle {
         Err(failure) => error!(
             "the cycle failed: {}; the next one tries again",
@@ -176,6 +178,7 @@ async fn one_cycle(
 
 async fn try_cycle(
     vigie: &Vigie,
+    showing: &Showing,
     has_declared: &mut bool,
     clock_watch: &mut ClockWatch,
 ) -> anyhow::Result<CycleResult> {
@@ -186,5 +189,5 @@ async fn try_cycle(
         vigie.declare_jobs(&lock, now).await?;
         *has_declared = true;
     }
-    cycle(vigie, &lock, now, clock_jump, CycleProgress::new(true)).await
+    cycle(vigie, &lock, now, clock_jump, showing).await
 }

@@ -20,7 +20,7 @@ use crate::delivery::{MailResult, deliver};
 use crate::lock::CycleLock;
 use crate::ping::Pinger;
 use crate::printable::printable_within;
-use crate::progress::CycleProgress;
+use crate::progress::Showing;
 use crate::vigie::{Vigie, load_config};
 
 /// How much of a name is printed, in characters; JSON has all of it.
@@ -32,13 +32,13 @@ const WIDEST_REASON: usize = 400;
 pub async fn run(
     config: Option<&Path>,
     arguments: &ScanArguments,
-    is_quiet: bool,
+    showing: &Showing,
 ) -> anyhow::Result<ExitCode> {
     let now = arguments.now.unwrap_or_else(|| SystemClock.now());
     let config = load_config(config)?;
     let pinger = Pinger::new(&config);
     let (vigie, lock) = pinger.told(Box::pin(begin(config, now))).await?;
-    let cycle = cycle(&vigie, &lock, now, None, CycleProgress::new(is_quiet)).await;
+    let cycle = cycle(&vigie, &lock, now, None, showing).await;
     // Another cycle need not wait for mails.
     drop(lock);
     // What was found before is told even when the deposit can't be scanned now.
