@@ -3,6 +3,7 @@
 
 mod age;
 mod arguments;
+mod arrivals;
 mod binary_size;
 mod causes;
 mod commands;

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 use vigie_notify::{Clock, SystemClock};
 
+use crate::arrivals::Arrivals;
 use crate::causes::causes;
 use crate::cycle::{CycleResult, cycle};
 use crate::delivery::DeliveryTask;
@@ -34,9 +35,15 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
     let mut has_declared = false;
     let mut clock_watch = ClockWatch::default();
     let mut tick = tick_of(&vigie);
+    let mut arrivals = arrivals_at(&vigie);
     loop {
         let is_hangup = tokio::select! {
             _ = tick.tick() => false,
+            () = arrivals.due() => {
+                debug!("something has arrived, so a cycle begins early");
+                tick.reset();
+                false
+            }
             _ = hangup.recv() => true,
             () = stop.recv() => break,
         };
@@ -54,6 +61,7 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
                     });
                     has_declared = false;
                     tick = tick_of(&vigie);
+                    arrivals = arrivals_at(&vigie);
                     info!("config and templates were taken over");
                 }
             }
@@ -66,6 +74,7 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
                 .await;
         }
         watch.look(&mut vigie).await;
+        arrivals.cycle_begins().await;
         let mut is_stopping = false;
         let mut work = std::pin::pin!(one_cycle(
             &vigie,
@@ -86,6 +95,7 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
             info!("stopping after this cycle");
             is_stopping = true;
         }
+        arrivals.cycle_ended();
         if is_stopping {
             break;
         }
@@ -134,6 +144,10 @@ fn tick_of(vigie: &Vigie) -> Interval {
     // A cycle that took longer than the interval is followed by one, not by all that it missed.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick
+}
+
+fn arrivals_at(vigie: &Vigie) -> Arrivals {
+    Arrivals::start(&vigie.config.deposit.root, vigie.config.scan.watch)
 }
 
 /// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.
