@@ -142,7 +142,7 @@ fn the_result_of_a_scan_has_these_keys() {
             "ignored": [],
             "errors": [],
             "work": {
-                "agents": 1, "agents_visited": 1, "files_read": 1, "bytes_read": b"content".len(),
+                "agents": 1, "agents_visited": 1, "files_read": 1, "bytes_read": 7,
                 "files_known": 0,
             },
             "mails": {

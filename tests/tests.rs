@@ -72,6 +72,12 @@ mod silence;
 /// What `vigie run` takes over while it goes on.
 mod reload;
 
+/// What makes `vigie run` do a cycle before its time.
+mod arrivals;
+
+/// How far a scan is, as people are shown it.
+mod progress;
+
 /// The command line: help, exit statuses, config errors, output.
 mod commands;
 

@@ -70,7 +70,7 @@ pub enum Command {
                             Exit status: 0 done (alerts are no error), 1 could not do all of its \
                             work, 2 usage or configuration.")]
     Scan(ScanArguments),
-    /// Does a cycle at each `scan.interval` until SIGINT or SIGTERM
+    /// Does a cycle at each `scan.interval`, and soon after a report arrives, until SIGINT or SIGTERM
     ///
     /// Templates that have changed are taken over before a cycle, config and templates at a SIGHUP;
     /// what is wrong with them is logged, and all stays as it was.

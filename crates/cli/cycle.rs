@@ -10,7 +10,7 @@ use vigie_notify::{Clock, ClockJump, Planned, SystemClock};
 use vigie_scanner::{Observer, ScanError, ScanResult};
 
 use crate::lock::CycleLock;
-use crate::progress::CycleProgress;
+use crate::progress::{Counters, Showing};
 use crate::vigie::Vigie;
 use crate::watch::facts;
 
@@ -32,7 +32,7 @@ pub async fn cycle(
     _lock: &CycleLock,
     now: Timestamp,
     clock_jump: Option<ClockJump>,
-    progress: CycleProgress,
+    showing: &Showing,
 ) -> anyhow::Result<CycleResult> {
     // Before the scan, which may take longer than people are to wait for word of a cycle.
     let mut facts = facts(vigie.store.last_cycle().await?, SystemClock.now());
@@ -40,11 +40,11 @@ pub async fn cycle(
     for job in vigie.store.end_pauses(now).await? {
         info!(agent = %job.agent, database = job.database, "its pause is over");
     }
-    let progress = Arc::new(progress);
-    let shown = progress.clone();
-    let observe: Observer = Arc::new(move |step| shown.show(&step));
-    let scanned = vigie.scanner.scan(now, observe).await;
-    drop(progress);
+    let counters = Arc::new(Counters::default());
+    let counted = counters.clone();
+    let observe: Observer = Arc::new(move |step| counted.count(&step));
+    let scan = vigie.scanner.scan(now, observe);
+    let scanned = showing.during(&counters, scan).await;
     facts.clock_jump = clock_jump.or(facts.clock_jump);
     if let Err(ScanError::Deposit(error)) = &scanned {
         facts.deposit_error = Some(error.to_string());

@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::cycle::cycle;
-    use crate::progress::CycleProgress;
+    use crate::progress::Showing;
     use crate::vigie::load_config_alone;
     use vigie_notify::Ledger;
 
@@ -221,7 +221,7 @@ mod tests {
             ["2025-06-10T00:00:00Z", "2025-06-20T00:00:00Z"].map(|at| at.parse().unwrap());
         let lock = CycleLock::take(&vigie.config.database.path).unwrap();
         vigie.declare_jobs(&lock, known_at).await.unwrap();
-        let done = cycle(&vigie, &lock, now, None, CycleProgress::new(true)).await;
+        let done = cycle(&vigie, &lock, now, None, &Showing::nothing()).await;
         assert_eq!(done.unwrap().planned.mails, 2);
         drop(lock);
 

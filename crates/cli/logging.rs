@@ -3,10 +3,17 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::screen::Screen;
+use crate::stages::Stages;
 
 /// Tells warnings and errors, more with each `--verbose`, less with `--quiet`. `RUST_LOG` overrides
-/// all of them.
-pub fn start(verbose: u8, quiet: bool) {
+/// all of them. Where details are told, what is given back notes how long the stages of a cycle take; at
+/// the highest level each span is told with its time too.
+pub fn start(verbose: u8, quiet: bool, screen: Screen) -> Stages {
     let level = match (quiet, verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
@@ -21,10 +28,20 @@ pub fn start(verbose: u8, quiet: bool) {
         .into_iter()
         .flatten()
         .fold(filter, EnvFilter::add_directive);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
+    let stages = Stages::default();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(screen)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
+        .with_span_events(if verbose > 2 {
+            FmtSpan::CLOSE
+        } else {
+            FmtSpan::NONE
+        });
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .with(stages.clone())
         .init();
+    stages
 }

@@ -3,6 +3,8 @@
 
 mod age;
 mod arguments;
+mod arrivals;
+mod binary_size;
 mod causes;
 mod commands;
 mod config;
@@ -17,6 +19,8 @@ mod ping;
 mod printable;
 mod progress;
 mod reload;
+mod screen;
+mod stages;
 mod table;
 mod tokens;
 mod vigie;
@@ -30,6 +34,9 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command, ConfigCommand, MailCommand};
 use crate::causes::causes;
 use crate::config::{ConfigErrors, NoConfigFile};
+use crate::progress::Showing;
+use crate::screen::Screen;
+use crate::stages::Stages;
 
 /// The exit status of a run that could not do its work.
 const FAILED: u8 = 1;
@@ -43,7 +50,8 @@ fn main() -> ExitCode {
     let usual = u8::from(matches!(arguments.command, Command::Run));
     // The demo tells all that it finds.
     let is_quiet = arguments.quiet || matches!(arguments.command, Command::Demo(_));
-    logging::start(arguments.verbose + usual, is_quiet);
+    let screen = Screen::new();
+    let stages = logging::start(arguments.verbose + usual, is_quiet, screen.clone());
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -51,7 +59,7 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let outcome = runtime.block_on(run(arguments));
+    let outcome = runtime.block_on(run(arguments, &screen, stages));
     // What still reads a file is not waited for: it can be cut off at any point.
     runtime.shutdown_background();
     match outcome {
@@ -77,13 +85,16 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+async fn run(arguments: Arguments, screen: &Screen, stages: Stages) -> anyhow::Result<ExitCode> {
     let config = arguments.config.as_deref();
     match &arguments.command {
         Command::Demo(demo) => commands::demo::run(demo).await,
         Command::Init(init) => commands::init::run(init),
-        Command::Scan(scan) => Box::pin(commands::scan::run(config, scan, arguments.quiet)).await,
-        Command::Run => Box::pin(commands::run::run(config)).await,
+        Command::Scan(scan) => {
+            let showing = Showing::on(screen, arguments.quiet, stages);
+            Box::pin(commands::scan::run(config, scan, &showing)).await
+        }
+        Command::Run => Box::pin(commands::run::run(config, &Showing::logged(stages))).await,
         Command::Status(status) if status.check => Ok(commands::status::check(config).await),
         Command::Status(status) => commands::status::run(config, status).await,
         Command::History(history) => commands::history::run(config, history).await,

@@ -173,7 +173,8 @@ pub fn current_folder() -> anyhow::Result<PathBuf> {
 }
 
 fn scanner_settings(config: &Config) -> ScannerSettings {
-    let deposit = &config.deposit;
+    let (deposit, scan) = (&config.deposit, &config.scan);
+    let usual = ScannerSettings::new(&deposit.root, config.schedule.clone());
     ScannerSettings {
         root: deposit.root.clone(),
         validated: deposit.validated.clone(),
@@ -184,6 +185,8 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         time_zone: deposit.time_zone.clone(),
         settle: deposit.settle,
         warnings: config.warnings,
-        ..ScannerSettings::new(&deposit.root, config.schedule.clone())
+        cores: scan.cores.unwrap_or(usual.cores),
+        max_read_rate: scan.max_read_rate,
+        full_sweep_every: scan.full_sweep_every,
     }
 }

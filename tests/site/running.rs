@@ -23,8 +23,14 @@ impl Drop for Process {
 impl Running {
     /// Starts, and waits for the first cycle.
     pub fn start(site: Site) -> Self {
+        Self::start_with(site, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(site: Site, arguments: &[&str]) -> Self {
         let log = File::create(site.path("log")).unwrap();
-        let process = Process(site.command().arg("run").stderr(log).spawn().unwrap());
+        let mut run = site.command();
+        let process = Process(run.arg("run").args(arguments).stderr(log).spawn().unwrap());
         let running = Self { site, process };
         running.wait_for("cycle done", 1);
         running

@@ -6,15 +6,16 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 use vigie_notify::{Clock, SystemClock};
 
+use crate::arrivals::Arrivals;
 use crate::causes::causes;
 use crate::cycle::{CycleResult, cycle};
 use crate::delivery::DeliveryTask;
 use crate::lock::CycleLock;
 use crate::ping::{PingTask, Pinger};
-use crate::progress::CycleProgress;
+use crate::progress::Showing;
 use crate::reload::{TemplateWatch, reload};
 use crate::vigie::{Vigie, load_config};
 use crate::watch::{ClockWatch, since_boot};
@@ -22,7 +23,7 @@ use crate::watch::{ClockWatch, since_boot};
 /// A cycle that fails is logged and made up for by the next. A signal lets the cycle in hand
 /// finish; a second one ends it at once, which is safe, as a cycle can be cut off at any point.
 /// SIGHUP takes the config and the templates over anew, if nothing is wrong with them.
-pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitCode> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut stop = StopSignals::new()?;
     let config = load_config(path)?;
@@ -34,9 +35,15 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut has_declared = false;
     let mut clock_watch = ClockWatch::default();
     let mut tick = tick_of(&vigie);
+    let mut arrivals = arrivals_at(&vigie);
     loop {
         let is_hangup = tokio::select! {
             _ = tick.tick() => false,
+            () = arrivals.due() => {
+                debug!("something has arrived, so a cycle begins early");
+                tick.reset();
+                false
+            }
             _ = hangup.recv() => true,
             () = stop.recv() => break,
         };
@@ -54,6 +61,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
                     });
                     has_declared = false;
                     tick = tick_of(&vigie);
+                    arrivals = arrivals_at(&vigie);
                     info!("config and templates were taken over");
                 }
             }
@@ -66,9 +74,11 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
                 .await;
         }
         watch.look(&mut vigie).await;
+        arrivals.cycle_begins().await;
         let mut is_stopping = false;
         let mut work = std::pin::pin!(one_cycle(
             &vigie,
+            showing,
             &mails,
             &pings,
             &mut has_declared,
@@ -85,6 +95,7 @@ pub async fn run(path: Option<&Path>) -> anyhow::Result<ExitCode> {
             info!("stopping after this cycle");
             is_stopping = true;
         }
+        arrivals.cycle_ended();
         if is_stopping {
             break;
         }
@@ -135,15 +146,20 @@ fn tick_of(vigie: &Vigie) -> Interval {
     tick
 }
 
+fn arrivals_at(vigie: &Vigie) -> Arrivals {
+    Arrivals::start(&vigie.config.deposit.root, vigie.config.scan.watch)
+}
+
 /// Tells how a cycle went. The jobs of the config are made known in the first that gets the lock.
 async fn one_cycle(
     vigie: &Vigie,
+    showing: &Showing,
     mails: &DeliveryTask,
     pings: &PingTask,
     has_declared: &mut bool,
     clock_watch: &mut ClockWatch,
 ) {
-    let cycle = try_cycle(vigie, has_declared, clock_watch).await;
+    let cycle = try_cycle(vigie, showing, has_declared, clock_watch).await;
     match &cycle {
         Err(failure) => error!(
             "the cycle failed: {}; the next one tries again",
@@ -151,7 +167,7 @@ async fn one_cycle(
         ),
         Ok(result) => {
             mails.wake();
-            let reports = result.scan.reports;
+            let (reports, work) = (result.scan.reports, result.scan.work);
             for failure in &result.scan.errors {
                 error!(agent = %failure.agent, "not served: {}", failure.error);
             }
@@ -162,6 +178,11 @@ async fn one_cycle(
                 pending = reports.pending,
                 events = result.scan.events.len(),
                 mails = result.planned.mails,
+                agents = work.agents,
+                visited = work.agents_visited,
+                files_read = work.files_read,
+                bytes_read = work.bytes_read,
+                files_known = work.files_known,
                 "cycle done"
             );
         }
@@ -171,6 +192,7 @@ async fn one_cycle(
 
 async fn try_cycle(
     vigie: &Vigie,
+    showing: &Showing,
     has_declared: &mut bool,
     clock_watch: &mut ClockWatch,
 ) -> anyhow::Result<CycleResult> {
@@ -181,5 +203,5 @@ async fn try_cycle(
         vigie.declare_jobs(&lock, now).await?;
         *has_declared = true;
     }
-    cycle(vigie, &lock, now, clock_jump, CycleProgress::new(true)).await
+    cycle(vigie, &lock, now, clock_jump, showing).await
 }

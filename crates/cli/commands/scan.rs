@@ -8,18 +8,19 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use vigie_notify::{Clock, SystemClock};
-use vigie_scanner::EventSummary;
+use vigie_scanner::{EventSummary, Work};
 
 use crate::FAILED;
 use crate::age::age;
 use crate::arguments::{Format, ScanArguments};
+use crate::binary_size::binary_size;
 use crate::config::Config;
 use crate::cycle::{CycleResult, cycle};
 use crate::delivery::{MailResult, deliver};
 use crate::lock::CycleLock;
 use crate::ping::Pinger;
 use crate::printable::printable_within;
-use crate::progress::CycleProgress;
+use crate::progress::Showing;
 use crate::vigie::{Vigie, load_config};
 
 /// How much of a name is printed, in characters; JSON has all of it.
@@ -31,13 +32,13 @@ const WIDEST_REASON: usize = 400;
 pub async fn run(
     config: Option<&Path>,
     arguments: &ScanArguments,
-    is_quiet: bool,
+    showing: &Showing,
 ) -> anyhow::Result<ExitCode> {
     let now = arguments.now.unwrap_or_else(|| SystemClock.now());
     let config = load_config(config)?;
     let pinger = Pinger::new(&config);
     let (vigie, lock) = pinger.told(Box::pin(begin(config, now))).await?;
-    let cycle = cycle(&vigie, &lock, now, None, CycleProgress::new(is_quiet)).await;
+    let cycle = cycle(&vigie, &lock, now, None, showing).await;
     // Another cycle need not wait for mails.
     drop(lock);
     // What was found before is told even when the deposit can't be scanned now.
@@ -102,6 +103,7 @@ pub fn print(out: &mut dyn Write, result: &ScanOutcome) -> io::Result<()> {
         counts.join(", ")
     };
     writeln!(out, "\nbackups  {counts}")?;
+    print_work(out, scan.work)?;
     let mut line = |label: &str, agent: &str, name: Option<&str>, reason: Option<&str>| {
         let agent = printable_within(agent, WIDEST_NAME);
         let name = printable_within(name.unwrap_or("-"), WIDEST_NAME);
@@ -147,6 +149,21 @@ pub fn print(out: &mut dyn Write, result: &ScanOutcome) -> io::Result<()> {
     print_mails(out, &result.mails)
 }
 
+/// Prints how much was read, when there was anything to read.
+fn print_work(out: &mut dyn Write, work: Work) -> io::Result<()> {
+    if work.files_read + work.files_known == 0 {
+        return Ok(());
+    }
+    write!(out, "files    {} read", work.files_read)?;
+    if work.files_read > 0 {
+        write!(out, " ({})", binary_size(work.bytes_read))?;
+    }
+    if work.files_known > 0 {
+        write!(out, ", {} known and unchanged", work.files_known)?;
+    }
+    writeln!(out)
+}
+
 fn print_mails(out: &mut dyn Write, mails: &MailResult) -> io::Result<()> {
     let delivered = mails.delivered;
     writeln!(
@@ -186,5 +203,31 @@ fn label_of(event: &EventSummary) -> &'static str {
         "JobWarned" => "OK, but odd",
         "ReportRejected" => "report rejected",
         name => event.status.unwrap_or(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(files_read: u64, bytes_read: u64, files_known: u64) -> String {
+        let mut out = Vec::new();
+        let work = Work {
+            files_read,
+            bytes_read,
+            files_known,
+            ..Work::default()
+        };
+        print_work(&mut out, work).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_was_read_is_told_when_there_was_anything_to_read() {
+        assert_eq!(told(0, 0, 0), "");
+        assert_eq!(told(12, 3_650_722_202, 0), "files    12 read (3.4 GiB)\n");
+        assert_eq!(told(0, 0, 18), "files    0 read, 18 known and unchanged\n");
+        let both = "files    1 read (7 B), 2 known and unchanged\n";
+        assert_eq!(told(1, 7, 2), both);
     }
 }

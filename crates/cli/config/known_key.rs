@@ -409,7 +409,8 @@ mod tests {
             ),
             (
                 "scan.speed = 3",
-                "scan.speed is no known key; known here: interval",
+                "scan.speed is no known key; known here: cores, full_sweep_every, interval, \
+                 max_read_rate, watch",
             ),
             (
                 "colour = 3",

@@ -34,9 +34,11 @@ mod ping;
 mod places;
 mod problem;
 mod raw;
+mod read_rate;
 mod reading;
 mod recipient;
 mod route;
+mod scan;
 mod schedule;
 mod sendmail;
 mod smtp;
@@ -71,21 +73,20 @@ pub use ping::PingConfig;
 pub use problem::{Complaint, ConfigErrors, Problem};
 pub use raw::RawJob;
 pub use recipient::RecipientConfig;
+pub use scan::ScanConfig;
 pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
 pub use token::TokenSource;
 
 use job::JobDefaults;
 use places::Places;
-use raw::{RawConfig, RawScan};
+use raw::RawConfig;
 use reading::Reading;
 use recipient::AddressBook;
 use templates::TemplatesConfig;
 
 /// The commented vigie.toml that works as it is.
 pub const TEMPLATE: &str = include_str!("template.toml");
-
-const SCAN_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Everything that an operator decides, with the defaults filled in and all paths absolute.
 #[derive(Debug, Clone)]
@@ -96,7 +97,7 @@ pub struct Config {
     pub deposit: DepositConfig,
     /// Where Vigie keeps what it knows.
     pub database: DatabaseConfig,
-    /// How often the deposit is scanned.
+    /// When the deposit is scanned, and how much of the machine that may take.
     pub scan: ScanConfig,
     /// When backups are expected of which nothing else is said.
     pub schedule: Schedule,
@@ -124,13 +125,6 @@ pub struct Config {
     pub jobs: Vec<JobDeclaration>,
     job_defaults: JobDefaults,
     places: Places,
-}
-
-/// How often the deposit is scanned.
-#[derive(Debug, Clone)]
-pub struct ScanConfig {
-    /// The time between the starts of two cycles.
-    pub interval: Duration,
 }
 
 impl Config {
@@ -188,7 +182,7 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let deposit = deposit::read(&raw.deposit, &mut reading);
         let database = database::read(&raw.database, &mut reading);
-        let scan = read_scan(&raw.scan, &mut reading);
+        let scan = scan::read(&raw.scan, &mut reading);
         let alerts = alerts::read(raw.alerts, &mut reading);
         let templates = templates::read(raw.templates, &mut reading);
         let ping = ping::read(&raw.ping, &mut reading);
@@ -257,13 +251,4 @@ impl Config {
 /// How long a time that somebody gives on the command line is, as it is written in the config too.
 pub fn duration_of(text: &str) -> Result<Duration, Complaint> {
     duration::positive(text)
-}
-
-fn read_scan(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
-    let interval = raw.interval.as_deref();
-    ScanConfig {
-        interval: reading
-            .parse("scan.interval", interval, duration::positive)
-            .unwrap_or(SCAN_INTERVAL),
-    }
 }

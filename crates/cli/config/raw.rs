@@ -54,6 +54,10 @@ pub struct RawDatabase {
 #[serde(default)]
 pub struct RawScan {
     pub interval: Option<String>,
+    pub watch: Option<bool>,
+    pub cores: Option<i64>,
+    pub max_read_rate: Option<RawReadRate>,
+    pub full_sweep_every: Option<i64>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -290,6 +294,13 @@ impl RawJob {
 )]
 pub enum RawByteSize {
     Bytes(i64),
+    Written(String),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, expecting = "a string such as \"50MB/s\"")]
+pub enum RawReadRate {
+    Bare(i64),
     Written(String),
 }
 

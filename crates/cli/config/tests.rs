@@ -50,24 +50,11 @@ pub fn environment(variables: &[(&str, &str)]) -> Environment {
 fn a_root_is_all_that_has_to_be_given() {
     let config = config("");
     assert_eq!(config.path, Path::new("/srv/vigie/vigie.toml"));
-    assert_eq!(config.scan.interval, Duration::from_mins(1));
     assert!(config.jobs.is_empty());
     assert_eq!(
         read("", &[]).unwrap_err().to_string(),
         "vigie.toml: deposit.root is not set; name the folder that agents write to: \
          root = \"deposit\" below [deposit]"
-    );
-}
-
-#[test]
-fn the_time_between_scans_can_be_given_and_is_not_zero() {
-    assert_eq!(
-        config("scan.interval = '5m'").scan.interval,
-        Duration::from_mins(5)
-    );
-    assert_eq!(
-        problems("scan.interval = '0s'"),
-        ["vigie.toml:2: scan.interval is zero; give a longer time"]
     );
 }
 
@@ -262,6 +249,8 @@ mod template {
     fn the_defaults_that_it_shows_are_the_true_ones() {
         let examples = [
             "max_per_minute",
+            "max_read_rate",
+            "cores",
             "validated",
             "cron",
             "timezone",

@@ -22,7 +22,7 @@ use crate::cycle::cycle;
 use crate::delivery::deliver;
 use crate::lock::CycleLock;
 use crate::mails::transport;
-use crate::progress::CycleProgress;
+use crate::progress::Showing;
 use crate::vigie::{Vigie, load_config_alone};
 
 /// Tells a demo's folder from any other, so that only the former is ever deleted.
@@ -51,11 +51,11 @@ async fn replay(config: Config, mails: Arc<Shown>, dir: &Path) -> anyhow::Result
     vigie.declare_jobs(&lock, instant(DECLARED_AT)?).await?;
     deposit::drop_reports(&root, &DAY_BEFORE)?;
     let day_before = instant(DAY_BEFORE.read_at)?;
-    cycle(&vigie, &lock, day_before, None, CycleProgress::new(true)).await?;
+    cycle(&vigie, &lock, day_before, None, &Showing::nothing()).await?;
     deliver(&vigie, day_before).await?;
     deposit::drop_reports(&root, &TODAY)?;
     let scanned_at = instant(SCANNED_AT)?;
-    let cycle = cycle(&vigie, &lock, scanned_at, None, CycleProgress::new(false)).await?;
+    let cycle = cycle(&vigie, &lock, scanned_at, None, &Showing::nothing()).await?;
     let mails = deliver(&vigie, scanned_at).await?;
     vigie.store.close().await;
     Ok(ScanOutcome { cycle, mails })
