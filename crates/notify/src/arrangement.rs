@@ -66,7 +66,7 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) readers: &'a BTreeMap<String, ReaderState>,
     /// The addresses of the administrators.
     pub(crate) administrators: &'a BTreeSet<String>,
-    /// How many jobs are watched.
+    /// How many jobs are watched; it need not be known unless [`may_be_outage`].
     pub(crate) watched: u64,
     /// When the last cycle was done, after a downtime.
     pub(crate) idle_since: Option<Timestamp>,
@@ -197,6 +197,18 @@ fn outage_percent<'a>(
     let percent = (jobs.len() as u64).saturating_mul(100) / watched;
     let percent = u8::try_from(percent).unwrap_or(100).min(100);
     (percent > grouping.outage_above).then_some(percent)
+}
+
+/// Whether the whole system may be at fault, should few enough jobs be watched. To count those takes long
+/// when there are many.
+pub(crate) fn may_be_outage(pending: &[PendingNotification]) -> bool {
+    OUTAGE.into_iter().any(|kind| {
+        let missing = pending.iter().filter(|pending| is_of_outage(kind, pending));
+        let agents: BTreeSet<String> = missing
+            .map(|pending| pending.job.agent.to_lowercase())
+            .collect();
+        agents.len() >= FEW
+    })
 }
 
 fn is_of_outage(kind: NotificationKind, pending: &PendingNotification) -> bool {

@@ -5,7 +5,7 @@ use vigie_scanner::JobMove;
 
 use crate::error::Fault;
 use crate::job_rows::json;
-use crate::many_rows::{self, ROWS};
+use crate::many_rows;
 use crate::proven_rows;
 
 /// An entry that is to be kept.
@@ -26,7 +26,7 @@ pub(crate) async fn insert(
     connection: &mut SqliteConnection,
     entries: &[NewEntry<'_>],
 ) -> Result<(), Fault> {
-    for entries in entries.chunks(ROWS) {
+    for entries in many_rows::chunks(entries) {
         let insert = "INSERT INTO entries (id, job_id, report_id, recorded_at, status, entry, \
                       ended_at, size, delay) VALUES ";
         let mut query = sqlx::query(many_rows::statement(insert, 9, entries.len(), ""));

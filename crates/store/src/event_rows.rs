@@ -9,7 +9,7 @@ use vigie_notify::is_news;
 
 use crate::error::Fault;
 use crate::job_rows::{json, parse};
-use crate::many_rows::{self, ROWS};
+use crate::many_rows;
 
 /// An event, with the number of its entry when that is kept as a row of its own.
 pub(crate) type NewEvent<'a> = (&'a DomainEvent, Option<i64>);
@@ -28,7 +28,7 @@ pub(crate) async fn insert_all(
     connection: &mut SqliteConnection,
     events: &[NewEvent<'_>],
 ) -> Result<(), Fault> {
-    for events in events.chunks(ROWS) {
+    for events in many_rows::chunks(events) {
         let insert = "INSERT INTO events (at, type, agent, database, status, event, entry_id, \
                       is_news) VALUES ";
         let mut query = sqlx::query(many_rows::statement(insert, 8, events.len(), ""));

@@ -15,6 +15,11 @@ const UPSERT: &str = "\
         reminders = excluded.reminders, remind_at = excluded.remind_at, \
         closed_at = excluded.closed_at, is_told = excluded.is_told";
 
+/// Without this hint, SQLite walks over all faults that there ever were.
+pub(crate) const SINCE: &str = "\
+    SELECT * FROM faults INDEXED BY faults_open WHERE closed_at IS NULL \
+    UNION SELECT * FROM faults WHERE opened_at > ? ORDER BY opened_at";
+
 pub(crate) async fn upsert(
     connection: &mut SqliteConnection,
     faults: &[FaultRecord],
@@ -36,9 +41,7 @@ pub(crate) async fn upsert(
 
 /// Those that are open, or opened after `since`.
 pub(crate) async fn since(pool: &SqlitePool, since: Timestamp) -> Result<Vec<FaultRecord>, Fault> {
-    let select = "SELECT * FROM faults WHERE closed_at IS NULL \
-                  UNION SELECT * FROM faults WHERE opened_at > ? ORDER BY opened_at";
-    let query = sqlx::query(select).bind(since.as_microsecond());
+    let query = sqlx::query(SINCE).bind(since.as_microsecond());
     let rows = query.fetch_all(pool).await?;
     rows.iter().map(record_of).collect()
 }

@@ -13,7 +13,7 @@ use crate::SqliteStore;
 use crate::error::{Doing, Fault, QueryError};
 use crate::event_rows::event_of;
 use crate::job_rows::{instant_of, json, json_of, optional_instant_of, optional_json_of};
-use crate::many_rows::{self, ROWS};
+use crate::many_rows;
 
 /// With the event that last changed it, and who was told.
 macro_rules! select_incidents {
@@ -107,7 +107,7 @@ pub(crate) async fn upsert(
         .iter()
         .partition(|(incident, _)| incident.closed_at.is_some());
     let incidents: Vec<_> = closed.into_iter().chain(open).collect();
-    for incidents in incidents.chunks(ROWS) {
+    for incidents in many_rows::chunks(&incidents) {
         let insert = "INSERT INTO incidents (job_id, opened_at, good_until, last_good, changes, \
                       reminders, remind_at, closed_at, event_id) VALUES ";
         let statement = many_rows::statement(insert, 9, incidents.len(), ON_CONFLICT);

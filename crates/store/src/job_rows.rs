@@ -11,7 +11,7 @@ use vigie_domain::{AgentId, ExpectedBackupJob, JobId};
 use vigie_scanner::KnownJob;
 
 use crate::error::Fault;
-use crate::many_rows::{self, ROWS};
+use crate::many_rows;
 
 pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
     Ok(ExpectedBackupJob {
@@ -99,7 +99,7 @@ pub(crate) async fn of_agents(
     keys.sort_unstable();
     keys.dedup();
     let mut known = Vec::new();
-    for keys in keys.chunks(ROWS) {
+    for keys in many_rows::chunks(&keys) {
         let mut query = sqlx::query(of_agents_statement(keys.len()));
         for key in keys {
             query = query.bind(key);
@@ -128,7 +128,7 @@ pub(crate) async fn known_of(
     identities: &[(String, String)],
 ) -> Result<Vec<ExpectedBackupJob>, Fault> {
     let mut known = Vec::new();
-    for identities in identities.chunks(ROWS) {
+    for identities in many_rows::chunks(identities) {
         let mut query = sqlx::query(known_of_statement(identities.len()));
         for (agent_key, database) in identities {
             query = query.bind(agent_key).bind(database);
@@ -159,7 +159,7 @@ pub(crate) async fn insert(
         job.id = JobId(id);
     }
     let insert = format!("INSERT INTO jobs ({}) VALUES ", COLUMNS.join(", "));
-    for jobs in jobs.chunks_mut(ROWS) {
+    for jobs in many_rows::chunks_mut(jobs) {
         give_own_folders(connection, jobs).await?;
         let statement = many_rows::statement(&insert, COLUMNS.len(), jobs.len(), "");
         let mut query = sqlx::query(statement);
@@ -180,7 +180,7 @@ pub(crate) async fn update(
     let last: BTreeMap<JobId, &ExpectedBackupJob> =
         jobs.into_iter().map(|job| (job.id, job)).collect();
     let jobs: Vec<&ExpectedBackupJob> = last.into_values().collect();
-    for jobs in jobs.chunks(ROWS) {
+    for jobs in many_rows::chunks(&jobs) {
         let mut query = sqlx::query(update_of(jobs.len()));
         for job in jobs {
             query = bind(query, job)?;
@@ -198,7 +198,7 @@ pub(crate) async fn update_folders(
     connection: &mut SqliteConnection,
     jobs: &mut [ExpectedBackupJob],
 ) -> Result<(), Fault> {
-    for jobs in jobs.chunks_mut(ROWS) {
+    for jobs in many_rows::chunks_mut(jobs) {
         give_own_folders(connection, jobs).await?;
         let before = "WITH new (id, validated_folder) AS (VALUES ";
         let after = ") UPDATE jobs SET validated_folder = new.validated_folder FROM new \

@@ -268,13 +268,13 @@ mod tests {
         let store = SqliteStore::open(&folder.path().join("vigie.db"))
             .await
             .unwrap();
-        let statements = [(UNTOLD_DEAD, 3), (UNPLANNED, 1)]
+        let statements = [(UNTOLD_DEAD, 3), (UNPLANNED, 1), (faults::SINCE, 1)]
             .into_iter()
             .chain(notifications::STATEMENTS)
             .chain(incidents::STATEMENTS);
         for (statement, values) in statements {
             let plan = query_plan(&store, statement, values).await;
-            let small = ["deliveries_untold", "notifications_pending"];
+            let small = ["deliveries_untold", "notifications_pending", "faults_open"];
             assert_eq!(searches(&plan, &small), [""; 0], "{statement}: {plan:#?}");
         }
     }

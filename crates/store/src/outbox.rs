@@ -13,7 +13,7 @@ use vigie_notify::{
 use crate::SqliteStore;
 use crate::error::Fault;
 use crate::job_rows::{json, json_of, optional_instant_of};
-use crate::many_rows::{self, ROWS};
+use crate::many_rows;
 
 const CLAIM: &str = "\
     UPDATE deliveries SET lease_holder = ?1, due_at = ?2 WHERE id IN ( \
@@ -157,7 +157,7 @@ pub(crate) async fn insert_deliveries(
     let last = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'deliveries'";
     let last: i64 = sqlx::query_scalar(last).fetch_one(&mut *connection).await?;
     let mails: Vec<_> = (last + 1..).zip(mails).collect();
-    for mails in mails.chunks(ROWS) {
+    for mails in many_rows::chunks(&mails) {
         let insert = "INSERT INTO deliveries (id, event_id, recipient, message_id, state, dated_at, \
                       planned_at, due_at) VALUES ";
         let mut query = sqlx::query(many_rows::statement(insert, 8, mails.len(), ""));

@@ -8,7 +8,7 @@ use vigie_scanner::ProvenFile;
 
 use crate::error::Fault;
 use crate::job_rows::json;
-use crate::many_rows::{self, ROWS};
+use crate::many_rows;
 
 const ON_CONFLICT: &str = " ON CONFLICT (job_id) DO UPDATE SET file = excluded.file";
 
@@ -19,7 +19,7 @@ pub(crate) async fn upsert<'a>(
 ) -> Result<(), Fault> {
     let last: BTreeMap<JobId, &ProvenFile> = files.collect();
     let files: Vec<(JobId, &ProvenFile)> = last.into_iter().collect();
-    for files in files.chunks(ROWS) {
+    for files in many_rows::chunks(&files) {
         let insert = "INSERT INTO proven_files (job_id, file) VALUES ";
         let mut query = sqlx::query(many_rows::statement(insert, 2, files.len(), ON_CONFLICT));
         for (job, file) in files {

@@ -10,7 +10,7 @@ use vigie_scanner::{ReportKey, ReportRecord, SeenReport};
 
 use crate::error::Fault;
 use crate::job_rows::{agent_of, json, json_of};
-use crate::many_rows::{self, ROWS};
+use crate::many_rows;
 
 /// A report that is tried again is the same report: only what is left to try changes. SQLite promises
 /// no order of what it returns.
@@ -26,7 +26,7 @@ pub(crate) async fn seen(
     reports: &[ReportKey],
 ) -> Result<Vec<SeenReport>, Fault> {
     let mut seen = Vec::new();
-    for reports in reports.chunks(ROWS) {
+    for reports in many_rows::chunks(reports) {
         let mut query = sqlx::query(seen_of(reports.len()));
         for report in reports {
             query = query
@@ -61,7 +61,7 @@ pub(crate) async fn upsert<'a>(
 ) -> Result<ReportIds, Fault> {
     let reports: Vec<&ReportRecord> = reports.collect();
     let mut ids = HashMap::with_capacity(reports.len());
-    for reports in reports.chunks(ROWS) {
+    for reports in many_rows::chunks(&reports) {
         let insert = "INSERT INTO reports (agent_key, sha256, agent, file_name, \
                       operation_ended_at, received_at, rejection, retry) VALUES ";
         let mut query = sqlx::query(many_rows::statement(insert, 8, reports.len(), ON_CONFLICT));

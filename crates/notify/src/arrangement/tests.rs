@@ -107,7 +107,11 @@ impl Case {
             watched: self.watched,
             idle_since: self.idle_since,
         };
-        arrange(pending, &self.grouping, &around)
+        let may_be_outage = may_be_outage(&pending);
+        let arrangement = arrange(pending, &self.grouping, &around);
+        let is_outage = |letter: &Letter| matches!(letter.form, Form::Outage { .. });
+        assert!(may_be_outage || !arrangement.letters.iter().any(is_outage));
+        arrangement
     }
 
     /// The forms of the letters, and how much each tells.

@@ -11,7 +11,7 @@ use tracing::{Span, dispatcher};
 use vigie_domain::{BackupEntry, BackupEntryStatus, EventKind, ExpectedBackupJob, LastGoodBackup};
 
 use super::Planner;
-use crate::arrangement::{Arrangement, Circumstances, Form, Letter, arrange};
+use crate::arrangement::{Arrangement, Circumstances, Form, Letter, arrange, may_be_outage};
 use crate::mail::recipient_of;
 use crate::{
     Clock, CycleFacts, Incident, IncidentHistory, Ledger, Mail, Notice, NotificationDetail,
@@ -98,12 +98,17 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         let administrators = self.composer.administrators();
         let administrators: BTreeSet<String> =
             administrators.map(|one| recipient_of(&one)).collect();
+        let watched = if may_be_outage(&pending) {
+            self.ledger.watched_jobs().await?
+        } else {
+            0
+        };
         let around = Circumstances {
             now,
             quiet,
             readers: &states,
             administrators: &administrators,
-            watched: self.ledger.watched_jobs().await?,
+            watched,
             idle_since: facts.idle_since,
         };
         Ok(arrange(pending, &self.policy.grouping, &around))

@@ -176,7 +176,6 @@ async fn a_ledger_that_gives_what_was_told_again_does_not_mail_for_ever() {
         .returning(|_, _| Ok(Vec::new()));
     ledger.expect_faults_since().returning(|_| Ok(Vec::new()));
     ledger.expect_silences().returning(|_| Ok(Vec::new()));
-    ledger.expect_watched_jobs().returning(|| Ok(1));
     ledger
         .expect_reader_states()
         .returning(|_, _| Ok(Vec::new()));
