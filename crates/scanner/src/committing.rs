@@ -19,7 +19,7 @@ use crate::proving::{Place, Proven};
 use crate::{DepositError, EntrySummary, ReportCommit, ReportRecord, Store, StoreError};
 
 /// How many reports are committed in one transaction.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 50;
 
 /// How long a report waits for others to be committed with: each transaction waits for the disk.
 const PATIENCE: Duration = Duration::from_millis(20);
