@@ -1,74 +1,128 @@
-//! Copies a file's bytes into another file by the cheapest way that their file systems have. Knows
-//! no name: two open files are all that it gets.
+//! Writes a copy of a file: shares the file's blocks where the file system can, and writes past the
+//! page cache where it can't. Knows no name: open files are all that it gets.
 
 use std::io;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use cap_std::fs::{File, FileExt};
 
-/// What is copied at once where the system does not copy by itself.
-const BUFFER_BYTES: usize = 128 * 1024;
-
-/// A copy on its way from one file to another.
-#[derive(Debug)]
-pub(crate) struct Copying<'a> {
-    from: &'a File,
-    to: &'a File,
-    is_done_by_system: bool,
-    buffer: Vec<u8>,
-}
-
-impl<'a> Copying<'a> {
-    pub(crate) fn new(from: &'a File, to: &'a File) -> Self {
-        Self {
-            from,
-            to,
-            is_done_by_system: true,
-            buffer: Vec::new(),
-        }
-    }
-
-    /// Copies the bytes between two offsets and tells where it came to: less far when the file ends
-    /// before.
-    pub(crate) fn copy(&mut self, mut from: u64, to: u64) -> io::Result<u64> {
-        while from < to {
-            let length = usize::try_from(to - from).unwrap_or(usize::MAX);
-            let copied = match self.copy_some(from, length) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                copied => copied?,
-            };
-            if copied == 0 {
-                break;
-            }
-            from += copied as u64;
-        }
-        Ok(from)
-    }
-
-    fn copy_some(&mut self, at: u64, length: usize) -> io::Result<usize> {
-        if self.is_done_by_system {
-            match system::copy(self.from, self.to, at, length) {
-                Ok(0) => {}
-                Err(error) if system::is_not_offered(&error) => self.is_done_by_system = false,
-                copied => return copied,
-            }
-        }
-        // Also when the system copied nothing: some file systems say so of files that have bytes.
-        self.buffer.resize(BUFFER_BYTES, 0);
-        let length = length.min(BUFFER_BYTES);
-        let read = self.from.read_at(&mut self.buffer[..length], at)?;
-        self.to.write_all_at(&self.buffer[..read], at)?;
-        Ok(read)
-    }
-}
+use crate::page_cache::release_behind;
 
 pub(crate) use system::{clone, reserve};
+
+/// What is written at once: enough for a disk to be busy, and little to have in memory several times.
+pub(crate) const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// What is written past the page cache has to begin and end at multiples of this, in memory and in
+/// the file. No disk asks for more.
+pub(crate) const ALIGNMENT: usize = 4096;
+
+/// Bytes on their way from a file to its copy.
+#[derive(Debug)]
+pub(crate) struct Block {
+    memory: Vec<u8>,
+    start: usize,
+    /// Where its bytes stand in the file.
+    pub at: u64,
+    pub length: usize,
+}
+
+impl Block {
+    pub(crate) fn new() -> Self {
+        let memory = vec![0; BLOCK_BYTES + ALIGNMENT];
+        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        Self {
+            memory,
+            start,
+            at: 0,
+            length: 0,
+        }
+    }
+
+    /// All the memory that can be filled.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..][..BLOCK_BYTES]
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.memory[self.start..][..self.length]
+    }
+}
+
+/// Writes the blocks that come, and gives each back. Ends when no more come, or when one can't be
+/// written.
+pub(crate) fn write_blocks(
+    copy: &File,
+    blocks: &Receiver<Block>,
+    written: &SyncSender<Block>,
+) -> io::Result<()> {
+    let mut writer = Writer::new(copy);
+    for block in blocks {
+        writer.write(block.bytes(), block.at)?;
+        // Whoever reads may have come to the end and want no more of them.
+        let _ = written.send(block);
+    }
+    Ok(())
+}
+
+struct Writer<'a> {
+    copy: &'a File,
+    is_past_cache: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn new(copy: &'a File) -> Self {
+        Self {
+            copy,
+            is_past_cache: system::write_past_cache(copy, true),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let rest = self.writable(&bytes[done..]);
+            match self.copy.write_at(rest, at + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => done += length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput && self.is_past_cache => {
+                    self.use_cache();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !self.is_past_cache {
+            release_behind(self.copy, at, at + bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// As much of it as can be written at once. The end of a file, which is no multiple of anything,
+    /// goes through the cache.
+    fn writable<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let aligned = bytes.len() / ALIGNMENT * ALIGNMENT;
+        if self.is_past_cache && aligned > 0 {
+            return &bytes[..aligned];
+        }
+        self.use_cache();
+        bytes
+    }
+
+    fn use_cache(&mut self) {
+        if self.is_past_cache {
+            system::write_past_cache(self.copy, false);
+            self.is_past_cache = false;
+        }
+    }
+}
 
 #[cfg(target_os = "linux")]
 mod system {
     use std::io;
 
     use cap_std::fs::File;
-    use rustix::fs::{FallocateFlags, copy_file_range, fallocate, ioctl_ficlone};
+    use rustix::fs::{FallocateFlags, OFlags, fallocate, fcntl_getfl, fcntl_setfl, ioctl_ficlone};
     use rustix::io::Errno;
 
     /// Lets an empty file share the blocks of another one, which takes no time and no room. Tells
@@ -87,22 +141,22 @@ mod system {
         }
     }
 
-    pub(super) fn copy(from: &File, to: &File, at: u64, length: usize) -> io::Result<usize> {
-        let (mut read_at, mut write_at) = (at, at);
-        let (read_at, write_at) = (Some(&mut read_at), Some(&mut write_at));
-        Ok(copy_file_range(from, read_at, to, write_at, length)?)
-    }
-
-    /// Whether the two file systems, or a sandbox around this program, don't let the system copy.
-    pub(super) fn is_not_offered(error: &io::Error) -> bool {
-        let not_offered = [
-            Errno::XDEV,
-            Errno::OPNOTSUPP,
-            Errno::INVAL,
-            Errno::NOSYS,
-            Errno::PERM,
-        ];
-        Errno::from_io_error(error).is_some_and(|error| not_offered.contains(&error))
+    /// Has what is written from now on go past the page cache, or through it again. Tells whether
+    /// the file system can.
+    pub(super) fn write_past_cache(file: &File, is_past: bool) -> bool {
+        fcntl_getfl(file)
+            .and_then(|flags| {
+                let with = flags | OFlags::DIRECT;
+                fcntl_setfl(
+                    file,
+                    if is_past {
+                        with
+                    } else {
+                        flags - OFlags::DIRECT
+                    },
+                )
+            })
+            .is_ok()
     }
 }
 
@@ -120,29 +174,21 @@ mod system {
         Ok(())
     }
 
-    pub(super) fn copy(_: &File, _: &File, _at: u64, _length: usize) -> io::Result<usize> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn is_not_offered(error: &io::Error) -> bool {
-        error.kind() == io::ErrorKind::Unsupported
+    pub(super) fn write_past_cache(_file: &File, _is_past: bool) -> bool {
+        false
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn content() -> Vec<u8> {
-        (0..=250).cycle().take(300_000).collect()
+        (0..=250).cycle().take(3 * ALIGNMENT + 100).collect()
     }
 
-    fn file_of(bytes: &[u8]) -> File {
-        let file = File::from_std(tempfile::tempfile().unwrap());
-        file.write_all_at(bytes, 0).unwrap();
-        file
+    fn file() -> File {
+        File::from_std(tempfile::tempfile().unwrap())
     }
 
     fn read(file: &File) -> Vec<u8> {
@@ -152,43 +198,30 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_has_the_bytes_of_the_file_whoever_copies() {
-        for is_done_by_system in [true, false] {
-            let (from, to) = (file_of(&content()), file_of(b""));
-            let mut copying = Copying {
-                is_done_by_system,
-                ..Copying::new(&from, &to)
-            };
-            assert_eq!(copying.copy(0, 200_000).unwrap(), 200_000);
-            assert_eq!(copying.copy(200_000, 300_000).unwrap(), 300_000);
-            assert_eq!(read(&to), content());
+    fn a_file_that_ends_within_a_page_is_written_to_its_last_byte() {
+        for is_past_cache in [true, false] {
+            let copy = file();
+            let mut writer = Writer::new(&copy);
+            if !is_past_cache {
+                writer.use_cache();
+            }
+            let mut block = Block::new();
+            block.length = content().len();
+            block.room()[..content().len()].copy_from_slice(&content());
+            writer.write(block.bytes(), 0).unwrap();
+            assert_eq!(read(&copy), content());
         }
     }
 
     #[test]
-    fn a_file_that_ends_early_is_copied_to_its_end() {
-        let (from, to) = (file_of(&content()), file_of(b""));
-        assert_eq!(Copying::new(&from, &to).copy(0, 400_000).unwrap(), 300_000);
-        assert_eq!(read(&to), content());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn what_the_system_does_not_copy_is_read_and_written() {
-        // Nothing on a disk, so that the system either refuses or copies nothing.
-        let from = File::from_std(fs::File::open("/proc/self/status").unwrap());
-        let to = file_of(b"");
-        let mut copying = Copying::new(&from, &to);
-        assert!(copying.copy(0, 4).unwrap() >= 4);
-        assert!(read(&to).starts_with(b"Name"));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_full_disk_is_told_in_the_words_of_the_system() {
-        let to = fs::File::options().write(true).open("/dev/full").unwrap();
-        let (from, to) = (file_of(&content()), File::from_std(to));
-        let error = Copying::new(&from, &to).copy(0, 300_000).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    fn what_can_not_be_written_past_the_cache_is_written_through_it() {
+        let copy = file();
+        let mut writer = Writer::new(&copy);
+        let mut block = Block::new();
+        // The file system refuses what doesn't begin where it has to.
+        let unaligned = &mut block.room()[1..=content().len()];
+        unaligned.copy_from_slice(&content());
+        writer.write(unaligned, 7).unwrap();
+        assert_eq!(read(&copy)[7..], content());
     }
 }

@@ -11,6 +11,13 @@ const LEAST_BYTES: u64 = 1024 * 1024;
 #[cfg(target_os = "linux")]
 const PROBES: u32 = 16;
 
+/// The system holds neighbouring pages as one, up to so many bytes, and releases all of them or
+/// none.
+const LARGEST_FOLIO_BYTES: u64 = 4 * 1024 * 1024;
+
+/// After so many bytes all that lies behind is released once more.
+const RELEASE_AGAIN_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Whether the pages of a file that is about to be read are to be released behind the reading: not
 /// when most of it is in the cache already. Somebody else has it there, and reading it takes no
 /// memory from others.
@@ -21,7 +28,8 @@ pub(crate) fn is_to_be_released(file: &File, size: u64) -> bool {
     use rustix::io::{ReadWriteFlags, preadv2};
 
     let is_cached = |probe: &u32| {
-        // A read that would have to wait fails instead, and brings nothing into the cache.
+        // A read that would have to wait fails instead. It brings the pages around into the cache,
+        // so that it can be asked once; they are released with the rest.
         let mut byte = [0];
         let at = size / u64::from(PROBES) * u64::from(*probe);
         let bytes = &mut [IoSliceMut::new(&mut byte)];
@@ -31,9 +39,16 @@ pub(crate) fn is_to_be_released(file: &File, size: u64) -> bool {
 }
 
 /// Releases the pages between two offsets. Those with bytes that are not on the disk yet stay, and
-/// are on their way there from now on.
+/// are on their way there from now on; they are released when more has been read or written.
+pub(crate) fn release_behind(file: &File, from: u64, to: u64) {
+    release(file, from / LARGEST_FOLIO_BYTES * LARGEST_FOLIO_BYTES, to);
+    if from / RELEASE_AGAIN_BYTES != to / RELEASE_AGAIN_BYTES {
+        release(file, 0, to);
+    }
+}
+
 #[cfg(target_os = "linux")]
-pub(crate) fn release(file: &File, from: u64, to: u64) {
+fn release(file: &File, from: u64, to: u64) {
     use std::num::NonZeroU64;
 
     use rustix::fs::{Advice, fadvise};
@@ -60,7 +75,7 @@ pub(crate) fn is_to_be_released(_file: &File, _size: u64) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn release(_file: &File, _from: u64, _to: u64) {}
+fn release(_file: &File, _from: u64, _to: u64) {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {

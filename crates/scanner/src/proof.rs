@@ -1,6 +1,5 @@
-//! Proves a staged file: computes its SHA-256 and, where a copy is to be kept, that of the copy, so
-//! that the bytes that are kept are those that were proven. Decides nothing; the verdict is the
-//! domain's.
+//! Proves a staged file: computes its SHA-256 and, where a copy is to be kept, writes the very bytes
+//! that were proven. Decides nothing; the verdict is the domain's.
 
 use std::io;
 
@@ -131,7 +130,7 @@ fn unreadable(error: &io::Error) -> Finding {
     }
 }
 
-/// A copy through which the file is read. Its failure does not stop the proof: what the agent
+/// A copy that is made along with the reading. Its failure does not stop the proof: what the agent
 /// sent is judged all the same.
 enum Copy<'a> {
     NotAsked,
@@ -148,12 +147,12 @@ impl<'a> Copy<'a> {
         }
     }
 
-    /// Whether the file was read through a copy that is whole now.
+    /// Whether the file was read and the copy has all of it.
     fn read(&mut self, file: &File, hashing: &mut Hashing<'_>) -> bool {
         let Self::Going(copy) = self else {
             return false;
         };
-        match hashing.read_through_copy(file, copy.file()) {
+        match hashing.read_and_copy(file, copy.file()) {
             Ok(()) => true,
             Err(error) => {
                 std::mem::replace(self, Self::Failed(error)).abandon();
