@@ -21,8 +21,8 @@ pub struct Stages(Arc<Mutex<BTreeMap<&'static str, Spent>>>);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Spent {
     times: u32,
-    /// At work in all, not counting what it waited; on several cores at once this is longer than the
-    /// cycle.
+    /// In all, with what a thread waited for a disk, a core or the rate; what goes on side by side adds up to
+    /// more than the cycle took.
     busy: Duration,
     longest: Duration,
 }

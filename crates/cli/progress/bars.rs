@@ -7,8 +7,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::counters::{LargeFile, Snapshot};
 use super::words;
 
-/// How wide bars are, in characters.
+/// The bar of all of it; the rest of the line is as much of the words as there is room for.
 const ALL: &str = "[{bar:24}] {wide_msg}";
+/// That of a file, below it.
 const FILE: &str = "  [{bar:22}] {wide_msg}";
 
 /// The bars of one cycle; they disappear with this.
