@@ -59,7 +59,9 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<HashMap<JobId, Vec<ProvenBackup>>, StoreError>;
 
-    /// Keeps all that came of these reports: of all of them or of none. One that was committed before
+    /// Keeps all that came of these reports: of all of them or of none. Of its job a move changes what
+    /// reports and deadlines decide on (its status and what goes with it, `covered_until`, `last_…`,
+    /// `…_since`, `same_content`, `warnings`), not what declares it or puts it to rest. One that was committed before
     /// stays one report: what is left to try is that of now.
     ///
     /// # Errors
@@ -80,7 +82,8 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<ExpectedBackupJob>, StoreError>;
 
-    /// Keeps the jobs whose deadlines were judged, with their events.
+    /// Keeps the jobs whose deadlines were judged, with their events. As in
+    /// [`commit_reports`](Self::commit_reports), what declares a job is not changed by it.
     ///
     /// # Errors
     ///

@@ -15,13 +15,17 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The code for a database that somebody else has locked (sqlite.org/rescode.html).
 const SQLITE_BUSY: &str = "5";
 
-/// One is written through; others read beside it.
-const CONNECTIONS: u32 = 4;
+/// How many read at once. They see what was last committed, whatever is being written.
+const READERS: u32 = 3;
 
 /// The store of jobs, entries, events and mails on SQLite.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
+    /// For reading.
     pub(crate) pool: SqlitePool,
+    /// For writing: one connection, which is waited for in turn. With more of them SQLite would have
+    /// each sleep and look again, and read anew what another one wrote.
+    pub(crate) writer: SqlitePool,
 }
 
 /// Why a database could not be opened.
@@ -73,6 +77,14 @@ async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Er
     Ok(!connection.is_in_transaction())
 }
 
+async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .after_release(|connection, _| Box::pin(is_reusable(connection)))
+        .connect_with(options)
+        .await
+}
+
 impl SqliteStore {
     /// Opens the database in this file, and makes it when it is not there.
     ///
@@ -80,23 +92,23 @@ impl SqliteStore {
     ///
     /// When the file can't be opened or made, or its tables are of a newer version.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::connect(path, CONNECTIONS).await
+        Self::connect(path).await
     }
 
     /// Programs that start on a new database at once get in each other's way while it is made; the
     /// slower one finds it ready when it looks again.
-    async fn connect(path: &Path, connections: u32) -> Result<Self, OpenError> {
+    async fn connect(path: &Path) -> Result<Self, OpenError> {
         const ATTEMPTS: u32 = 50;
         for _ in 1..ATTEMPTS {
-            match Self::try_connect(path, connections).await {
+            match Self::try_connect(path).await {
                 Err(error) if error.may_be_a_race() => sleep(Duration::from_millis(100)).await,
                 done => return done,
             }
         }
-        Self::try_connect(path, connections).await
+        Self::try_connect(path).await
     }
 
-    async fn try_connect(path: &Path, connections: u32) -> Result<Self, OpenError> {
+    async fn try_connect(path: &Path) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -105,33 +117,33 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(connections)
-            .after_release(|connection, _| Box::pin(is_reusable(connection)))
-            .connect_with(options)
-            .await
-            .map_err(|source| OpenError::Open {
-                path: path.to_owned(),
-                source,
-            })?;
-        let migrated = sqlx::migrate!().run(&pool).await;
+        let failed = |source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let writer = pool(1, options.clone()).await.map_err(failed)?;
+        let migrated = sqlx::migrate!().run(&writer).await;
         migrated.map_err(|source| OpenError::Migrate {
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self { pool })
+        let options = options.pragma("query_only", "ON");
+        let pool = pool(READERS, options).await.map_err(failed)?;
+        Ok(Self { pool, writer })
     }
 
     /// Closes the database once every call is done.
     pub async fn close(&self) {
         self.pool.close().await;
+        // Last, so that what is in the log gets into the file.
+        self.writer.close().await;
     }
 
-    /// A transaction that may write, so it waits for other writers now and not in the middle.
+    /// A transaction that may write, so it waits for other programs that write now and not in the middle.
     pub(crate) async fn begin(
         &self,
     ) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await
+        self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 }
 
@@ -149,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn a_disk_that_was_full_is_written_to_again_once_there_is_room() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::connect(&folder.path().join("vigie.db"), 1)
+        let store = SqliteStore::open(&folder.path().join("vigie.db"))
             .await
             .unwrap();
         let agent = AgentId::new("A_B_C").unwrap();
@@ -161,7 +173,7 @@ mod tests {
         let register = || store.register_jobs(&large, &daily, Timestamp::UNIX_EPOCH);
         // The limit is that of the one connection; the one that takes its place has none.
         let limit = "PRAGMA max_page_count = 500";
-        sqlx::query(limit).execute(&store.pool).await.unwrap();
+        sqlx::query(limit).execute(&store.writer).await.unwrap();
         let Err(error) = register().await else {
             panic!("there was room");
         };

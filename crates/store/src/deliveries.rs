@@ -153,12 +153,12 @@ impl SqliteStore {
         let query = sqlx::query_scalar(AssertSqlSafe(update))
             .bind(now.as_microsecond())
             .bind(id);
-        let ids: Result<Vec<i64>, _> = query.fetch_all(&self.pool).await;
+        let ids: Result<Vec<i64>, _> = query.fetch_all(&self.writer).await;
         let ids = ids.doing("make mails due")?;
         let upsert = "INSERT INTO last_retry (id, requested_at) VALUES (1, ?) \
                       ON CONFLICT (id) DO UPDATE SET requested_at = excluded.requested_at";
         let query = sqlx::query(upsert).bind(now.as_microsecond());
-        let noted = query.execute(&self.pool).await;
+        let noted = query.execute(&self.writer).await;
         noted.doing("ask for mails to be tried at once")?;
         Ok(ids.into_iter().map(DeliveryId).collect())
     }
@@ -194,7 +194,7 @@ impl SqliteStore {
         );
         // Nothing but the conditions above was put in.
         let query = sqlx::query_scalar(AssertSqlSafe(update)).bind(id);
-        let ids: Result<Vec<i64>, _> = query.fetch_all(&self.pool).await;
+        let ids: Result<Vec<i64>, _> = query.fetch_all(&self.writer).await;
         let ids = ids.doing("give mails up")?;
         Ok(ids.into_iter().map(DeliveryId).collect())
     }
@@ -208,7 +208,7 @@ impl SqliteStore {
     pub async fn release_leases(&self) -> Result<(), QueryError> {
         let update = "UPDATE deliveries SET lease_holder = NULL, due_at = planned_at \
                       WHERE state = 'waiting' AND lease_holder IS NOT NULL";
-        let updated = sqlx::query(update).execute(&self.pool).await;
+        let updated = sqlx::query(update).execute(&self.writer).await;
         updated.map(|_| ()).doing("take over the mails of another")
     }
 }

@@ -118,9 +118,26 @@ pub(crate) async fn of_agents(
 /// Left to itself, SQLite could walk over all jobs.
 fn of_agents_statement(count: usize) -> AssertSqlSafe<String> {
     let before = "WITH wanted (agent_key) AS (VALUES ";
-    let after = ") SELECT jobs.*, file FROM wanted                  CROSS JOIN jobs ON jobs.agent_key = wanted.agent_key                  LEFT JOIN proven_files ON job_id = jobs.id";
+    let after = ") SELECT jobs.*, file FROM wanted \
+                 CROSS JOIN jobs ON jobs.agent_key = wanted.agent_key \
+                 LEFT JOIN proven_files ON job_id = jobs.id";
     many_rows::statement(before, 1, count, after)
 }
+
+/// What reports and deadlines move of a job, in the order in which [`bind_state`] gives the values.
+const STATE: [&str; 11] = [
+    "id",
+    "current_status",
+    "covered_until",
+    "deadline_at",
+    "last_report_at",
+    "last_checked_at",
+    "silent_since",
+    "incident_since",
+    "last_good",
+    "same_content",
+    "warnings",
+];
 
 /// The jobs of these agents (by their keys) and databases that are known, in no order.
 pub(crate) async fn known_of(
@@ -177,20 +194,51 @@ pub(crate) async fn update(
     connection: &mut SqliteConnection,
     jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
 ) -> Result<(), Fault> {
-    let last: BTreeMap<JobId, &ExpectedBackupJob> =
-        jobs.into_iter().map(|job| (job.id, job)).collect();
-    let jobs: Vec<&ExpectedBackupJob> = last.into_values().collect();
-    for jobs in many_rows::chunks(&jobs) {
-        let mut query = sqlx::query(update_of(jobs.len()));
+    for jobs in many_rows::chunks(&last_of_each(jobs)) {
+        let mut query = sqlx::query(update_of(&COLUMNS, jobs.len()));
         for job in jobs {
             query = bind(query, job)?;
         }
-        let done = query.execute(&mut *connection).await?;
-        if done.rows_affected() != jobs.len() as u64 {
-            return Err(sqlx::Error::RowNotFound.into());
-        }
+        execute_for_each(query, connection, jobs.len()).await?;
     }
     Ok(())
+}
+
+/// Writes what reports and deadlines moved of these jobs. Of one that stands there twice the last counts.
+pub(crate) async fn update_states(
+    connection: &mut SqliteConnection,
+    jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
+) -> Result<(), Fault> {
+    for jobs in many_rows::chunks(&last_of_each(jobs)) {
+        let mut query = sqlx::query(update_of(&STATE, jobs.len()));
+        for job in jobs {
+            query = bind_state(query, job)?;
+        }
+        execute_for_each(query, connection, jobs.len()).await?;
+    }
+    Ok(())
+}
+
+fn last_of_each<'a>(
+    jobs: impl IntoIterator<Item = &'a ExpectedBackupJob>,
+) -> Vec<&'a ExpectedBackupJob> {
+    let last: BTreeMap<JobId, &ExpectedBackupJob> =
+        jobs.into_iter().map(|job| (job.id, job)).collect();
+    last.into_values().collect()
+}
+
+/// Each of so many jobs has to be there.
+async fn execute_for_each(
+    query: Query<'_>,
+    connection: &mut SqliteConnection,
+    jobs: usize,
+) -> Result<(), Fault> {
+    let done = query.execute(connection).await?;
+    if done.rows_affected() == jobs as u64 {
+        Ok(())
+    } else {
+        Err(sqlx::Error::RowNotFound.into())
+    }
 }
 
 /// Writes where these jobs keep their backups from now on. They get folders of their own.
@@ -212,19 +260,17 @@ pub(crate) async fn update_folders(
     Ok(())
 }
 
-fn update_of(count: usize) -> AssertSqlSafe<String> {
-    let mut set: Vec<String> = Vec::new();
-    for column in COLUMNS {
-        if !KEPT.contains(&column) {
-            set.push(format!("{column} = new.{column}"));
-        }
-    }
-    let before = format!("WITH new ({}) AS (VALUES ", COLUMNS.join(", "));
+fn update_of(columns: &[&str], count: usize) -> AssertSqlSafe<String> {
+    let changed = columns.iter().filter(|column| !KEPT.contains(column));
+    let set: Vec<String> = changed
+        .map(|column| format!("{column} = new.{column}"))
+        .collect();
+    let before = format!("WITH new ({}) AS (VALUES ", columns.join(", "));
     let after = format!(
         ") UPDATE jobs SET {} FROM new WHERE jobs.id = new.id",
         set.join(", ")
     );
-    many_rows::statement(&before, COLUMNS.len(), count, &after)
+    many_rows::statement(&before, columns.len(), count, &after)
 }
 
 /// No two jobs keep their backups in one folder: the second gets one of its own below it.
@@ -285,6 +331,22 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
             "warning_settings",
             job.warning_settings.as_ref(),
         )?)
+        .bind(json("warnings", &job.warnings)?))
+}
+
+fn bind_state<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
+    let micros = |instant: Option<Timestamp>| instant.map(Timestamp::as_microsecond);
+    Ok(query
+        .bind(job.id.0)
+        .bind(job.current_status.as_str())
+        .bind(job.covered_until.as_microsecond())
+        .bind(micros(job.deadline_at()))
+        .bind(micros(job.last_report_at))
+        .bind(micros(job.last_checked_at))
+        .bind(micros(job.silent_since))
+        .bind(micros(job.incident_since))
+        .bind(optional_json("last_good", job.last_good.as_ref())?)
+        .bind(optional_json("same_content", job.same_content.as_ref())?)
         .bind(json("warnings", &job.warnings)?))
 }
 
@@ -379,7 +441,7 @@ mod tests {
             .unwrap();
         let cases = [
             (
-                update_of(2),
+                update_of(&COLUMNS, 2),
                 2 * COLUMNS.len(),
                 "INTEGER PRIMARY KEY (rowid=?)",
             ),
@@ -404,7 +466,7 @@ mod tests {
 
     #[test]
     fn what_a_job_keeps_is_left_alone_when_it_moves() {
-        let statement = update_of(1).0;
+        let statement = update_of(&COLUMNS, 1).0;
         assert!(statement.contains(" current_status = "), "{statement}");
         for column in KEPT {
             let set = format!(" {column} = ");

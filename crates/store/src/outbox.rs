@@ -69,7 +69,7 @@ impl Outbox for SqliteStore {
         let query = sqlx::query(RENEW)
             .bind(lease.until.as_microsecond())
             .bind(&lease.holder);
-        match query.execute(&self.pool).await {
+        match query.execute(&self.writer).await {
             Ok(_) => Ok(()),
             Err(error) => Err(OutboxError::new("hold on to the mails in hand", error)),
         }
@@ -80,7 +80,7 @@ impl Outbox for SqliteStore {
         let query = sqlx::query(RECORD)
             .bind(json!(ended).to_string())
             .bind(holder);
-        match query.execute(&self.pool).await {
+        match query.execute(&self.writer).await {
             Ok(_) => Ok(()),
             Err(error) => Err(OutboxError::new("record what became of mails", error)),
         }
@@ -274,7 +274,7 @@ mod tests {
             "CREATE TRIGGER full BEFORE UPDATE ON deliveries WHEN old.id = 2 \
              BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
         ] {
-            sqlx::query(statement).execute(&store.pool).await.unwrap();
+            sqlx::query(statement).execute(&store.writer).await.unwrap();
         }
         let lease = Lease {
             holder: "me".to_owned(),

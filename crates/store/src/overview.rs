@@ -53,7 +53,7 @@ impl SqliteStore {
         let upsert = "INSERT INTO last_cycle (id, done_at) VALUES (1, ?) ON CONFLICT (id) \
                       DO UPDATE SET previous_done_at = done_at, done_at = excluded.done_at";
         let query = sqlx::query(upsert).bind(done_at.as_microsecond());
-        let done = query.execute(&self.pool).await;
+        let done = query.execute(&self.writer).await;
         done.map(|_| ()).doing("record a cycle")
     }
 
@@ -67,7 +67,7 @@ impl SqliteStore {
         let update = "UPDATE last_cycle SET done_at = min(done_at, ?1), \
                       previous_done_at = min(previous_done_at, ?1)";
         let query = sqlx::query(update).bind(now.as_microsecond());
-        let done = query.execute(&self.pool).await;
+        let done = query.execute(&self.writer).await;
         done.map(|_| ()).doing("put the last cycle back")
     }
 

@@ -70,7 +70,8 @@ impl Store for SqliteStore {
     }
 
     async fn commit_deadlines(&self, moves: &[Transition]) -> Result<(), StoreError> {
-        Ok(self.commit_moves(moves).await.doing("commit deadlines")?)
+        let judged = self.commit_states(moves).await;
+        Ok(judged.doing("commit deadlines")?)
     }
 }
 
@@ -100,7 +101,7 @@ impl SqliteStore {
         let reports = commits.iter().map(|commit| &commit.report);
         let reports = report_rows::upsert(&mut transaction, reports).await?;
         let moves = || commits.iter().flat_map(|commit| &commit.moves);
-        job_rows::update(&mut transaction, moves().map(|moved| &moved.job)).await?;
+        job_rows::update_states(&mut transaction, moves().map(|moved| &moved.job)).await?;
         let mut ids = entry_rows::next_id(&mut transaction).await?..;
         let (mut entries, mut events) = (Vec::new(), Vec::new());
         for commit in commits {
@@ -116,6 +117,16 @@ impl SqliteStore {
         event_rows::insert_all(&mut transaction, &events).await?;
         let files = moves().filter_map(|moved| Some((moved.job.id, moved.proven_file.as_ref()?)));
         proven_files::upsert(&mut transaction, files).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn commit_states(&self, moves: &[Transition]) -> Result<(), Fault> {
+        let mut transaction = self.begin().await?;
+        let jobs = moves.iter().map(|moved| &moved.job);
+        job_rows::update_states(&mut transaction, jobs).await?;
+        let events = moves.iter().flat_map(|moved| &moved.events);
+        event_rows::insert(&mut transaction, events).await?;
         transaction.commit().await?;
         Ok(())
     }

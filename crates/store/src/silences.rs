@@ -26,7 +26,7 @@ impl SqliteStore {
             .bind(silence.reason)
             .bind(silence.author)
             .bind(silence.created_at.as_microsecond());
-        let row = query.fetch_one(&self.pool).await.doing(doing)?;
+        let row = query.fetch_one(&self.writer).await.doing(doing)?;
         silence_of(&row).doing(doing)
     }
 

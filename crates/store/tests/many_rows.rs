@@ -169,6 +169,22 @@ fn become_of(known: &ExpectedBackupJob, other: &ExpectedBackupJob) -> ExpectedBa
     }
 }
 
+/// A job of which only what reports and deadlines decide on is another.
+fn moved_as(known: &ExpectedBackupJob, other: &ExpectedBackupJob) -> ExpectedBackupJob {
+    ExpectedBackupJob {
+        current_status: other.current_status,
+        covered_until: other.covered_until,
+        last_report_at: other.last_report_at,
+        last_checked_at: other.last_checked_at,
+        silent_since: other.silent_since,
+        incident_since: other.incident_since,
+        last_good: other.last_good.clone(),
+        same_content: other.same_content,
+        warnings: other.warnings.clone(),
+        ..known.clone()
+    }
+}
+
 fn missing(job: &ExpectedBackupJob) -> DomainEvent {
     DomainEvent {
         at: at(START),
@@ -200,12 +216,40 @@ fn whatever_a_job_becomes_is_read_back_as_it_was() {
                     Transition { job, events }
                 })
                 .collect();
-            store.commit_deadlines(&moves).await.unwrap();
+            store.change_jobs(&moves).await.unwrap();
             let expected: Vec<ExpectedBackupJob> =
                 moves.iter().map(|one| one.job.clone()).collect();
             prop_assert_eq!(jobs(&store).await, expected);
             let told: Vec<DomainEvent> = moves.into_iter().flat_map(|one| one.events).collect();
             prop_assert_eq!(events(&store).await, told);
+            Ok(())
+        })
+    });
+    tested.unwrap();
+}
+
+#[test]
+fn what_a_deadline_moves_of_a_job_is_kept_and_all_else_is_left_alone() {
+    let runtime = Runtime::new().unwrap();
+    let mut runner = TestRunner::new(Config::with_cases(24));
+    let changes = prop::collection::vec(any_job(), 1..130);
+    let tested = runner.run(&changes, |changes| {
+        runtime.block_on(async {
+            let (_folder, store) = open().await;
+            let known = register(&store, changes.len()).await;
+            let moved = known.iter().zip(&changes);
+            let expected: Vec<ExpectedBackupJob> = moved
+                .map(|(known, change)| moved_as(known, change))
+                .collect();
+            // Somebody else may have declared them anew meanwhile.
+            let moves = changes.iter().zip(&expected).map(|(change, moved)| {
+                let job = moved_as(&become_of(moved, change), change);
+                let events = Vec::new();
+                Transition { job, events }
+            });
+            let moves: Vec<Transition> = moves.collect();
+            store.commit_deadlines(&moves).await.unwrap();
+            prop_assert_eq!(jobs(&store).await, expected);
             Ok(())
         })
     });
