@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::slice;
 use std::sync::Arc;
 
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, timeout_at};
 use tracing::{Instrument, debug, debug_span, warn};
@@ -45,19 +45,53 @@ struct Decided {
     file: ReadFile,
 }
 
+/// Reports that are kept in one transaction.
+#[derive(Debug)]
+struct Batch {
+    decided: Vec<Decided>,
+    /// Those of which nothing has to be kept.
+    done: Vec<Done>,
+    /// Room for others is made when all of the batch is kept.
+    places: Vec<Arc<Place>>,
+}
+
 /// What became of setting some reports aside.
 type SetAside = JoinSet<Vec<(AgentId, Result<(), DepositError>)>>;
 
-/// Commits what became of all reports.
-pub(crate) async fn commit_all<S: Store>(cycle: &Cycle<'_, S>, mut proven: Receiver<Proven>) {
-    let mut set_aside = SetAside::new();
+/// Commits what became of all reports: one batch is decided while the one before it is kept.
+pub(crate) async fn commit_all<S: Store>(cycle: &Cycle<'_, S>, proven: Receiver<Proven>) {
+    let (decided, to_keep) = channel(1);
+    tokio::join!(decide_all(cycle, proven, decided), keep_all(cycle, to_keep));
+}
+
+async fn decide_all<S: Store>(
+    cycle: &Cycle<'_, S>,
+    mut proven: Receiver<Proven>,
+    decided: Sender<Batch>,
+) {
     loop {
         let batch = gather(&mut proven).await;
         if batch.is_empty() {
             break;
         }
-        let span = debug_span!("commit", reports = batch.len());
-        let done = commit_some(cycle, batch).instrument(span).await;
+        let span = debug_span!("decide", reports = batch.len());
+        let batch = decide_batch(cycle, batch).instrument(span).await;
+        // Nobody takes it any more only when the cycle is given up.
+        let _ = decided.send(batch).await;
+    }
+}
+
+async fn keep_all<S: Store>(cycle: &Cycle<'_, S>, mut decided: Receiver<Batch>) {
+    let mut set_aside = SetAside::new();
+    while let Some(batch) = decided.recv().await {
+        let span = debug_span!("commit", reports = batch.decided.len());
+        let Batch {
+            decided,
+            mut done,
+            places,
+        } = batch;
+        done.extend(keep(cycle, decided).instrument(span).await);
+        drop(places);
         if done.is_empty() {
             continue;
         }
@@ -103,13 +137,11 @@ async fn note_next<S: Store>(cycle: &Cycle<'_, S>, set_aside: &mut SetAside) {
     }
 }
 
-/// Gives back the reports that may be set aside.
-async fn commit_some<S: Store>(cycle: &Cycle<'_, S>, batch: Vec<Proven>) -> Vec<Done> {
+async fn decide_batch<S: Store>(cycle: &Cycle<'_, S>, batch: Vec<Proven>) -> Batch {
     let mut done = Vec::new();
     let mut decided = Vec::new();
     let mut judged = Vec::new();
-    // Room for others is made when all of the batch is kept.
-    let mut places: Vec<Arc<Place>> = Vec::new();
+    let mut places = Vec::new();
     {
         let mut noted = cycle.findings.note();
         for proven in batch {
@@ -144,8 +176,11 @@ async fn commit_some<S: Store>(cycle: &Cycle<'_, S>, batch: Vec<Proven>) -> Vec<
         }
     }
     decided.extend(decide(cycle, judged).await);
-    done.extend(keep(cycle, decided).await);
-    done
+    Batch {
+        decided,
+        done,
+        places,
+    }
 }
 
 impl<S: Store> Cycle<'_, S> {

@@ -243,7 +243,10 @@ impl Judging {
             let job = &section.known.job;
             let settings = job.warning_settings.as_ref().unwrap_or(defaults);
             let status = judge_entry(section.database(), &section.finding).status;
-            status == BackupEntryStatus::Success && settings.need_history()
+            // Without a last good backup there are none before it.
+            job.last_good.is_some()
+                && status == BackupEntryStatus::Success
+                && settings.need_history()
         };
         let sections = self.sections.iter().filter(has_to);
         sections.map(|section| section.known.job.id).collect()

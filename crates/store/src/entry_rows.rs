@@ -5,7 +5,7 @@ use vigie_scanner::JobMove;
 
 use crate::error::Fault;
 use crate::job_rows::json;
-use crate::many_rows;
+use crate::many_rows::{self, Query};
 use crate::proven_rows;
 
 /// An entry that is to be kept.
@@ -26,25 +26,28 @@ pub(crate) async fn insert(
     connection: &mut SqliteConnection,
     entries: &[NewEntry<'_>],
 ) -> Result<(), Fault> {
-    for entries in many_rows::chunks(entries) {
-        let insert = "INSERT INTO entries (id, job_id, report_id, recorded_at, status, entry, \
-                      ended_at, size, delay) VALUES ";
-        let mut query = sqlx::query(many_rows::statement(insert, 9, entries.len(), ""));
-        for NewEntry { id, report, moved } in entries {
-            let entry = &moved.entry;
-            let (ended_at, size, delay) = proven_rows::columns_of(moved.proven.as_ref());
-            query = query
-                .bind(id)
-                .bind(moved.job.id.0)
-                .bind(report)
-                .bind(entry.recorded_at.as_microsecond())
-                .bind(entry.status.as_str())
-                .bind(json("entry", entry)?)
-                .bind(ended_at)
-                .bind(size)
-                .bind(delay);
-        }
-        query.execute(&mut *connection).await?;
-    }
+    let statements = many_rows::chunks(entries).map(insert_of);
+    many_rows::execute_each(connection, statements).await?;
     Ok(())
+}
+
+fn insert_of<'q>(entries: &[NewEntry<'_>]) -> Result<Query<'q>, Fault> {
+    let insert = "INSERT INTO entries (id, job_id, report_id, recorded_at, status, entry, \
+                  ended_at, size, delay) VALUES ";
+    let mut query = sqlx::query(many_rows::statement(insert, 9, entries.len(), ""));
+    for NewEntry { id, report, moved } in entries {
+        let entry = &moved.entry;
+        let (ended_at, size, delay) = proven_rows::columns_of(moved.proven.as_ref());
+        query = query
+            .bind(*id)
+            .bind(moved.job.id.0)
+            .bind(*report)
+            .bind(entry.recorded_at.as_microsecond())
+            .bind(entry.status.as_str())
+            .bind(json("entry", entry)?)
+            .bind(ended_at)
+            .bind(size)
+            .bind(delay);
+    }
+    Ok(query)
 }

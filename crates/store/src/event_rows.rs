@@ -9,7 +9,7 @@ use vigie_notify::is_news;
 
 use crate::error::Fault;
 use crate::job_rows::{json, parse};
-use crate::many_rows;
+use crate::many_rows::{self, Query};
 
 /// An event, with the number of its entry when that is kept as a row of its own.
 pub(crate) type NewEvent<'a> = (&'a DomainEvent, Option<i64>);
@@ -28,28 +28,31 @@ pub(crate) async fn insert_all(
     connection: &mut SqliteConnection,
     events: &[NewEvent<'_>],
 ) -> Result<(), Fault> {
-    for events in many_rows::chunks(events) {
-        let insert = "INSERT INTO events (at, type, agent, database, status, event, entry_id, \
-                      is_news) VALUES ";
-        let mut query = sqlx::query(many_rows::statement(insert, 8, events.len(), ""));
-        for (event, entry) in events {
-            let text = match (entry, WithoutEntry::of(event)) {
-                (Some(_), Some(without)) => json("event", &without)?,
-                _ => json("event", event)?,
-            };
-            query = query
-                .bind(event.at.as_microsecond())
-                .bind(event.name())
-                .bind(event.agent().as_str())
-                .bind(event.job().map(|job| job.database.as_str()))
-                .bind(event.status())
-                .bind(text)
-                .bind(entry)
-                .bind(is_news(event));
-        }
-        query.execute(&mut *connection).await?;
-    }
+    let statements = many_rows::chunks(events).map(insert_of);
+    many_rows::execute_each(connection, statements).await?;
     Ok(())
+}
+
+fn insert_of<'q>(events: &[NewEvent<'_>]) -> Result<Query<'q>, Fault> {
+    let insert = "INSERT INTO events (at, type, agent, database, status, event, entry_id, \
+                  is_news) VALUES ";
+    let mut query = sqlx::query(many_rows::statement(insert, 8, events.len(), ""));
+    for (event, entry) in events {
+        let text = match (entry, WithoutEntry::of(event)) {
+            (Some(_), Some(without)) => json("event", &without)?,
+            _ => json("event", event)?,
+        };
+        query = query
+            .bind(event.at.as_microsecond())
+            .bind(event.name())
+            .bind(event.agent().to_string())
+            .bind(event.job().map(|job| job.database.clone()))
+            .bind(event.status())
+            .bind(text)
+            .bind(*entry)
+            .bind(is_news(event));
+    }
+    Ok(query)
 }
 
 /// Reads the columns `event` and `event_entry`, which is the JSON of the entry that it refers to.

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqlitePool};
 use vigie_domain::{AgentId, ExpectedBackupJob, JobId};
 use vigie_scanner::KnownJob;
 
 use crate::error::Fault;
-use crate::many_rows;
+use crate::many_rows::{self, Query};
 
 pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
     Ok(ExpectedBackupJob {
@@ -176,15 +176,12 @@ pub(crate) async fn insert(
         job.id = JobId(id);
     }
     let insert = format!("INSERT INTO jobs ({}) VALUES ", COLUMNS.join(", "));
-    for jobs in many_rows::chunks_mut(jobs) {
-        give_own_folders(connection, jobs).await?;
-        let statement = many_rows::statement(&insert, COLUMNS.len(), jobs.len(), "");
-        let mut query = sqlx::query(statement);
-        for job in jobs {
-            query = bind(query, job)?;
-        }
-        query.execute(&mut *connection).await?;
-    }
+    give_own_folders(connection, jobs).await?;
+    let statements = many_rows::chunks(jobs).map(|jobs| {
+        let query = sqlx::query(many_rows::statement(&insert, COLUMNS.len(), jobs.len(), ""));
+        jobs.iter().try_fold(query, bind)
+    });
+    many_rows::execute_each(connection, statements).await?;
     Ok(())
 }
 
@@ -194,14 +191,11 @@ pub(crate) async fn update(
     connection: &mut SqliteConnection,
     jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
 ) -> Result<(), Fault> {
-    for jobs in many_rows::chunks(&last_of_each(jobs)) {
-        let mut query = sqlx::query(update_of(&COLUMNS, jobs.len()));
-        for job in jobs {
-            query = bind(query, job)?;
-        }
-        execute_for_each(query, connection, jobs.len()).await?;
-    }
-    Ok(())
+    update_each(connection, jobs, |jobs| {
+        let query = sqlx::query(update_of(&COLUMNS, jobs.len()));
+        jobs.iter().try_fold(query, |query, job| bind(query, job))
+    })
+    .await
 }
 
 /// Writes what reports and deadlines moved of these jobs. Of one that stands there twice the last counts.
@@ -209,32 +203,26 @@ pub(crate) async fn update_states(
     connection: &mut SqliteConnection,
     jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
 ) -> Result<(), Fault> {
-    for jobs in many_rows::chunks(&last_of_each(jobs)) {
-        let mut query = sqlx::query(update_of(&STATE, jobs.len()));
-        for job in jobs {
-            query = bind_state(query, job)?;
-        }
-        execute_for_each(query, connection, jobs.len()).await?;
-    }
-    Ok(())
+    update_each(connection, jobs, |jobs| {
+        let query = sqlx::query(update_of(&STATE, jobs.len()));
+        jobs.iter()
+            .try_fold(query, |query, job| bind_state(query, job))
+    })
+    .await
 }
 
-fn last_of_each<'a>(
-    jobs: impl IntoIterator<Item = &'a ExpectedBackupJob>,
-) -> Vec<&'a ExpectedBackupJob> {
+/// Each job has to be there.
+async fn update_each<'q>(
+    connection: &mut SqliteConnection,
+    jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
+    statement: fn(&[&ExpectedBackupJob]) -> Result<Query<'q>, Fault>,
+) -> Result<(), Fault> {
     let last: BTreeMap<JobId, &ExpectedBackupJob> =
         jobs.into_iter().map(|job| (job.id, job)).collect();
-    last.into_values().collect()
-}
-
-/// Each of so many jobs has to be there.
-async fn execute_for_each(
-    query: Query<'_>,
-    connection: &mut SqliteConnection,
-    jobs: usize,
-) -> Result<(), Fault> {
-    let done = query.execute(connection).await?;
-    if done.rows_affected() == jobs as u64 {
+    let jobs: Vec<&ExpectedBackupJob> = last.into_values().collect();
+    let statements = many_rows::chunks(&jobs).map(statement);
+    let changed = many_rows::execute_each(connection, statements).await?;
+    if changed == jobs.len() as u64 {
         Ok(())
     } else {
         Err(sqlx::Error::RowNotFound.into())
@@ -278,13 +266,16 @@ async fn give_own_folders(
     connection: &mut SqliteConnection,
     jobs: &mut [ExpectedBackupJob],
 ) -> Result<(), Fault> {
-    let before = "SELECT validated_folder, id FROM jobs WHERE validated_folder IN (VALUES ";
-    let mut query = sqlx::query_as(many_rows::statement(before, 1, jobs.len(), ")"));
-    for job in &*jobs {
-        query = query.bind(&job.validated_folder);
+    let mut taken: HashMap<String, i64> = HashMap::new();
+    for jobs in many_rows::chunks(jobs) {
+        let before = "SELECT validated_folder, id FROM jobs WHERE validated_folder IN (VALUES ";
+        let mut query = sqlx::query_as(many_rows::statement(before, 1, jobs.len(), ")"));
+        for job in jobs {
+            query = query.bind(&job.validated_folder);
+        }
+        let found: Vec<(String, i64)> = query.fetch_all(&mut *connection).await?;
+        taken.extend(found);
     }
-    let taken: Vec<(String, i64)> = query.fetch_all(connection).await?;
-    let mut taken: HashMap<String, i64> = taken.into_iter().collect();
     for job in jobs {
         let id = job.id.0;
         if taken.get(&job.validated_folder).is_some_and(|by| *by != id) {
@@ -294,8 +285,6 @@ async fn give_own_folders(
     }
     Ok(())
 }
-
-type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 
 fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
     let micros = |instant: Option<Timestamp>| instant.map(Timestamp::as_microsecond);

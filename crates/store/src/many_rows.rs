@@ -1,7 +1,10 @@
 //! Statements that write or look up many rows at once, as each statement has its price whatever it does.
 //! Knows no table.
 
-use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
+
+use crate::error::Fault;
 
 /// How many rows go to one statement at most, a power of two: far below the number of values that SQLite
 /// takes, and more gain nothing.
@@ -42,6 +45,29 @@ pub(crate) fn statement(
 ) -> AssertSqlSafe<String> {
     let row = format!("({})", vec!["?"; columns].join(", "));
     AssertSqlSafe(format!("{before}{}{after}", vec![row; count].join(", ")))
+}
+
+/// A statement with its values.
+pub(crate) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+
+/// Executes one statement after the other and tells how many rows were changed. Each is made ready while
+/// SQLite, on a thread of its own, is at work on the one before it.
+pub(crate) async fn execute_each<'q>(
+    connection: &mut SqliteConnection,
+    mut statements: impl Iterator<Item = Result<Query<'q>, Fault>>,
+) -> Result<u64, Fault> {
+    let mut changed = 0;
+    let mut next = statements.next().transpose()?;
+    while let Some(statement) = next {
+        let (done, following) = tokio::join!(
+            biased;
+            statement.execute(&mut *connection),
+            async { statements.next().transpose() },
+        );
+        changed += done?.rows_affected();
+        next = following?;
+    }
+    Ok(changed)
 }
 
 #[cfg(test)]
