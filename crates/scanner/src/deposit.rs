@@ -29,7 +29,7 @@ pub(crate) struct Deposit {
 /// What lies in the root.
 #[derive(Debug, Default)]
 pub(crate) struct RootListing {
-    /// The agents' folders, in the order of their names.
+    /// The agents' folders, in no order.
     pub agents: Vec<AgentId>,
     /// Folders that can be no agent's, with the reason.
     pub ignored: Vec<(String, String)>,
@@ -111,14 +111,15 @@ impl Deposit {
                 Err(error) => listing.ignored.push((name.to_owned(), error.to_string())),
             }
         }
-        listing.agents.sort();
         listing.ignored.sort();
         Ok(listing)
     }
 
     /// How an agent's `log` folder looks at this moment; `None` when that can't be told. Opens nothing.
     pub(crate) fn log_identity(&self, agent: &AgentId) -> Option<FileIdentity> {
-        let path = format!("{agent}/log");
+        let mut path = String::with_capacity(agent.as_str().len() + 4);
+        path.push_str(agent.as_str());
+        path.push_str("/log");
         let stat = statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(FileIdentity::of_stat(&stat))
     }

@@ -1,6 +1,5 @@
 //! Which agents there are, and which of them have to be visited. Reads no report.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -13,7 +12,7 @@ use crate::memory::Memory;
 /// Folders whose names differ in case alone: of these only one can be the agent's.
 #[derive(Debug, Default)]
 pub(crate) struct Folders {
-    /// The agents with one folder, in the order of their names.
+    /// The agents with one folder, in the order of their keys.
     pub agents: Vec<AgentId>,
     /// The others, each with all of its folders.
     pub twins: Vec<Vec<AgentId>>,
@@ -21,19 +20,19 @@ pub(crate) struct Folders {
 
 impl Folders {
     pub(crate) fn of(agents: Vec<AgentId>) -> Self {
-        let mut by_key: BTreeMap<String, Vec<AgentId>> = BTreeMap::new();
-        for agent in agents {
-            by_key.entry(agent.key()).or_default().push(agent);
-        }
+        let mut keyed: Vec<(String, AgentId)> = agents
+            .into_iter()
+            .map(|agent| (agent.key(), agent))
+            .collect();
+        keyed.sort_unstable();
         let mut folders = Self::default();
-        for mut alike in by_key.into_values() {
-            match alike.pop() {
-                Some(only) if alike.is_empty() => folders.agents.push(only),
-                Some(last) => {
-                    alike.push(last);
-                    folders.twins.push(alike);
+        for alike in keyed.chunk_by(|(one, _), (other, _)| one == other) {
+            match alike {
+                [(_, agent)] => folders.agents.push(agent.clone()),
+                alike => {
+                    let twins = alike.iter().map(|(_, agent)| agent.clone());
+                    folders.twins.push(twins.collect());
                 }
-                None => {}
             }
         }
         folders
