@@ -105,7 +105,7 @@ pub enum Command {
     Routes(RoutesCommand),
     /// Lists the backups that are expected; adds, pauses and retires them without the config
     #[command(subcommand)]
-    Jobs(JobsCommand),
+    Jobs(Box<JobsCommand>),
     /// Looks at the config
     #[command(subcommand)]
     Config(ConfigCommand),

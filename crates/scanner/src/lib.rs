@@ -6,43 +6,27 @@
 //! had arrived meanwhile. Whatever an agent put into its folder can spoil that agent's own reports
 //! at most; the others are served in the same cycle.
 //!
+//! The stages of a cycle (`cycle/`) overlap: agents that have to be visited are found, their reports read
+//! and taken in, the staged files proven, what was found decided and committed, and the reports set aside.
+//! Each stage has a bound on what it holds, so that memory stays flat.
+//!
 //! What is on the disk is never trusted: every name is opened below the folder that it was found
 //! in, without following links, and only regular files are read.
 
-mod archive;
 mod blocking;
-mod committing;
-mod copying;
 mod cycle;
 mod deposit;
-mod discovery;
 mod error;
-mod findings;
-mod gate;
-mod hashing;
-mod identity;
-mod inbox;
-mod intake;
-mod judging;
-mod memory;
-mod pace;
-mod page_cache;
 mod places;
 mod proof;
-mod proven_file;
-mod proving;
 mod result;
 mod scan;
-mod selection;
 mod settings;
-mod settle;
 mod store;
-mod validated_tree;
-mod workshop;
 
+pub use deposit::identity::FileIdentity;
 pub use error::{DepositError, ScanError};
-pub use identity::FileIdentity;
-pub use proven_file::ProvenFile;
+pub use proof::proven_file::ProvenFile;
 pub use result::{
     AgentError, EntrySummary, EventSummary, IgnoredFile, Observer, Progress, ReportCounts,
     RetiredJob, ScanResult, UndeclaredDatabase, Work,

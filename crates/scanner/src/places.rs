@@ -3,7 +3,7 @@
 use vigie_domain::AgentId;
 
 use crate::deposit::{Deposit, LogFolder};
-use crate::validated_tree::ValidatedTree;
+use crate::proof::validated_tree::ValidatedTree;
 use crate::{DepositError, ScannerSettings};
 
 /// The trees on the disk that a cycle works in.

@@ -8,16 +8,16 @@ use tracing::{Instrument, debug, debug_span};
 use vigie_domain::{AgentId, Transition, judge_deadline};
 
 use crate::blocking::blocking;
-use crate::committing::commit_all;
 use crate::cycle::Cycle;
-use crate::discovery::{Folders, to_visit};
-use crate::findings::Findings;
-use crate::intake::take_in;
-use crate::memory::Memory;
-use crate::pace::Pace;
+use crate::cycle::committing::commit_all;
+use crate::cycle::discovery::{Folders, to_visit};
+use crate::cycle::findings::Findings;
+use crate::cycle::intake::take_in;
+use crate::cycle::memory::Memory;
+use crate::cycle::proving::prove_all;
+use crate::cycle::workshop::Workshop;
 use crate::places::Places;
-use crate::proving::prove_all;
-use crate::workshop::Workshop;
+use crate::proof::pace::Pace;
 use crate::{DepositError, Observer, Progress, ScanError, ScanResult, ScannerSettings, Store};
 
 /// How many overdue jobs are judged in one transaction.

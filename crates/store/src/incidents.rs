@@ -149,7 +149,7 @@ impl SqliteStore {
             .bind(acknowledgement.at.as_microsecond())
             .bind(&acknowledgement.by)
             .bind(job.id.0);
-        let updated = query.execute(&self.pool).await;
+        let updated = query.execute(&self.writer).await;
         Ok(updated.doing("take an incident on")?.rows_affected() > 0)
     }
 

@@ -237,8 +237,8 @@ fn what_a_deadline_moves_of_a_job_is_kept_and_all_else_is_left_alone() {
         runtime.block_on(async {
             let (_folder, store) = open().await;
             let known = register(&store, changes.len()).await;
-            let moved = known.iter().zip(&changes);
-            let expected: Vec<ExpectedBackupJob> = moved
+            let pairs = known.iter().zip(&changes);
+            let expected: Vec<ExpectedBackupJob> = pairs
                 .map(|(known, change)| moved_as(known, change))
                 .collect();
             // Somebody else may have declared them anew meanwhile.

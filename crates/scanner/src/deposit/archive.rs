@@ -8,8 +8,8 @@ use cap_std::fs::Dir;
 use vigie_domain::Sha256;
 
 use crate::DepositError;
+use crate::deposit::identity::FileIdentity;
 use crate::deposit::{LogFolder, open_folder};
-use crate::identity::FileIdentity;
 
 const ARCHIVE: &str = "_archive";
 const REJECTED: &str = "_rejected";

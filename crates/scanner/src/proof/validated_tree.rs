@@ -12,7 +12,7 @@ use cap_std::fs::{Dir, File, OpenOptions};
 
 use crate::DepositError;
 use crate::deposit::open_folder;
-use crate::page_cache::release_all;
+use crate::proof::page_cache::release_all;
 
 /// One name for every copy on its way: what a crash left is overwritten by the next attempt, so
 /// nothing piles up. A job's folder is written to by one scan at a time.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vigie_domain::AgentId;
 
-use crate::identity::FileIdentity;
+use crate::deposit::identity::FileIdentity;
 
 /// A folder that changes twice within one tick of its file system's clock looks the same both times. No
 /// file system in use ticks slower than every two seconds.

@@ -1,16 +1,23 @@
 //! Proves a staged file: computes its SHA-256 and, where a copy is to be kept, writes the very bytes
 //! that were proven. Decides nothing; the verdict is the domain's.
 
+pub(crate) mod copying;
+pub(crate) mod hashing;
+pub(crate) mod pace;
+pub(crate) mod page_cache;
+pub(crate) mod proven_file;
+pub(crate) mod validated_tree;
+
 use std::io;
 
 use cap_std::fs::File;
 use vigie_domain::{Finding, ProofNeeded, Sha256};
 
+use crate::deposit::identity::FileIdentity;
 use crate::deposit::{AgentFolder, Staged};
-use crate::hashing::Hashing;
-use crate::identity::FileIdentity;
-use crate::pace::Pace;
-use crate::validated_tree::{PartialCopy, ValidatedTree};
+use crate::proof::hashing::Hashing;
+use crate::proof::pace::Pace;
+use crate::proof::validated_tree::{PartialCopy, ValidatedTree};
 
 /// Where a proven backup is to be kept.
 #[derive(Debug)]

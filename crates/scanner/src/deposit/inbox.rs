@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::{AgentId, Report, Sha256};
 
-use crate::archive::ReadFile;
+use crate::cycle::selection::Candidate;
 use crate::deposit::LogFolder;
-use crate::identity::FileIdentity;
-use crate::selection::Candidate;
+use crate::deposit::archive::ReadFile;
+use crate::deposit::identity::FileIdentity;
 use crate::{DepositError, ReportKey, ScannerSettings, SeenReport};
 
 /// How many bytes of reports are read of one agent in a cycle, the last report on top. What lies there

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::KnownJob;
-use crate::inbox::ReceivedReport;
+use crate::deposit::inbox::ReceivedReport;
 
 /// A report, with the databases that it is to be believed about.
 #[derive(Debug)]
@@ -99,8 +99,8 @@ mod tests {
     use vigie_domain::{AgentId, ExpectedBackupJob, JobId, Report, Schedule, Sha256};
 
     use super::*;
-    use crate::archive::ReadFile;
-    use crate::identity::FileIdentity;
+    use crate::deposit::archive::ReadFile;
+    use crate::deposit::identity::FileIdentity;
 
     const NOW: &str = "2025-06-19T12:00:00Z";
 

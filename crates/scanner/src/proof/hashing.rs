@@ -10,9 +10,9 @@ use cap_std::fs::{File, FileExt};
 use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::Sha256;
 
-use crate::copying::{ALIGNMENT, BLOCK_BYTES, Block, clone, reserve, write_blocks};
-use crate::pace::Pace;
-use crate::page_cache::{is_to_be_released, release_behind};
+use crate::proof::copying::{ALIGNMENT, BLOCK_BYTES, Block, clone, reserve, write_blocks};
+use crate::proof::pace::Pace;
+use crate::proof::page_cache::{is_to_be_released, release_behind};
 
 /// Large enough that the system calls no longer count, small enough to stay in the cache of a core.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -192,7 +192,7 @@ mod tests {
     use std::sync::Once;
 
     use super::*;
-    use crate::page_cache::release_all;
+    use crate::proof::page_cache::release_all;
 
     /// A small one, and one that is written beside the reading; both end within a page.
     const SIZES: [u64; 2] = [100_100, SMALL_BYTES + 500_100];

@@ -11,11 +11,11 @@ use tokio::time::{Duration, Instant, timeout_at};
 use tracing::{Instrument, debug, debug_span, warn};
 use vigie_domain::{AgentId, BackupEntryStatus, DomainEvent, EventKind, JobId, ProvenBackup};
 
-use crate::archive::ReadFile;
 use crate::cycle::Cycle;
-use crate::inbox::RefusedReport;
-use crate::judging::Judging;
-use crate::proving::{Place, Proven};
+use crate::cycle::judging::Judging;
+use crate::cycle::proving::{Place, Proven};
+use crate::deposit::archive::ReadFile;
+use crate::deposit::inbox::RefusedReport;
 use crate::{DepositError, EntrySummary, ReportCommit, ReportRecord, Store, StoreError};
 
 /// How many reports are committed in one transaction.

@@ -5,9 +5,9 @@ use std::thread;
 
 use vigie_domain::AgentId;
 
+use crate::cycle::memory::Memory;
 use crate::deposit::Deposit;
-use crate::identity::FileIdentity;
-use crate::memory::Memory;
+use crate::deposit::identity::FileIdentity;
 
 /// Folders whose names differ in case alone: of these only one can be the agent's.
 #[derive(Debug, Default)]

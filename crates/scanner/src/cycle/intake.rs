@@ -11,12 +11,12 @@ use tokio::sync::mpsc::Sender;
 use tracing::{Instrument, debug_span, warn};
 use vigie_domain::{AgentId, Sha256, Transition};
 
-use crate::archive::ReadFile;
 use crate::blocking::blocking;
 use crate::cycle::Cycle;
-use crate::inbox::{Inbox, RefusedReport, Sorted};
-use crate::judging::{Judging, Section};
-use crate::selection::{SelectedReport, select};
+use crate::cycle::judging::{Judging, Section};
+use crate::cycle::selection::{SelectedReport, select};
+use crate::deposit::archive::ReadFile;
+use crate::deposit::inbox::{Inbox, RefusedReport, Sorted};
 use crate::{
     DepositError, KnownJob, Progress, RetiredJob, SeenReport, Store, StoreError, UndeclaredDatabase,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::identity::FileIdentity;
+use crate::deposit::identity::FileIdentity;
 
 /// How long a file that nobody was seen to write has to stay the same to be taken for whole.
 const QUIET: Duration = Duration::from_secs(5);

@@ -10,11 +10,11 @@ use tokio::task::{JoinError, JoinSet};
 use vigie_domain::AgentId;
 
 use crate::DepositError;
-use crate::archive::ReadFile;
-use crate::inbox::RefusedReport;
-use crate::intake::Taken;
-use crate::judging::Judging;
-use crate::workshop::Workshop;
+use crate::cycle::intake::Taken;
+use crate::cycle::judging::Judging;
+use crate::cycle::workshop::Workshop;
+use crate::deposit::archive::ReadFile;
+use crate::deposit::inbox::RefusedReport;
 
 /// How many reports are on their way at once. Of a large report there are fewer.
 const REPORTS_AT_ONCE: u32 = 256;

@@ -12,16 +12,16 @@ use tracing::debug_span;
 use vigie_domain::{AgentId, ProofNeeded};
 
 use crate::blocking::blocking;
-use crate::committing::Done;
+use crate::cycle::committing::Done;
+use crate::cycle::gate::Gate;
+use crate::cycle::judging::{Judging, PartialsOnce, Section};
+use crate::cycle::memory::Memory;
+use crate::cycle::settle::LOOK_EVERY;
 use crate::deposit::AgentFolder;
-use crate::gate::Gate;
-use crate::inbox::Inbox;
-use crate::judging::{Judging, PartialsOnce, Section};
-use crate::memory::Memory;
-use crate::pace::Pace;
+use crate::deposit::inbox::Inbox;
 use crate::places::Places;
+use crate::proof::pace::Pace;
 use crate::proof::{Keep, Proof, prove};
-use crate::settle::LOOK_EVERY;
 use crate::{DepositError, Observer, Progress, ScannerSettings, Work};
 
 /// From this size on, in bytes, a file is read beside the small ones and not in one row with them.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use vigie_domain::{Finding, ProofNeeded, Sha256};
 
 use crate::deposit::AgentFolder;
-use crate::identity::FileIdentity;
+use crate::deposit::identity::FileIdentity;
 use crate::proof::Proof;
 
 /// A file that was changed later than this before a cycle may be changed once more and look the same, as

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use cap_std::fs::{File, FileExt};
 
-use crate::page_cache::release_behind;
+use crate::proof::page_cache::release_behind;
 
 pub(crate) use system::{clone, reserve};
 

@@ -13,13 +13,13 @@ use vigie_domain::{
     record_entry,
 };
 
+use crate::cycle::settle::{Rest, Watch};
+use crate::cycle::workshop::Workshop;
+use crate::deposit::identity::FileIdentity;
+use crate::deposit::inbox::ReceivedReport;
 use crate::deposit::{AgentFolder, Partials};
-use crate::identity::FileIdentity;
-use crate::inbox::ReceivedReport;
+use crate::proof::validated_tree::ValidatedTree;
 use crate::proof::{Keep, Proof};
-use crate::settle::{Rest, Watch};
-use crate::validated_tree::ValidatedTree;
-use crate::workshop::Workshop;
 use crate::{JobMove, KnownJob, ProvenFile, ReportCommit, ReportRecord};
 
 /// A report on its way to a decision.

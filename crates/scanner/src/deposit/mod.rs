@@ -1,6 +1,10 @@
 //! The deposit as a place of untrusted files: opens what agents left there by single names, below
 //! the folder that they were found in, never through a link. Knows no report and no rule.
 
+pub(crate) mod archive;
+pub(crate) mod identity;
+pub(crate) mod inbox;
+
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -14,7 +18,7 @@ use rustix::fs::{AtFlags, statat};
 use vigie_domain::AgentId;
 
 use crate::DepositError;
-use crate::identity::FileIdentity;
+use crate::deposit::identity::FileIdentity;
 
 /// The folders in which agents stage their files; the first is the usual one.
 const STAGED_FOLDERS: [&str; 2] = ["databases", "database"];
