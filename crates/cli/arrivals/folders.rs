@@ -270,7 +270,16 @@ impl Folders {
         match self.try_watch_agent(root, &agent) {
             Ok((watch, kind)) => {
                 self.by_agent.insert(agent.clone(), watch);
-                self.watches.insert(watch, Watched { agent, kind });
+                let before = self.watches.insert(watch, Watched { agent, kind });
+                // A folder that was renamed has the watch that it had.
+                if let Some(before) = before
+                    && self
+                        .watches
+                        .get(&watch)
+                        .is_some_and(|now| now.agent != before.agent)
+                {
+                    self.by_agent.remove(&before.agent);
+                }
                 Ok(Some(kind))
             }
             Err(errno @ Errno::NOSPC) => Err(failed("watch an agent's folder", errno)),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::StoreError;
@@ -32,6 +33,19 @@ pub struct DepositError {
 }
 
 impl DepositError {
+    /// Whether the machine lacked something for a moment, so that nothing is said about the file itself.
+    pub(crate) fn is_passing(&self) -> bool {
+        let passing = [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOMEM,
+            Errno::AGAIN,
+            Errno::STALE,
+            Errno::TIMEDOUT,
+        ];
+        Errno::from_io_error(&self.source).is_some_and(|error| passing.contains(&error))
+    }
+
     pub(crate) fn new(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self {
             doing,

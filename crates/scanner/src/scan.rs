@@ -24,7 +24,7 @@ use crate::{DepositError, Observer, Progress, ScanError, ScanResult, ScannerSett
 const DEADLINES_AT_ONCE: u32 = 500;
 
 /// How many reports wait between two stages.
-const BETWEEN_STAGES: usize = 64;
+const BETWEEN_STAGES: usize = 16;
 
 /// Scans a deposit, cycle by cycle.
 ///
@@ -57,8 +57,8 @@ impl<S: Store> Scanner<S> {
     ///
     /// # Errors
     ///
-    /// When the deposit or the validated tree can't be opened, or the store fails when deadlines are
-    /// judged. In particular no deadline is judged when the deposit can't be listed: what is missing
+    /// When the deposit or the validated tree can't be opened, or the store fails when deadlines are judged
+    /// or when it is asked whose of two folders is the agent's. In particular no deadline is judged when the deposit can't be listed: what is missing
     /// then is the deposit.
     pub async fn scan(&self, now: Timestamp, observe: Observer) -> Result<ScanResult, ScanError> {
         let settings = self.settings.clone();
@@ -154,15 +154,23 @@ async fn without_twins<S: Store>(
 /// Of an agent whose reports the store did not take it can't be said that no report was received.
 async fn judge_deadlines<S: Store>(cycle: &Cycle<'_, S>) -> Result<(), ScanError> {
     let now = cycle.workshop.now;
+    let mut passed_over = 0;
     loop {
-        let overdue = cycle.store.overdue_jobs(now, DEADLINES_AT_ONCE).await?;
+        // Those that are passed over come first again.
+        let limit = DEADLINES_AT_ONCE.saturating_add(passed_over);
+        let overdue = cycle.store.overdue_jobs(now, limit).await?;
         let moves: Vec<Transition> = {
             let noted = cycle.findings.note();
             let overdue = overdue.iter().filter(|job| noted.is_stored(&job.agent));
             overdue.filter_map(|job| judge_deadline(job, now)).collect()
         };
-        if moves.is_empty() {
+        let is_all = overdue.len() < limit as usize;
+        passed_over = u32::try_from(overdue.len() - moves.len()).unwrap_or(u32::MAX);
+        if moves.is_empty() && is_all {
             return Ok(());
+        }
+        if moves.is_empty() {
+            continue;
         }
         cycle.store.commit_deadlines(&moves).await?;
         for moved in &moves {
@@ -175,6 +183,7 @@ async fn judge_deadlines<S: Store>(cycle: &Cycle<'_, S>) -> Result<(), ScanError
 mod tests {
     use std::fs;
     use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
     use mockall::predicate::always;
@@ -281,6 +290,37 @@ mod tests {
             .times(1)
             .returning(|_| Err(broken()));
         assert!(matches!(scan(&root, store).await, Err(ScanError::Store(_))));
+    }
+
+    #[tokio::test]
+    async fn however_many_jobs_are_passed_over_those_after_them_are_judged() {
+        let root = deposit_of(&["BAD_B_C"]);
+        let mut store = MockStore::new();
+        store.expect_seen_reports().returning(|_| Err(broken()));
+        let overdue = |agent: &str| {
+            let mut job = known(&AgentId::new(agent).unwrap());
+            job.covered_until = "2025-06-01T00:00:00Z".parse().unwrap();
+            job
+        };
+        let is_judged = Arc::new(AtomicBool::new(false));
+        let judged = is_judged.clone();
+        store.expect_overdue_jobs().returning(move |_, limit| {
+            let bad = (0..2 * DEADLINES_AT_ONCE).map(|_| overdue("BAD_B_C"));
+            let silent = (!judged.load(Ordering::Relaxed)).then(|| overdue("SILENT_B_C"));
+            Ok(bad.chain(silent).take(limit as usize).collect())
+        });
+        let judged = is_judged.clone();
+        store.expect_commit_deadlines().returning(move |moves| {
+            if moves
+                .iter()
+                .any(|moved| moved.job.agent.as_str() == "SILENT_B_C")
+            {
+                judged.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        scan(&root, store).await.unwrap();
+        assert!(is_judged.load(Ordering::Relaxed));
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
 -- The staged file that was last proven for each job: what need not be read again for as long as it stays
--- what it was. Apart from the jobs, which are written anew as a whole whenever they move.
+-- what it was. Apart from the jobs, which many read who do not ask for it.
 
 CREATE TABLE proven_files (
     job_id INTEGER PRIMARY KEY REFERENCES jobs (id),

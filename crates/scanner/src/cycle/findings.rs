@@ -71,7 +71,12 @@ impl Noted {
     }
 
     pub(crate) fn error(&mut self, agent: &AgentId, error: &ScanError) {
-        if matches!(error, ScanError::Store(_)) {
+        let is_unknown = match error {
+            ScanError::Store(_) => true,
+            // What can never be read is as good as never sent, and somebody has to hear of it.
+            ScanError::Deposit(error) => error.is_passing(),
+        };
+        if is_unknown {
             self.unstored(agent);
         }
         warn!(%agent, %error, "agent not served");

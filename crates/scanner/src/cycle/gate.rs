@@ -16,7 +16,8 @@ pub(crate) struct Gate {
 /// Held while a piece of work is done; the next one begins when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    queue: Arc<Mutex<Queue>>,
+    /// `None` once it was passed on.
+    queue: Option<Arc<Mutex<Queue>>>,
 }
 
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl Gate {
             }
         };
         let Some(waiting) = waiting else {
-            return Permit { queue };
+            return Permit { queue: Some(queue) };
         };
         match waiting.await {
             Ok(permit) => permit,
@@ -90,19 +91,29 @@ impl Queue {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let next = {
-            let mut state = lock(&self.queue);
-            let next = state.next();
-            if next.is_none() {
-                state.free += 1;
-            }
-            next
+        let Some(queue) = self.queue.take() else {
+            return;
         };
-        if let Some(next) = next {
-            // One who no longer waits drops it at once, and so passes it on.
-            let _ = next.send(Self {
-                queue: self.queue.clone(),
-            });
+        loop {
+            let next = {
+                let mut state = lock(&queue);
+                let next = state.next();
+                if next.is_none() {
+                    state.free += 1;
+                }
+                next
+            };
+            let Some(next) = next else {
+                return;
+            };
+            let permit = Self {
+                queue: Some(queue.clone()),
+            };
+            match next.send(permit) {
+                Ok(()) => return,
+                // From one who no longer waits: the one after that is to have it.
+                Err(mut permit) => permit.queue = None,
+            }
         }
     }
 }
@@ -142,6 +153,25 @@ mod tests {
             *order.lock().unwrap(),
             ["busy", "calm", "rare", "busy", "busy", "busy"]
         );
+    }
+
+    #[tokio::test]
+    async fn however_many_give_up_waiting_a_turn_reaches_the_next() {
+        let gate = one_at_once();
+        let first = gate.pass("a").await;
+        let many: Vec<_> = (0..50_000)
+            .map(|_| {
+                let gate = gate.clone();
+                tokio::spawn(async move { gate.pass("b").await })
+            })
+            .collect();
+        yield_now().await;
+        for waiting in &many {
+            waiting.abort();
+        }
+        yield_now().await;
+        drop(first);
+        drop(gate.pass("c").await);
     }
 
     #[tokio::test]

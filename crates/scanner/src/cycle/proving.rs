@@ -26,6 +26,9 @@ const WAITING_AT_ONCE: u32 = 2048;
 /// For each so many bytes a report counts once more.
 const BYTES: u64 = 16 * 1024;
 
+/// And for each so many databases.
+const SECTIONS: u64 = 64;
+
 /// A report of which all is known that can be known without the store.
 #[derive(Debug)]
 pub(crate) enum Proven {
@@ -107,7 +110,10 @@ async fn prove(
             Err(failed) => others.push(failed),
         }
     }
-    if !settled.is_empty() {
+    if settled.is_empty() {
+        // What waits has a place of its own.
+        drop(place);
+    } else {
         others.push(Proven::Judged(settled, place));
     }
     for one in others {
@@ -165,7 +171,8 @@ impl Room {
     }
 
     fn needed_for(&self, judging: &Judging) -> u32 {
-        let more = judging.report.file.identity.size / BYTES;
+        let sections = judging.sections.len() as u64;
+        let more = judging.report.file.identity.size / BYTES + sections / SECTIONS;
         u32::try_from(more).map_or(self.all, |more| more.saturating_add(1).min(self.all))
     }
 }

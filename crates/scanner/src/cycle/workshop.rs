@@ -27,9 +27,9 @@ use crate::{DepositError, Observer, Progress, ScannerSettings, Work};
 /// From this size on, in bytes, a file is read beside the small ones and not in one row with them.
 const LARGE: u64 = 8 * 1024 * 1024;
 
-/// How many reports have their small files looked at at once when each copy has to reach the disk, which
-/// is a wait and no work.
-const WAITING_FOR_THE_DISK: usize = 16;
+/// How many reports have their small files looked at at once, at least, when each copy has to reach the
+/// disk, which is a wait and no work. Each holds a dozen open files, of which a process may have 1,024.
+const WAITING_FOR_THE_DISK: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 
 /// Where files are worked on.
 pub(crate) struct Workshop {
@@ -57,7 +57,7 @@ impl Workshop {
     ) -> Self {
         let cores = settings.cores;
         let small = if places.validated.is_some() {
-            cores.saturating_mul(NonZeroUsize::new(WAITING_FOR_THE_DISK).unwrap_or(cores))
+            cores.max(WAITING_FOR_THE_DISK)
         } else {
             cores
         };

@@ -17,7 +17,7 @@ use crate::{DepositError, ReportKey, ScannerSettings, SeenReport};
 
 /// How many bytes of reports are read of one agent in a cycle, the last report on top. What lies there
 /// beyond that is read by the cycles to come.
-const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+const BYTES_AT_ONCE: u64 = 4 * 1024 * 1024;
 
 /// How many reports are read of one agent in a cycle.
 const REPORTS_AT_ONCE: usize = 500;
@@ -90,28 +90,19 @@ impl Inbox {
         agent: AgentId,
         settings: &ScannerSettings,
     ) -> Result<Self, DepositError> {
-        let listing = log.list(REPORTS_AT_ONCE)?;
+        let listing = log.list(REPORTS_AT_ONCE, BYTES_AT_ONCE)?;
         let mut inbox = Self {
             ignored: listing.ignored,
             left: listing.left,
             ..Self::empty(agent)
         };
-        let mut room = BYTES_AT_ONCE;
-        let mut names = listing.reports.into_iter();
-        for name in &mut names {
+        for name in listing.reports {
             match read_letter(log, name, settings.report_max_size) {
                 Ok(None) => {}
-                Ok(Some(letter)) => {
-                    room = room.saturating_sub(letter.bytes.len());
-                    inbox.letters.push(letter);
-                }
+                Ok(Some(letter)) => inbox.letters.push(letter),
                 Err(error) => inbox.unreadable.push(error),
             }
-            if room == 0 {
-                break;
-            }
         }
-        inbox.left += names.count();
         Ok(inbox)
     }
 
@@ -293,4 +284,59 @@ fn too_old(report: &Report, max_age: Duration, now: Timestamp) -> Option<String>
             report.operation_ended_at
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, FileTimes};
+    use std::time::SystemTime;
+
+    use vigie_domain::Schedule;
+
+    use super::*;
+    use crate::deposit::Deposit;
+
+    /// A `log` folder with reports of so many bytes, each a minute newer than the one before it, whatever
+    /// their names say.
+    fn read_of(reports: usize, bytes: usize) -> (tempfile::TempDir, Inbox) {
+        let root = tempfile::tempdir().unwrap();
+        let log = root.path().join("A_B_C/log");
+        fs::create_dir_all(&log).unwrap();
+        for number in 0..reports {
+            let path = log.join(format!("{:06}.json", reports - number));
+            fs::write(&path, vec![b' '; bytes]).unwrap();
+            let age = Duration::from_secs(60 * number as u64);
+            let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + age);
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_times(times).unwrap();
+        }
+        let daily = Schedule::every(Duration::from_hours(24), Duration::ZERO).unwrap();
+        let settings = ScannerSettings::new(root.path(), daily);
+        let agent = AgentId::new("A_B_C").unwrap();
+        let deposit = Deposit::open(root.path()).unwrap();
+        let log = deposit.agent(&agent).unwrap().log().unwrap().unwrap();
+        let inbox = Inbox::read(&log, agent, &settings).unwrap();
+        (root, inbox)
+    }
+
+    fn names(inbox: &Inbox) -> Vec<&str> {
+        let letters = inbox.letters.iter();
+        letters.map(|letter| letter.file.name.as_str()).collect()
+    }
+
+    #[test]
+    fn of_large_reports_the_newest_are_read_first() {
+        let (_root, inbox) = read_of(7, 1024 * 1024);
+        assert_eq!(inbox.left, 3);
+        let newest = ["000001.json", "000002.json", "000003.json", "000004.json"];
+        assert_eq!(names(&inbox), newest);
+    }
+
+    #[test]
+    fn of_many_reports_the_newest_are_read_first() {
+        let (_root, inbox) = read_of(REPORTS_AT_ONCE + 1, 1);
+        assert_eq!(inbox.left, 1);
+        let oldest = format!("{:06}.json", REPORTS_AT_ONCE + 1);
+        assert!(!names(&inbox).contains(&oldest.as_str()));
+    }
 }

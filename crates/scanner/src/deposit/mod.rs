@@ -250,8 +250,13 @@ pub(crate) struct LogFolder {
 }
 
 impl LogFolder {
-    /// At most so many reports: the newest, as those that are older speak of files that were replaced.
-    pub(crate) fn list(&self, at_most: usize) -> Result<LogListing, DepositError> {
+    /// Of many reports the newest, as those that are older speak of files that were replaced: at most so
+    /// many, and of so many bytes, the last one on top.
+    pub(crate) fn list(
+        &self,
+        at_most: usize,
+        at_most_bytes: u64,
+    ) -> Result<LogListing, DepositError> {
         let failed = |error| DepositError::new("list", &self.path, error);
         let mut listing = LogListing::default();
         for entry in self.dir.entries().map_err(failed)? {
@@ -276,18 +281,35 @@ impl LogFolder {
                 }
             }
         }
-        if listing.reports.len() > at_most {
-            listing.left = listing.reports.len() - at_most;
-            let modified_at = |name: &String| {
-                let metadata = self.dir.symlink_metadata(name).ok();
-                Reverse(metadata.map(|metadata| FileIdentity::of(&metadata).modified_at()))
-            };
-            listing.reports.sort_by_cached_key(modified_at);
-            listing.reports.truncate(at_most);
+        if listing.reports.len() > 1 {
+            listing.left = self.keep_newest(&mut listing.reports, at_most, at_most_bytes);
         }
         listing.reports.sort();
         listing.ignored.sort();
         Ok(listing)
+    }
+
+    /// Tells how many were left out.
+    fn keep_newest(&self, reports: &mut Vec<String>, at_most: usize, at_most_bytes: u64) -> usize {
+        let looked = reports.drain(..).map(|name| {
+            let metadata = self.dir.symlink_metadata(&name).ok();
+            (metadata.map(|metadata| FileIdentity::of(&metadata)), name)
+        });
+        let mut looked: Vec<_> = looked.collect();
+        let modified_at = |identity: &FileIdentity| identity.modified_at();
+        looked.sort_by_cached_key(|(identity, name)| {
+            (Reverse(identity.as_ref().map(modified_at)), name.clone())
+        });
+        let count = looked.len();
+        let mut bytes = 0;
+        for (identity, name) in looked.into_iter().take(at_most) {
+            if bytes >= at_most_bytes {
+                break;
+            }
+            bytes += identity.map_or(0, |identity| identity.size);
+            reports.push(name);
+        }
+        count - reports.len()
     }
 
     /// How the folder looks at this moment; it changes when something is put into it.
