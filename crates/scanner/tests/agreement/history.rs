@@ -11,8 +11,8 @@ use fastrand::Rng;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use vigie_domain::{
-    AgentId, ExpectedBackupJob, JobDeclaration, Pause, ProvenBackup, Schedule, WarningSettings,
-    add_job, declare_job, pause_job, resume_job, retire_job,
+    AgentId, ExpectedBackupJob, JobDeclaration, LastGoodBackup, Pause, ProvenBackup, Schedule,
+    Sha256, WarningSettings, add_job, declare_job, pause_job, resume_job, retire_job,
 };
 use vigie_scanner::{Scanner, ScannerSettings, Work};
 
@@ -159,25 +159,31 @@ impl History {
                 }
                 let declaration = declaration(&mut self.rng, folder, database);
                 let id = number_of(&declaration.agent, database);
-                let job = declare_job(id, &declaration, None, self.now).job;
+                let mut job = declare_job(id, &declaration, None, self.now).job;
                 self.sites
                     .story
                     .push(format!("declared: {} {database}", declaration.agent));
                 if one_in(&mut self.rng, 4) {
-                    self.give_a_past(&job);
+                    self.give_a_past(&mut job);
                 }
                 self.put(job);
             }
         }
     }
 
-    fn give_a_past(&mut self, job: &ExpectedBackupJob) {
+    fn give_a_past(&mut self, job: &mut ExpectedBackupJob) {
         let past = |night: i64| ProvenBackup {
             ended_at: self.now - SignedDuration::from_hours(24 * (30 - night)),
             size: 1_000_000 + night.unsigned_abs(),
             delay: Some(SignedDuration::from_mins(night)),
         };
         let past: Vec<_> = (0..30).map(past).collect();
+        job.last_good = past.last().map(|last| LastGoodBackup {
+            ended_at: last.ended_at,
+            sha256: Sha256::from([1; 32]),
+            size: last.size,
+            staged_file_name: "before.zst".to_owned(),
+        });
         self.store.kept().proven.insert(job.id, past.clone());
         self.model.proven.insert(key_of(job), past);
     }
