@@ -72,8 +72,9 @@ const COLUMNS: [&str; 29] = [
     "pause_until",
     "retired_at",
     "validated_folder",
-    "current_status",
     "known_since",
+    "warning_settings",
+    "current_status",
     "covered_until",
     "deadline_at",
     "last_report_at",
@@ -82,7 +83,6 @@ const COLUMNS: [&str; 29] = [
     "incident_since",
     "last_good",
     "same_content",
-    "warning_settings",
     "warnings",
 ];
 
@@ -287,8 +287,7 @@ async fn give_own_folders(
 }
 
 fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
-    let micros = |instant: Option<Timestamp>| instant.map(Timestamp::as_microsecond);
-    Ok(query
+    let query = query
         .bind(job.id.0)
         .bind(job.agent.key())
         .bind(job.agent.to_string())
@@ -306,27 +305,20 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
         .bind(micros(job.pause.as_ref().and_then(|pause| pause.until)))
         .bind(micros(job.retired_at))
         .bind(job.validated_folder.clone())
-        .bind(job.current_status.as_str())
         .bind(job.known_since.as_microsecond())
-        .bind(job.covered_until.as_microsecond())
-        .bind(micros(job.deadline_at()))
-        .bind(micros(job.last_report_at))
-        .bind(micros(job.last_checked_at))
-        .bind(micros(job.silent_since))
-        .bind(micros(job.incident_since))
-        .bind(optional_json("last_good", job.last_good.as_ref())?)
-        .bind(optional_json("same_content", job.same_content.as_ref())?)
         .bind(optional_json(
             "warning_settings",
             job.warning_settings.as_ref(),
-        )?)
-        .bind(json("warnings", &job.warnings)?))
+        )?);
+    bind_moved(query, job)
 }
 
 fn bind_state<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
-    let micros = |instant: Option<Timestamp>| instant.map(Timestamp::as_microsecond);
+    bind_moved(query.bind(job.id.0), job)
+}
+
+fn bind_moved<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
     Ok(query
-        .bind(job.id.0)
         .bind(job.current_status.as_str())
         .bind(job.covered_until.as_microsecond())
         .bind(micros(job.deadline_at()))
@@ -337,6 +329,10 @@ fn bind_state<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>
         .bind(optional_json("last_good", job.last_good.as_ref())?)
         .bind(optional_json("same_content", job.same_content.as_ref())?)
         .bind(json("warnings", &job.warnings)?))
+}
+
+fn micros(instant: Option<Timestamp>) -> Option<i64> {
+    instant.map(Timestamp::as_microsecond)
 }
 
 pub(crate) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, Fault> {
