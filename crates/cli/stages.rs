@@ -32,6 +32,7 @@ struct Spent {
 struct Watch {
     entered_at: Option<Instant>,
     busy: Duration,
+    is_counted: bool,
 }
 
 impl Stages {
@@ -40,7 +41,9 @@ impl Stages {
         let mut stages: Vec<(&str, Spent)> =
             std::mem::take(&mut *self.lock()).into_iter().collect();
         stages.sort_by_key(|(_, spent)| std::cmp::Reverse(spent.busy));
-        for (stage, spent) in stages {
+        // One without is what is left of a stage of the last time.
+        let counted = stages.into_iter().filter(|(_, spent)| spent.times > 0);
+        for (stage, spent) in counted {
             let Spent {
                 times,
                 busy,
@@ -69,25 +72,23 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Stages {
         });
     }
 
+    // Not when it is closed: the thread of the database may hold on to a span for a moment longer.
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        let Some(name) = context.span(id).map(|span| span.name()) else {
+            return;
+        };
         with_watch(id, &context, |watch| {
             let entered_at = watch.entered_at.take();
-            watch.busy += entered_at.map_or(Duration::ZERO, |at| at.elapsed());
+            let took = entered_at.map_or(Duration::ZERO, |at| at.elapsed());
+            watch.busy += took;
+            let mut stages = self.lock();
+            let spent = stages.entry(name).or_default();
+            if !std::mem::replace(&mut watch.is_counted, true) {
+                spent.times = spent.times.saturating_add(1);
+            }
+            spent.busy += took;
+            spent.longest = spent.longest.max(watch.busy);
         });
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let Some(span) = context.span(&id) else {
-            return;
-        };
-        let Some(Watch { busy, .. }) = span.extensions_mut().remove() else {
-            return;
-        };
-        let mut stages = self.lock();
-        let spent = stages.entry(span.name()).or_default();
-        spent.times = spent.times.saturating_add(1);
-        spent.busy += busy;
-        spent.longest = spent.longest.max(busy);
     }
 }
 
@@ -122,9 +123,15 @@ mod tests {
                 span.in_scope(|| {});
             }
             info_span!(target: "sqlx", "query").in_scope(|| {});
+            let held = debug_span!(target: "vigie_scanner::scan", "deadlines");
+            held.in_scope(|| {});
+            assert_eq!(stages.lock()["deadlines"].times, 1);
         });
         let told = stages.lock().clone();
-        assert_eq!(told.keys().collect::<Vec<_>>(), [&"small files"]);
+        assert_eq!(
+            told.keys().collect::<Vec<_>>(),
+            [&"deadlines", &"small files"]
+        );
         let spent = told["small files"];
         assert_eq!(spent.times, 3);
         assert!(spent.busy >= spent.longest && spent.longest > Duration::ZERO);
