@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use vigie_domain::{ExpectedBackupJob, Transition, end_pause};
 
 use crate::error::{Doing, Fault};
-use crate::job_rows::job_of;
+use crate::job_rows::{Written, job_of};
 use crate::{QueryError, SqliteStore};
 
 /// How many jobs are looked at or changed at once.
@@ -45,7 +45,8 @@ impl SqliteStore {
     ///
     /// When the database fails; then nothing has changed.
     pub async fn change_jobs(&self, changes: &[Transition]) -> Result<(), QueryError> {
-        self.commit_moves(changes).await.doing("change jobs")
+        let done = self.commit_moves(changes, Written::All).await;
+        done.doing("change jobs")
     }
 
     /// Ends the pauses that are over at `now`, and gives the jobs that are watched again. See
@@ -64,7 +65,7 @@ impl SqliteStore {
             if moves.is_empty() {
                 return Ok(ended);
             }
-            let done = self.commit_moves(&moves).await;
+            let done = self.commit_moves(&moves, Written::All).await;
             done.doing("end the pauses that are over")?;
             ended.extend(moves.into_iter().map(|moved| moved.job));
         }

@@ -9,7 +9,7 @@ use vigie_domain::{
 };
 
 use crate::error::{Doing, Fault};
-use crate::job_rows::{self, job_of};
+use crate::job_rows::{self, Written, job_of};
 use crate::many_rows::ROWS;
 use crate::{QueryError, SqliteStore, event_rows};
 
@@ -115,7 +115,7 @@ impl SqliteStore {
                 no_longer.push(job);
             }
         }
-        job_rows::update(&mut transaction, &no_longer).await?;
+        job_rows::update(&mut transaction, &no_longer, Written::All).await?;
         transaction.commit().await?;
         Ok(Declared {
             events: added.events,
@@ -168,7 +168,7 @@ async fn follow(
     }
     added.added += new.len();
     job_rows::insert(connection, &mut new).await?;
-    job_rows::update(connection, &changed).await?;
+    job_rows::update(connection, &changed, Written::All).await?;
     job_rows::update_folders(connection, &mut moved).await?;
     event_rows::insert(connection, &events).await?;
     added.events.extend(events);

@@ -53,8 +53,8 @@ pub(crate) fn agent_of(row: &SqliteRow) -> Result<AgentId, Fault> {
     })
 }
 
-/// Every column, in the order in which [`bind`] gives the values.
-const COLUMNS: [&str; 29] = [
+/// What declares a job and puts it to rest, in the order in which [`Written::bind`] gives the values.
+const DECLARED: [&str; 19] = [
     "id",
     "agent_key",
     "agent",
@@ -74,6 +74,10 @@ const COLUMNS: [&str; 29] = [
     "validated_folder",
     "known_since",
     "warning_settings",
+];
+
+/// What reports and deadlines decide on; the same.
+const MOVED: [&str; 10] = [
     "current_status",
     "covered_until",
     "deadline_at",
@@ -85,6 +89,33 @@ const COLUMNS: [&str; 29] = [
     "same_content",
     "warnings",
 ];
+
+/// What of a job is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Written {
+    /// All that is known of it.
+    All,
+    /// What reports and deadlines decide on.
+    Moved,
+}
+
+impl Written {
+    fn columns(self) -> Vec<&'static str> {
+        let declared = match self {
+            Self::All => &DECLARED[..],
+            Self::Moved => &["id"],
+        };
+        declared.iter().chain(&MOVED).copied().collect()
+    }
+
+    fn bind<'q>(self, query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
+        let query = match self {
+            Self::All => bind_declared(query, job)?,
+            Self::Moved => query.bind(job.id.0),
+        };
+        bind_moved(query, job)
+    }
+}
 
 /// The columns that a job keeps when it moves. Left alone, the pages of their indices are too: of jobs
 /// that lie scattered among many, that is half of what there is to write.
@@ -124,21 +155,6 @@ fn of_agents_statement(count: usize) -> AssertSqlSafe<String> {
     many_rows::statement(before, 1, count, after)
 }
 
-/// What reports and deadlines move of a job, in the order in which [`bind_state`] gives the values.
-const STATE: [&str; 11] = [
-    "id",
-    "current_status",
-    "covered_until",
-    "deadline_at",
-    "last_report_at",
-    "last_checked_at",
-    "silent_since",
-    "incident_since",
-    "last_good",
-    "same_content",
-    "warnings",
-];
-
 /// The jobs of these agents (by their keys) and databases that are known, in no order.
 pub(crate) async fn known_of(
     connection: &mut SqliteConnection,
@@ -175,52 +191,33 @@ pub(crate) async fn insert(
     for (id, job) in (next..).zip(jobs.iter_mut()) {
         job.id = JobId(id);
     }
-    let insert = format!("INSERT INTO jobs ({}) VALUES ", COLUMNS.join(", "));
+    let columns = Written::All.columns();
+    let insert = format!("INSERT INTO jobs ({}) VALUES ", columns.join(", "));
     give_own_folders(connection, jobs).await?;
     let statements = many_rows::chunks(jobs).map(|jobs| {
-        let query = sqlx::query(many_rows::statement(&insert, COLUMNS.len(), jobs.len(), ""));
-        jobs.iter().try_fold(query, bind)
+        let query = sqlx::query(many_rows::statement(&insert, columns.len(), jobs.len(), ""));
+        jobs.iter()
+            .try_fold(query, |query, job| Written::All.bind(query, job))
     });
     many_rows::execute_each(connection, statements).await?;
     Ok(())
 }
 
-/// Writes all that is known of these jobs now but their folders, which no move changes. Of one that
-/// stands there twice the last counts.
+/// Writes these jobs as they are now but for their folders, which no move changes. Each has to be there; of
+/// one that stands there twice the last counts.
 pub(crate) async fn update(
     connection: &mut SqliteConnection,
     jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
-) -> Result<(), Fault> {
-    update_each(connection, jobs, |jobs| {
-        let query = sqlx::query(update_of(&COLUMNS, jobs.len()));
-        jobs.iter().try_fold(query, |query, job| bind(query, job))
-    })
-    .await
-}
-
-/// Writes what reports and deadlines moved of these jobs. Of one that stands there twice the last counts.
-pub(crate) async fn update_states(
-    connection: &mut SqliteConnection,
-    jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
-) -> Result<(), Fault> {
-    update_each(connection, jobs, |jobs| {
-        let query = sqlx::query(update_of(&STATE, jobs.len()));
-        jobs.iter()
-            .try_fold(query, |query, job| bind_state(query, job))
-    })
-    .await
-}
-
-/// Each job has to be there.
-async fn update_each<'q>(
-    connection: &mut SqliteConnection,
-    jobs: impl IntoIterator<Item = &ExpectedBackupJob>,
-    statement: fn(&[&ExpectedBackupJob]) -> Result<Query<'q>, Fault>,
+    written: Written,
 ) -> Result<(), Fault> {
     let last: BTreeMap<JobId, &ExpectedBackupJob> =
         jobs.into_iter().map(|job| (job.id, job)).collect();
     let jobs: Vec<&ExpectedBackupJob> = last.into_values().collect();
-    let statements = many_rows::chunks(&jobs).map(statement);
+    let statements = many_rows::chunks(&jobs).map(|jobs| {
+        let query = sqlx::query(update_of(written, jobs.len()));
+        jobs.iter()
+            .try_fold(query, |query, job| written.bind(query, job))
+    });
     let changed = many_rows::execute_each(connection, statements).await?;
     if changed == jobs.len() as u64 {
         Ok(())
@@ -248,7 +245,8 @@ pub(crate) async fn update_folders(
     Ok(())
 }
 
-fn update_of(columns: &[&str], count: usize) -> AssertSqlSafe<String> {
+fn update_of(written: Written, count: usize) -> AssertSqlSafe<String> {
+    let columns = written.columns();
     let changed = columns.iter().filter(|column| !KEPT.contains(column));
     let set: Vec<String> = changed
         .map(|column| format!("{column} = new.{column}"))
@@ -286,8 +284,8 @@ async fn give_own_folders(
     Ok(())
 }
 
-fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
-    let query = query
+fn bind_declared<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
+    Ok(query
         .bind(job.id.0)
         .bind(job.agent.key())
         .bind(job.agent.to_string())
@@ -309,12 +307,7 @@ fn bind<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Faul
         .bind(optional_json(
             "warning_settings",
             job.warning_settings.as_ref(),
-        )?);
-    bind_moved(query, job)
-}
-
-fn bind_state<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
-    bind_moved(query.bind(job.id.0), job)
+        )?))
 }
 
 fn bind_moved<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {
@@ -426,8 +419,8 @@ mod tests {
             .unwrap();
         let cases = [
             (
-                update_of(&COLUMNS, 2),
-                2 * COLUMNS.len(),
+                update_of(Written::All, 2),
+                2 * Written::All.columns().len(),
                 "INTEGER PRIMARY KEY (rowid=?)",
             ),
             (
@@ -451,7 +444,7 @@ mod tests {
 
     #[test]
     fn what_a_job_keeps_is_left_alone_when_it_moves() {
-        let statement = update_of(&COLUMNS, 1).0;
+        let statement = update_of(Written::All, 1).0;
         assert!(statement.contains(" current_status = "), "{statement}");
         for column in KEPT {
             let set = format!(" {column} = ");

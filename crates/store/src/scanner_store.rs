@@ -15,7 +15,7 @@ use vigie_scanner::{
 use crate::entry_rows::NewEntry;
 use crate::error::{Doing, Fault};
 use crate::event_rows::NewEvent;
-use crate::job_rows::{self, job_of};
+use crate::job_rows::{self, Written, job_of};
 use crate::{SqliteStore, entry_rows, event_rows, proven_files, proven_rows, report_rows};
 
 /// Served by the index `jobs_by_deadline`, whose condition it repeats.
@@ -70,7 +70,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit_deadlines(&self, moves: &[Transition]) -> Result<(), StoreError> {
-        let judged = self.commit_states(moves).await;
+        let judged = self.commit_moves(moves, Written::Moved).await;
         Ok(judged.doing("commit deadlines")?)
     }
 }
@@ -101,7 +101,8 @@ impl SqliteStore {
         let reports = commits.iter().map(|commit| &commit.report);
         let reports = report_rows::upsert(&mut transaction, reports).await?;
         let moves = || commits.iter().flat_map(|commit| &commit.moves);
-        job_rows::update_states(&mut transaction, moves().map(|moved| &moved.job)).await?;
+        let jobs = moves().map(|moved| &moved.job);
+        job_rows::update(&mut transaction, jobs, Written::Moved).await?;
         let mut ids = entry_rows::next_id(&mut transaction).await?..;
         let (mut entries, mut events) = (Vec::new(), Vec::new());
         for commit in commits {
@@ -121,19 +122,14 @@ impl SqliteStore {
         Ok(())
     }
 
-    async fn commit_states(&self, moves: &[Transition]) -> Result<(), Fault> {
+    pub(crate) async fn commit_moves(
+        &self,
+        moves: &[Transition],
+        written: Written,
+    ) -> Result<(), Fault> {
         let mut transaction = self.begin().await?;
         let jobs = moves.iter().map(|moved| &moved.job);
-        job_rows::update_states(&mut transaction, jobs).await?;
-        let events = moves.iter().flat_map(|moved| &moved.events);
-        event_rows::insert(&mut transaction, events).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    pub(crate) async fn commit_moves(&self, moves: &[Transition]) -> Result<(), Fault> {
-        let mut transaction = self.begin().await?;
-        job_rows::update(&mut transaction, moves.iter().map(|moved| &moved.job)).await?;
+        job_rows::update(&mut transaction, jobs, written).await?;
         let events = moves.iter().flat_map(|moved| &moved.events);
         event_rows::insert(&mut transaction, events).await?;
         transaction.commit().await?;
