@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::channel;
 use tracing::{Instrument, debug, debug_span};
 use vigie_domain::{AgentId, Transition, judge_deadline};
@@ -12,7 +13,7 @@ use crate::cycle::Cycle;
 use crate::cycle::committing::commit_all;
 use crate::cycle::discovery::{Folders, to_visit};
 use crate::cycle::findings::Findings;
-use crate::cycle::intake::take_in;
+use crate::cycle::intake::{Outlets, take_in};
 use crate::cycle::memory::Memory;
 use crate::cycle::proving::prove_all;
 use crate::cycle::workshop::Workshop;
@@ -35,6 +36,8 @@ pub struct Scanner<S> {
     settings: Arc<ScannerSettings>,
     memory: Arc<Memory>,
     pace: Arc<Pace>,
+    /// Two cycles at once would make their copies in the same files.
+    turn: Mutex<()>,
     store: S,
 }
 
@@ -44,12 +47,13 @@ impl<S: Store> Scanner<S> {
         Self {
             pace: Arc::new(Pace::new(settings.cores, settings.max_read_rate)),
             memory: Arc::default(),
+            turn: Mutex::default(),
             settings: Arc::new(settings),
             store,
         }
     }
 
-    /// Does one cycle at `now`, and tells `observe` how far it is.
+    /// Does one cycle at `now`, and tells `observe` how far it is. It waits for the cycle in hand to end.
     ///
     /// What could not be done for one agent stands in the result and does not keep the others from
     /// being served. A cycle that is cut off at any point, by an error or a crash, is made up for by
@@ -61,6 +65,7 @@ impl<S: Store> Scanner<S> {
     /// or when it is asked whose of two folders is the agent's. In particular no deadline is judged when the deposit can't be listed: what is missing
     /// then is the deposit.
     pub async fn scan(&self, now: Timestamp, observe: Observer) -> Result<ScanResult, ScanError> {
+        let _turn = self.turn.lock().await;
         let settings = self.settings.clone();
         let (places, listing) = blocking(move || {
             let places = Places::open(&settings)?;
@@ -84,10 +89,14 @@ impl<S: Store> Scanner<S> {
         let to_visit = cycle.discover(agents).await;
         cycle.workshop.tell(Progress::Agents(to_visit.len()));
         let visited = to_visit.len();
-        let (taken, to_prove) = channel(BETWEEN_STAGES);
+        let (judging, to_prove) = channel(BETWEEN_STAGES);
         let (proven, to_commit) = channel(BETWEEN_STAGES);
+        let outlets = Outlets {
+            judging,
+            proven: proven.clone(),
+        };
         tokio::join!(
-            take_in(&cycle, to_visit, taken),
+            take_in(&cycle, to_visit, outlets),
             prove_all(cycle.workshop.clone(), to_prove, proven),
             commit_all(&cycle, to_commit),
         );
@@ -321,6 +330,23 @@ mod tests {
         });
         scan(&root, store).await.unwrap();
         assert!(is_judged.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn a_cycle_waits_for_the_one_in_hand() {
+        let root = deposit_of(&["A_B_C"]);
+        let mut store = MockStore::new();
+        store.expect_seen_reports().returning(|_| Ok(Vec::new()));
+        store
+            .expect_jobs_of_agents()
+            .returning(|agents| Ok(agents.iter().map(known_job).collect()));
+        store.expect_commit_reports().returning(|_| Ok(()));
+        store.expect_overdue_jobs().returning(|_, _| Ok(Vec::new()));
+        let scanner = Scanner::new(ScannerSettings::new(root.path(), daily()), store);
+        let cycle = || scanner.scan(NOW.parse().unwrap(), Arc::new(|_| ()));
+        let (first, second) = tokio::join!(cycle(), cycle());
+        let processed = |result: Result<ScanResult, ScanError>| result.unwrap().reports.processed;
+        assert_eq!((processed(first), processed(second)), (1, 0));
     }
 
     #[tokio::test]

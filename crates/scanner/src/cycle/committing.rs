@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::slice;
-use std::sync::Arc;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
@@ -52,7 +51,7 @@ struct Batch {
     /// Those of which nothing has to be kept.
     done: Vec<Done>,
     /// Room for others is made when all of the batch is kept.
-    places: Vec<Arc<Place>>,
+    places: Vec<Place>,
 }
 
 /// What became of setting some reports aside.

@@ -14,9 +14,9 @@ use vigie_domain::{AgentId, Sha256, Transition};
 use crate::blocking::blocking;
 use crate::cycle::Cycle;
 use crate::cycle::judging::{Judging, Section};
+use crate::cycle::proving::Proven;
 use crate::cycle::selection::{SelectedReport, select};
-use crate::deposit::archive::ReadFile;
-use crate::deposit::inbox::{Inbox, RefusedReport, Sorted};
+use crate::deposit::inbox::{Inbox, Sorted};
 use crate::{
     DepositError, KnownJob, Progress, RetiredJob, SeenReport, Store, StoreError, UndeclaredDatabase,
 };
@@ -31,15 +31,12 @@ const AGENTS_AT_ONCE: usize = 64;
 /// top.
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// What the intake hands on.
-#[derive(Debug)]
-pub(crate) enum Taken {
+/// Where the intake hands things on to.
+pub(crate) struct Outlets {
     /// The reports of one agent whose staged files have to be looked at, in the order in which they apply.
-    Judging(Vec<Judging>),
-    /// A report that can't be taken.
-    Refused(AgentId, RefusedReport),
-    /// A report that was taken before.
-    Repeated(AgentId, ReadFile),
+    pub judging: Sender<Vec<Judging>>,
+    /// What needs no look at a file.
+    pub proven: Sender<Proven>,
 }
 
 /// What lay in the folders of some agents.
@@ -50,7 +47,7 @@ type Inboxes = Vec<(AgentId, Result<Inbox, DepositError>)>;
 pub(crate) async fn take_in<S: Store>(
     cycle: &Cycle<'_, S>,
     agents: Vec<AgentId>,
-    taken: Sender<Taken>,
+    outlets: Outlets,
 ) {
     let chunks = agents.chunks(AGENTS_AT_ONCE).map(<[AgentId]>::to_vec);
     let ahead = cycle.workshop.settings.cores.get() + 1;
@@ -61,7 +58,7 @@ pub(crate) async fn take_in<S: Store>(
         loop {
             let full = sort_out_empty(cycle, inboxes);
             if !full.is_empty() {
-                take_some(cycle, full, &taken).await;
+                take_some(cycle, full, &outlets).await;
             }
             if rest.is_empty() {
                 break;
@@ -129,7 +126,7 @@ fn sort_out_empty<S: Store>(cycle: &Cycle<'_, S>, inboxes: Inboxes) -> Vec<Inbox
 
 /// Hands on what became of the reports of these agents. When the store fails for one of them the others
 /// are taken all the same.
-async fn take_some<S: Store>(cycle: &Cycle<'_, S>, inboxes: Vec<Inbox>, taken: &Sender<Taken>) {
+async fn take_some<S: Store>(cycle: &Cycle<'_, S>, inboxes: Vec<Inbox>, outlets: &Outlets) {
     let span = debug_span!("take in", agents = inboxes.len());
     let known = match Known::look_up(cycle, &inboxes).instrument(span).await {
         Ok(known) => known,
@@ -137,7 +134,7 @@ async fn take_some<S: Store>(cycle: &Cycle<'_, S>, inboxes: Vec<Inbox>, taken: &
             Ok([alone]) => return cycle.findings.note().error(&alone.agent, &error.into()),
             Err(inboxes) => {
                 for inbox in inboxes {
-                    Box::pin(take_some(cycle, vec![inbox], taken)).await;
+                    Box::pin(take_some(cycle, vec![inbox], outlets)).await;
                 }
                 return;
             }
@@ -149,9 +146,9 @@ async fn take_some<S: Store>(cycle: &Cycle<'_, S>, inboxes: Vec<Inbox>, taken: &
     for (agent, sorted) in sorted {
         cycle.findings.note().result.reports.pending += sorted.pending;
         let refused = sorted.refused.into_iter();
-        let refused = refused.map(|refused| Taken::Refused(agent.clone(), refused));
+        let refused = refused.map(|refused| Proven::Refused(agent.clone(), refused));
         let repeated = sorted.repeated.into_iter();
-        let repeated = repeated.map(|file| Taken::Repeated(agent.clone(), file));
+        let repeated = repeated.map(|file| Proven::Repeated(agent.clone(), file));
         let jobs = jobs.remove(&agent.key()).unwrap_or_default();
         let selected = select(sorted.candidates, &jobs, cycle.workshop.now).into_iter();
         let judging: Vec<Judging> = selected
@@ -160,10 +157,12 @@ async fn take_some<S: Store>(cycle: &Cycle<'_, S>, inboxes: Vec<Inbox>, taken: &
         for judging in &judging {
             tell_of_clock(judging, cycle.workshop.now);
         }
-        let judging = (!judging.is_empty()).then_some(Taken::Judging(judging));
-        for one in refused.chain(repeated).chain(judging) {
-            // Nobody takes it any more only when the cycle is given up.
-            let _ = taken.send(one).await;
+        // Nobody takes it any more only when the cycle is given up.
+        for one in refused.chain(repeated) {
+            let _ = outlets.proven.send(one).await;
+        }
+        if !judging.is_empty() {
+            let _ = outlets.judging.send(judging).await;
         }
     }
 }

@@ -10,7 +10,6 @@ use tokio::task::{JoinError, JoinSet};
 use vigie_domain::AgentId;
 
 use crate::DepositError;
-use crate::cycle::intake::Taken;
 use crate::cycle::judging::Judging;
 use crate::cycle::workshop::Workshop;
 use crate::deposit::archive::ReadFile;
@@ -34,7 +33,7 @@ const SECTIONS: u64 = 64;
 pub(crate) enum Proven {
     /// These of one agent can be decided, in this order. The place is held for as long as they are in
     /// memory.
-    Judged(Vec<Judging>, Arc<Place>),
+    Judged(Vec<Judging>, Place),
     /// It can't be taken.
     Refused(AgentId, RefusedReport),
     /// It was taken before.
@@ -48,7 +47,7 @@ pub(crate) enum Proven {
 /// Proves the staged files of all reports that are taken.
 pub(crate) async fn prove_all(
     workshop: Arc<Workshop>,
-    mut taken: Receiver<Taken>,
+    mut to_prove: Receiver<Vec<Judging>>,
     proven: Sender<Proven>,
 ) {
     let going = Room::new(REPORTS_AT_ONCE);
@@ -56,27 +55,16 @@ pub(crate) async fn prove_all(
     let mut tasks = JoinSet::new();
     loop {
         let next = tokio::select! {
-            next = taken.recv() => next,
+            next = to_prove.recv() => next,
             Some(done) = tasks.join_next() => {
                 pass_on(done);
                 continue;
             }
         };
-        let Some(next) = next else {
+        let Some(judging) = next else {
             break;
         };
-        let judging = match next {
-            Taken::Judging(judging) => judging,
-            Taken::Refused(agent, refused) => {
-                let _ = proven.send(Proven::Refused(agent, refused)).await;
-                continue;
-            }
-            Taken::Repeated(agent, file) => {
-                let _ = proven.send(Proven::Repeated(agent, file)).await;
-                continue;
-            }
-        };
-        let place = Arc::new(going.enter(&judging).await);
+        let place = going.enter(&judging).await;
         let (workshop, waiting, proven) = (workshop.clone(), waiting.clone(), proven.clone());
         tasks.spawn(async move { prove(&workshop, judging, place, &waiting, &proven).await });
     }
@@ -90,7 +78,7 @@ pub(crate) async fn prove_all(
 async fn prove(
     workshop: &Arc<Workshop>,
     judging: Vec<Judging>,
-    place: Arc<Place>,
+    place: Place,
     waiting: &Room,
     proven: &Sender<Proven>,
 ) {
@@ -122,7 +110,7 @@ async fn prove(
     let settling = unsettled.into_iter().map(|(judging, place)| async {
         let agent = judging.agent.clone();
         let done = match workshop.settle(judging).await {
-            Ok(judging) => Proven::Judged(vec![judging], Arc::new(place)),
+            Ok(judging) => Proven::Judged(vec![judging], place),
             Err(error) => Proven::Failed(agent, error),
         };
         let _ = proven.send(done).await;
