@@ -68,6 +68,8 @@ impl Store for MemoryStore {
         let known = |job: &ExpectedBackupJob| KnownJob {
             job: job.clone(),
             proven_file: kept.proven_files.get(&job.id).cloned(),
+            // It keeps no copies.
+            validated_file: None,
         };
         Ok(kept.jobs.iter().filter(is_theirs).map(known).collect())
     }

@@ -237,10 +237,7 @@ mod tests {
     }
 
     fn known_job(agent: &AgentId) -> KnownJob {
-        KnownJob {
-            job: known(agent),
-            proven_file: None,
-        }
+        KnownJob::new(known(agent))
     }
 
     async fn scan(root: &tempfile::TempDir, store: MockStore) -> Result<ScanResult, ScanError> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use vigie_domain::{
     AgentId, BackupEntry, DomainEvent, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256,
-    Transition,
+    Transition, ValidatedFile, ValidatedFileId,
 };
 
 use crate::{ProvenFile, UndeclaredDatabase};
@@ -116,6 +116,20 @@ pub struct KnownJob {
     pub job: ExpectedBackupJob,
     /// The staged file that was last proven for it: that of the last [`JobMove::proven_file`].
     pub proven_file: Option<ProvenFile>,
+    /// The copy of it that was kept last, when nothing is known to be wrong with it.
+    pub validated_file: Option<ValidatedFile>,
+}
+
+impl KnownJob {
+    /// A job with no past.
+    #[must_use]
+    pub fn new(job: ExpectedBackupJob) -> Self {
+        Self {
+            job,
+            proven_file: None,
+            validated_file: None,
+        }
+    }
 }
 
 /// All that came of one report.
@@ -161,6 +175,10 @@ pub struct JobMove {
     /// The staged file that was proven, when it may be known again; `None` changes nothing about what
     /// was kept before.
     pub proven_file: Option<ProvenFile>,
+    /// The validated file that stands for the entry ([`BackupEntry::validated_path`]) and did so before.
+    /// When there is none the entry's path, if it has one, is that of a new file, which takes the place of
+    /// any other at that path.
+    pub standing: Option<ValidatedFileId>,
 }
 
 /// A store that failed.

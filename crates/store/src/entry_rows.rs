@@ -1,6 +1,7 @@
 //! Entries as rows. Knows no rule that makes them.
 
 use sqlx::SqliteConnection;
+use vigie_domain::ValidatedFileId;
 use vigie_scanner::JobMove;
 
 use crate::error::Fault;
@@ -14,6 +15,8 @@ pub(crate) struct NewEntry<'a> {
     /// The number of its report.
     pub(crate) report: i64,
     pub(crate) moved: &'a JobMove,
+    /// The copy that stands for it.
+    pub(crate) validated: Option<ValidatedFileId>,
 }
 
 /// The number of the entry that comes next, for as long as the transaction keeps others from taking it.
@@ -33,21 +36,22 @@ pub(crate) async fn insert(
 
 fn insert_of<'q>(entries: &[NewEntry<'_>]) -> Result<Query<'q>, Fault> {
     let insert = "INSERT INTO entries (id, job_id, report_id, recorded_at, status, entry, \
-                  ended_at, size, delay) VALUES ";
-    let mut query = sqlx::query(many_rows::statement(insert, 9, entries.len(), ""));
-    for NewEntry { id, report, moved } in entries {
-        let entry = &moved.entry;
+                  ended_at, size, delay, validated_file_id) VALUES ";
+    let mut query = sqlx::query(many_rows::statement(insert, 10, entries.len(), ""));
+    for new in entries {
+        let (moved, entry) = (new.moved, &new.moved.entry);
         let (ended_at, size, delay) = proven_rows::columns_of(moved.proven.as_ref());
         query = query
-            .bind(*id)
+            .bind(new.id)
             .bind(moved.job.id.0)
-            .bind(*report)
+            .bind(new.report)
             .bind(entry.recorded_at.as_microsecond())
             .bind(entry.status.as_str())
             .bind(json("entry", entry)?)
             .bind(ended_at)
             .bind(size)
-            .bind(delay);
+            .bind(delay)
+            .bind(new.validated.map(|file| file.0));
     }
     Ok(query)
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqlitePool};
-use vigie_domain::{AgentId, ExpectedBackupJob, JobId};
+use vigie_domain::{AgentId, ExpectedBackupJob, JobId, ValidatedFile};
 use vigie_scanner::KnownJob;
 
 use crate::error::Fault;
 use crate::many_rows::{self, Query};
+use crate::validated_files;
 
 pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
     Ok(ExpectedBackupJob {
@@ -121,7 +122,8 @@ impl Written {
 /// that lie scattered among many, that is half of what there is to write.
 const KEPT: [&str; 4] = ["id", "agent_key", "database", "validated_folder"];
 
-/// All jobs of these agents, by number, each with the staged file that was last proven for it.
+/// All jobs of these agents, by number, each with the staged file that was last proven for it and the copy
+/// that was kept last.
 pub(crate) async fn of_agents(
     pool: &SqlitePool,
     agents: &[AgentId],
@@ -139,6 +141,7 @@ pub(crate) async fn of_agents(
             known.push(KnownJob {
                 job: job_of(&row)?,
                 proven_file: optional_json_of(&row, "file")?,
+                validated_file: validated_file_of(&row)?,
             });
         }
     }
@@ -149,10 +152,20 @@ pub(crate) async fn of_agents(
 /// Left to itself, SQLite could walk over all jobs.
 fn of_agents_statement(count: usize) -> AssertSqlSafe<String> {
     let before = "WITH wanted (agent_key) AS (VALUES ";
-    let after = ") SELECT jobs.*, file FROM wanted \
-                 CROSS JOIN jobs ON jobs.agent_key = wanted.agent_key \
-                 LEFT JOIN proven_files ON job_id = jobs.id";
-    many_rows::statement(before, 1, count, after)
+    let columns = validated_files::COLUMNS;
+    let after = format!(
+        ") SELECT jobs.*, file, {columns} FROM wanted \
+         CROSS JOIN jobs ON jobs.agent_key = wanted.agent_key \
+         LEFT JOIN proven_files ON proven_files.job_id = jobs.id \
+         LEFT JOIN validated_files ON fault IS NULL AND validated_files.id = \
+         (SELECT max(id) FROM validated_files WHERE job_id = jobs.id)"
+    );
+    many_rows::statement(before, 1, count, &after)
+}
+
+fn validated_file_of(row: &SqliteRow) -> Result<Option<ValidatedFile>, Fault> {
+    let id: Option<i64> = row.try_get("file_id")?;
+    id.map(|_| validated_files::file_of(row)).transpose()
 }
 
 /// The jobs of these agents (by their keys) and databases that are known, in no order.

@@ -36,6 +36,7 @@ mod query_plan;
 mod report_rows;
 mod scanner_store;
 mod silences;
+mod validated_files;
 
 pub use connection::{OpenError, SqliteStore};
 pub use declarations::{Added, Declared};

@@ -16,7 +16,9 @@ use crate::entry_rows::NewEntry;
 use crate::error::{Doing, Fault};
 use crate::event_rows::NewEvent;
 use crate::job_rows::{self, Written, job_of};
-use crate::{SqliteStore, entry_rows, event_rows, proven_files, proven_rows, report_rows};
+use crate::{
+    SqliteStore, entry_rows, event_rows, proven_files, proven_rows, report_rows, validated_files,
+};
 
 /// Served by the index `jobs_by_deadline`, whose condition it repeats.
 const OVERDUE: &str = "SELECT * FROM jobs WHERE deadline_at < ? AND deadline_at IS NOT NULL \
@@ -103,13 +105,19 @@ impl SqliteStore {
         let moves = || commits.iter().flat_map(|commit| &commit.moves);
         let jobs = moves().map(|moved| &moved.job);
         job_rows::update(&mut transaction, jobs, Written::Moved).await?;
+        let copies = validated_files::insert(&mut transaction, moves()).await?;
         let mut ids = entry_rows::next_id(&mut transaction).await?..;
         let (mut entries, mut events) = (Vec::new(), Vec::new());
         for commit in commits {
             let report = reports[&(commit.report.agent.key(), commit.report.sha256)];
             let new = commit.moves.iter().zip(&mut ids);
             let new: Vec<NewEntry> = new
-                .map(|(moved, id)| NewEntry { id, report, moved })
+                .map(|(moved, id)| NewEntry {
+                    id,
+                    report,
+                    moved,
+                    validated: validated_files::of_move(&copies, moved),
+                })
                 .collect();
             events.extend(with_entries(&commit.events, &new));
             entries.extend(new);

@@ -88,6 +88,7 @@ fn failed(jobs: &[ExpectedBackupJob], number: usize) -> ReportCommit {
             entry,
             proven: None,
             proven_file: None,
+            standing: None,
         });
     }
     ReportCommit {

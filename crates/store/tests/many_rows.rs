@@ -280,6 +280,7 @@ fn failed(jobs: &[ExpectedBackupJob], message: &str) -> ReportCommit {
             entry,
             proven: None,
             proven_file: None,
+            standing: None,
         }
     });
     ReportCommit {

@@ -122,6 +122,7 @@ fn failed_backup(job: &ExpectedBackupJob) -> ReportCommit {
             entry,
             proven,
             proven_file: None,
+            standing: None,
         }],
         events,
     }

@@ -268,11 +268,7 @@ impl<S: Store> Cycle<'_, S> {
         for Transition { job, events } in registered.await? {
             self.findings.note().events(&events);
             let of_agent = jobs.entry(job.agent.key()).or_default();
-            let known = KnownJob {
-                job,
-                proven_file: None,
-            };
-            of_agent.insert(known.job.database.clone(), known);
+            of_agent.insert(job.database.clone(), KnownJob::new(job));
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use vigie_domain::{
     AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, Finding, JobId, ProofNeeded,
-    ProvenBackup, Transition, WarningSettings, file_name_of, judge_entry, judge_warnings,
-    record_entry,
+    ProvenBackup, Transition, ValidatedFileId, WarningSettings, file_name_of, judge_entry,
+    judge_warnings, record_entry,
 };
 
 use crate::cycle::settle::{Rest, Watch};
@@ -41,9 +41,17 @@ pub(crate) struct Section {
     finding: Finding,
     proven_file: Option<ProvenFile>,
     /// What became of keeping a copy: where it is, or why there is none.
-    kept: Option<Result<String, String>>,
+    kept: Option<Result<Kept, String>>,
     /// The watch over a file that may still be written.
     watch: Option<Watch>,
+}
+
+/// A copy in the validated tree.
+#[derive(Debug)]
+struct Kept {
+    path: String,
+    /// Which one it is, when it stood there before.
+    standing: Option<ValidatedFileId>,
 }
 
 /// The hidden files of an agent's folder, listed when somebody asks for the first time.
@@ -200,11 +208,13 @@ impl Section {
         self.finding = proof.finding.clone();
         self.proven_file = ProvenFile::of(needed, &proof, workshop.now);
         self.kept = match standing {
-            Some(path) => Some(Ok(path)),
-            None => proof
-                .kept
-                .take()
-                .map(|kept| kept.map(|()| format!("{}/{file_name}", job.validated_folder))),
+            Some(standing) => Some(Ok(standing)),
+            None => proof.kept.take().map(|kept| {
+                kept.map(|()| Kept {
+                    path: format!("{}/{file_name}", job.validated_folder),
+                    standing: None,
+                })
+            }),
         };
         proof
     }
@@ -216,15 +226,20 @@ impl Section {
         )
     }
 
+    fn standing(&self) -> Option<ValidatedFileId> {
+        let kept = self.kept.as_ref()?.as_ref().ok()?;
+        kept.standing
+    }
+
     fn entry(&self, now: Timestamp) -> BackupEntry {
         let (job, finding) = (&self.known.job, &self.finding);
         let ReceivedReport { file, report } = &*self.report;
         let mut entry = BackupEntry::judged(job, &file.name, report, self.database(), finding, now);
         if entry.status == BackupEntryStatus::Success {
-            match self.kept.clone() {
+            match &self.kept {
                 None => {}
-                Some(Ok(path)) => entry.validated_path = Some(path),
-                Some(Err(error)) => entry = entry.not_kept(error),
+                Some(Ok(kept)) => entry.validated_path = Some(kept.path.clone()),
+                Some(Err(error)) => entry = entry.not_kept(error.clone()),
             }
         }
         entry
@@ -273,12 +288,16 @@ impl Judging {
             let judged = judge_warnings(before, recorded, &entry, history, warnings);
             let Transition { job, events: facts } = judged;
             let proven = ProvenBackup::of(before, &job, &entry);
+            let standing = section
+                .standing()
+                .filter(|_| entry.validated_path.is_some());
             events.extend(facts);
             moves.push(JobMove {
                 job,
                 entry,
                 proven,
                 proven_file: section.proven_file.clone(),
+                standing,
             });
         }
         if self.is_retry {
@@ -302,13 +321,13 @@ impl Judging {
     }
 }
 
-/// Where the content that is expected stands in the validated tree already: nothing is copied when
-/// it is that of the last good backup.
-fn standing_copy(tree: &ValidatedTree, known: &KnownJob, needed: &ProofNeeded) -> Option<String> {
-    let job = &known.job;
-    let good = job.last_good.as_ref()?;
-    let file_name = file_name_of(&good.staged_file_name);
-    let is_standing = needed.sha256 == Some(good.sha256)
-        && tree.holds(&job.validated_folder, &file_name, good.size);
-    is_standing.then(|| format!("{}/{file_name}", job.validated_folder))
+/// The copy of the content that is expected, when it stands in the validated tree already: nothing is
+/// copied when it is that of the last good backup.
+fn standing_copy(tree: &ValidatedTree, known: &KnownJob, needed: &ProofNeeded) -> Option<Kept> {
+    let file = known.validated_file.as_ref()?;
+    let is_standing = needed.sha256 == Some(file.sha256) && tree.holds(&file.path, file.size);
+    is_standing.then(|| Kept {
+        path: file.path.clone(),
+        standing: Some(file.id),
+    })
 }

@@ -140,8 +140,7 @@ mod tests {
             let known_since = at("2025-06-01T00:00:00Z");
             let job =
                 ExpectedBackupJob::new(JobId(1), agent(), *database, schedule.clone(), known_since);
-            let proven_file = None;
-            (job.database.clone(), KnownJob { job, proven_file })
+            (job.database.clone(), KnownJob::new(job))
         };
         databases.iter().map(job).collect()
     }

@@ -50,12 +50,19 @@ impl ValidatedTree {
     }
 
     /// Whether a copy of this size stands there.
-    pub(crate) fn holds(&self, folder: &str, file_name: &str, size: u64) -> bool {
-        let below = |dir: Dir, component| open_folder(&dir, component);
-        let root = self.root.try_clone();
-        root.and_then(|root| folder.split('/').try_fold(root, below))
-            .and_then(|dir| dir.symlink_metadata(file_name))
+    pub(crate) fn holds(&self, path: &str, size: u64) -> bool {
+        let found = self.folder_of(path);
+        found
+            .and_then(|(dir, file_name)| dir.symlink_metadata(file_name))
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+    }
+
+    /// The folder that a path leads to, through folders alone, and the last component.
+    fn folder_of<'p>(&self, path: &'p str) -> io::Result<(Dir, &'p str)> {
+        let (folder, file_name) = path.rsplit_once('/').unwrap_or((".", path));
+        let below = |dir: Dir, component| open_folder(&dir, component);
+        let dir = folder.split('/').try_fold(self.root.try_clone()?, below)?;
+        Ok((dir, file_name))
     }
 
     /// Starts a copy in a job's folder.
@@ -174,7 +181,7 @@ mod tests {
         maker.abandon();
         assert_eq!(copy.to_sync.len(), 3);
         copy.finish().unwrap();
-        assert!(tree.holds("A/B/Y", "Y.zst", 0));
+        assert!(tree.holds("A/B/Y/Y.zst", 0));
         assert_eq!(tree.start("A/B/X", "X.zst").unwrap().to_sync.len(), 1);
     }
 }

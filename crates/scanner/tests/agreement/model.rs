@@ -30,6 +30,15 @@ pub struct Model {
     pub order: Vec<JobKey>,
     pub reports: BTreeMap<(String, Sha256), ReportRecord>,
     pub proven: BTreeMap<JobKey, Vec<ProvenBackup>>,
+    /// The copy of each job that was kept last.
+    copies: BTreeMap<JobKey, Copy>,
+}
+
+/// A copy in the validated tree.
+struct Copy {
+    path: String,
+    sha256: Sha256,
+    size: u64,
 }
 
 /// What one cycle found and did.
@@ -426,8 +435,8 @@ impl Visit<'_> {
         }
     }
 
-    fn entry(&self, received: &Received, section: &DatabaseReport) -> BackupEntry {
-        let job = self.job(&section.database).unwrap();
+    fn entry(&mut self, received: &Received, section: &DatabaseReport) -> BackupEntry {
+        let job = &self.job(&section.database).unwrap().clone();
         let (name, report) = (&received.name, &received.report);
         let needed = section.proof_needed();
         let (finding, bytes) = needed
@@ -440,10 +449,17 @@ impl Visit<'_> {
         let Some(tree) = &self.settings.validated else {
             return entry;
         };
-        match keep(tree, job, &entry, &bytes) {
+        let known = self.model.copies.get(&key_of(job));
+        match keep(tree, job, known, &entry, &bytes) {
             Err(error) => entry.not_kept(error),
             Ok(path) => {
-                entry.validated_path = Some(path);
+                entry.validated_path = Some(path.clone());
+                let copy = Copy {
+                    path,
+                    sha256: entry.actual_sha256.unwrap(),
+                    size: entry.actual_size.unwrap(),
+                };
+                self.model.copies.insert(key_of(job), copy);
                 entry
             }
         }
@@ -540,18 +556,17 @@ impl Received {
 fn keep(
     tree: &Path,
     job: &ExpectedBackupJob,
+    known: Option<&Copy>,
     entry: &BackupEntry,
     bytes: &[u8],
 ) -> Result<String, String> {
-    let relative = |name: &str| format!("{}/{}", job.validated_folder, file_name_of(name));
-    if let Some(good) = &job.last_good
-        && Some(good.sha256) == entry.expected_sha256
-        && is_plain_way(tree, &job.validated_folder)
+    if let Some(Copy { path, sha256, size }) = known
+        && Some(*sha256) == entry.expected_sha256
+        && is_plain_way(tree, path.rsplit_once('/').unwrap().0)
     {
-        let path = relative(&good.staged_file_name);
-        let standing = tree.join(&path).symlink_metadata();
-        if standing.is_ok_and(|found| found.is_file() && found.len() == good.size) {
-            return Ok(path);
+        let standing = tree.join(path).symlink_metadata();
+        if standing.is_ok_and(|found| found.is_file() && found.len() == *size) {
+            return Ok(path.clone());
         }
     }
     let mut folder = tree.to_owned();
@@ -563,7 +578,8 @@ fn keep(
             Some(kind) => return Err(no_folder(component, kind)),
         }
     }
-    let path = relative(entry.staged_file_name.as_ref().unwrap());
+    let name = file_name_of(entry.staged_file_name.as_ref().unwrap());
+    let path = format!("{}/{name}", job.validated_folder);
     let arriving = folder.join(".arriving");
     fs::write(&arriving, bytes).unwrap();
     fs::rename(&arriving, tree.join(&path)).map_err(|error| {

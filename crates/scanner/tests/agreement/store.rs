@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use vigie_domain::{
     AgentId, BackupEntry, DomainEvent, ExpectedBackupJob, JobId, ProvenBackup, Schedule, Sha256,
-    Transition, register_job,
+    Transition, ValidatedFile, ValidatedFileId, register_job,
 };
 use vigie_scanner::{
-    KnownJob, ProvenFile, ReportCommit, ReportKey, ReportRecord, SeenReport, Store, StoreError,
-    UndeclaredDatabase,
+    JobMove, KnownJob, ProvenFile, ReportCommit, ReportKey, ReportRecord, SeenReport, Store,
+    StoreError, UndeclaredDatabase,
 };
 
 /// A job by the key of its agent and the name of its database.
@@ -44,6 +44,8 @@ pub struct Kept {
     pub reports: BTreeMap<(String, Sha256), ReportRecord>,
     pub proven: HashMap<JobId, Vec<ProvenBackup>>,
     pub proven_files: HashMap<JobId, ProvenFile>,
+    /// The copy of each job that was kept last.
+    pub validated_files: HashMap<JobId, ValidatedFile>,
     /// The entries of the last cycle by the keys of their agents, in the order of their commits.
     pub entries: BTreeMap<String, Vec<(String, BackupEntry)>>,
     /// The events of the last cycle.
@@ -77,6 +79,7 @@ impl Kept {
         jobs.map(|job| KnownJob {
             job: job.clone(),
             proven_file: self.proven_files.get(&job.id).cloned(),
+            validated_file: self.validated_files.get(&job.id).cloned(),
         })
     }
 
@@ -109,10 +112,37 @@ impl Kept {
             if let Some(file) = &moved.proven_file {
                 self.proven_files.insert(moved.job.id, file.clone());
             }
+            self.keep(moved);
             let entries = self.entries.entry(report.agent.key()).or_default();
             entries.push((moved.job.database.clone(), moved.entry.clone()));
         }
         self.note(&commit.events);
+    }
+
+    fn keep(&mut self, moved: &JobMove) {
+        let entry = &moved.entry;
+        let known = self.validated_files.get(&moved.job.id);
+        match (moved.standing, &entry.validated_path) {
+            (Some(id), path) => {
+                let known = known.unwrap();
+                assert_eq!((known.id, Some(&known.path)), (id, path.as_ref()));
+            }
+            (None, None) => {}
+            (None, Some(path)) => {
+                let id = ValidatedFileId(known.map_or(0, |known| known.id.0 + 1));
+                let file = ValidatedFile {
+                    id,
+                    job_id: entry.job_id,
+                    path: path.clone(),
+                    sha256: entry.actual_sha256.unwrap(),
+                    size: entry.actual_size.unwrap(),
+                    kept_at: entry.recorded_at,
+                    checked_at: entry.recorded_at,
+                    fault: None,
+                };
+                self.validated_files.insert(moved.job.id, file);
+            }
+        }
     }
 }
 

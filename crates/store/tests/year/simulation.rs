@@ -298,6 +298,7 @@ impl Simulation {
                 entry,
                 proven: None,
                 proven_file: None,
+                standing: None,
             });
         }
         let mut digest = [0; 32];
