@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::problem::Complaint;
 use super::raw::{RawReadRate, RawScan};
 use super::reading::Reading;
-use super::{duration, read_rate};
+use super::{byte_size, duration, read_rate};
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
 const FULL_SWEEP_EVERY: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
+const REPORT_BYTES_PER_AGENT: u64 = 4 << 20;
 
 /// More than any machine has.
 const MOST_CORES: usize = 1024;
@@ -26,6 +28,10 @@ pub struct ScanConfig {
     pub cores: Option<NonZeroUsize>,
     /// How many bytes of staged files are read in a second, at most; any number when `None`.
     pub max_read_rate: Option<NonZeroU64>,
+    /// How many reports of one agent are read in a cycle; the scanner's own number when `None`.
+    pub reports_per_agent: Option<NonZeroUsize>,
+    /// How many bytes of them, the last report on top.
+    pub report_bytes_per_agent: u64,
     /// Each cycle of so many lists every agent's folder, changed or not.
     pub full_sweep_every: NonZeroU32,
 }
@@ -44,6 +50,14 @@ pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
             .max_read_rate
             .as_ref()
             .and_then(|rate| reading.accept("scan.max_read_rate", max_read_rate(rate))),
+        reports_per_agent: raw
+            .reports_per_agent
+            .and_then(|number| reading.accept("scan.reports_per_agent", reports(number))),
+        report_bytes_per_agent: raw
+            .report_bytes_per_agent
+            .as_ref()
+            .and_then(|size| reading.accept("scan.report_bytes_per_agent", byte_size::read(size)))
+            .unwrap_or(REPORT_BYTES_PER_AGENT),
         full_sweep_every: raw
             .full_sweep_every
             .and_then(|number| reading.accept("scan.full_sweep_every", cycles(number)))
@@ -67,6 +81,16 @@ fn max_read_rate(rate: &RawReadRate) -> Result<NonZeroU64, Complaint> {
         RawReadRate::Bare(number) => Err(read_rate::without_unit(&number.to_string())),
         RawReadRate::Written(text) => read_rate::parse(text),
     }
+}
+
+fn reports(number: i64) -> Result<NonZeroUsize, Complaint> {
+    let reports = usize::try_from(number).ok().and_then(NonZeroUsize::new);
+    reports.ok_or_else(|| {
+        Complaint::new(
+            format!("is {number}"),
+            "write a number of reports from 1 on",
+        )
+    })
 }
 
 fn cycles(number: i64) -> Result<NonZeroU32, Complaint> {

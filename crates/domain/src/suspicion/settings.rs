@@ -17,6 +17,8 @@ pub struct WarningSettings {
     pub later: bool,
     /// Whether stages are told that failed before they succeeded.
     pub retried: bool,
+    /// Whether it is told that an agent's clock is ahead.
+    pub clock: bool,
 }
 
 impl WarningSettings {
@@ -26,6 +28,7 @@ impl WarningSettings {
         size: false,
         later: false,
         retried: false,
+        clock: false,
     };
 
     /// Whether a rule is wanted that looks at earlier backups.
@@ -42,6 +45,7 @@ impl WarningSettings {
             Warning::SizeOutOfBand { .. } => self.size,
             Warning::ArrivingLater { .. } => self.later,
             Warning::StagesRetried { .. } => self.retried,
+            Warning::ClockAhead { .. } => self.clock,
         }
     }
 }
@@ -54,6 +58,7 @@ impl Default for WarningSettings {
             size: true,
             later: true,
             retried: true,
+            clock: true,
         }
     }
 }
