@@ -183,7 +183,7 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         report_max_age: deposit.report_max_age,
         report_max_size: deposit.report_max_size,
         report_limits: deposit.report_limits,
-        reports_per_agent: scan.reports_per_agent.unwrap_or(usual.reports_per_agent),
+        reports_per_agent: scan.reports_per_agent,
         report_bytes_per_agent: scan.report_bytes_per_agent,
         time_zone: deposit.time_zone.clone(),
         settle: deposit.settle,

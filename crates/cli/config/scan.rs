@@ -12,6 +12,8 @@ const INTERVAL: Duration = Duration::from_mins(1);
 
 const FULL_SWEEP_EVERY: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
+const REPORTS_PER_AGENT: NonZeroUsize = NonZeroUsize::new(500).unwrap();
+
 const REPORT_BYTES_PER_AGENT: u64 = 4 << 20;
 
 /// More than any machine has.
@@ -28,8 +30,8 @@ pub struct ScanConfig {
     pub cores: Option<NonZeroUsize>,
     /// How many bytes of staged files are read in a second, at most; any number when `None`.
     pub max_read_rate: Option<NonZeroU64>,
-    /// How many reports of one agent are read in a cycle; the scanner's own number when `None`.
-    pub reports_per_agent: Option<NonZeroUsize>,
+    /// How many reports of one agent are read in a cycle.
+    pub reports_per_agent: NonZeroUsize,
     /// How many bytes of them, the last report on top.
     pub report_bytes_per_agent: u64,
     /// Each cycle of so many lists every agent's folder, changed or not.
@@ -52,7 +54,8 @@ pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
             .and_then(|rate| reading.accept("scan.max_read_rate", max_read_rate(rate))),
         reports_per_agent: raw
             .reports_per_agent
-            .and_then(|number| reading.accept("scan.reports_per_agent", reports(number))),
+            .and_then(|number| reading.accept("scan.reports_per_agent", reports(number)))
+            .unwrap_or(REPORTS_PER_AGENT),
         report_bytes_per_agent: raw
             .report_bytes_per_agent
             .as_ref()
@@ -122,6 +125,8 @@ mod tests {
 [scan]
 interval = '5m'
 watch = false
+reports_per_agent = 20
+report_bytes_per_agent = '1MiB'
 cores = 2
 max_read_rate = '200MiB'
 full_sweep_every = 1
@@ -129,6 +134,8 @@ full_sweep_every = 1
         let scan = config(text).scan;
         assert_eq!(scan.interval, Duration::from_mins(5));
         assert!(!scan.watch);
+        assert_eq!(scan.reports_per_agent.get(), 20);
+        assert_eq!(scan.report_bytes_per_agent, 1 << 20);
         assert_eq!(scan.cores, NonZeroUsize::new(2));
         assert_eq!(scan.max_read_rate, NonZeroU64::new(200 << 20));
         assert_eq!(scan.full_sweep_every.get(), 1);
@@ -167,6 +174,14 @@ full_sweep_every = 1
             (
                 "max_read_rate = true",
                 "vigie.toml:2: scan.max_read_rate is a boolean; write a string such as \"50MB/s\"",
+            ),
+            (
+                "reports_per_agent = 0",
+                "vigie.toml:2: scan.reports_per_agent is 0; write a number of reports from 1 on",
+            ),
+            (
+                "report_bytes_per_agent = 0",
+                "vigie.toml:2: scan.report_bytes_per_agent is zero; give a number of bytes above zero",
             ),
             (
                 "full_sweep_every = 0",

@@ -129,7 +129,7 @@ mod tests {
                 file: ReadFile {
                     name: name.to_owned(),
                     sha256: Sha256::from([0; 32]),
-                    identity: FileIdentity::sized(1),
+                    identity: FileIdentity::arrived(at(NOW)),
                 },
                 report: Report::parse(json.as_bytes(), &agent(), &TimeZone::UTC).unwrap(),
             },
