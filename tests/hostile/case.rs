@@ -24,7 +24,7 @@ const FIRST: (&str, &str) = ("AAA_FIRST_SITE", "FIRST");
 pub const LAST: (&str, &str) = ("ZZZ_LAST_SITE", "LAST");
 
 /// How long one run may take at most.
-const AT_MOST: Duration = Duration::from_secs(60);
+const AT_MOST: Duration = Duration::from_mins(1);
 
 /// What an agent does, and what has to come of it.
 pub struct Case {
@@ -115,7 +115,7 @@ impl Case {
         let context = |words: String| format!("{words}\n{result:#}\n{}", output.stderr);
         honest_are_served(&site, &result).map_err(context)?;
         validated_is_as_told(&site, &result).map_err(context)?;
-        all_is_printable(&site, &output.stderr).map_err(context)?;
+        all_is_printable(&site, &result, &output.stderr).map_err(context)?;
         self.expected.holds(&result).map_err(context)?;
         (self.check)(&site, &result);
         Ok(true)
@@ -390,15 +390,15 @@ fn files_below(folder: &Path, files: &mut Vec<String>) {
 }
 
 /// What people see holds nothing that moves the cursor, starts a line of its own or turns the text.
-fn all_is_printable(site: &Site, log: &str) -> Result<(), String> {
-    let status = site.run(&["status"]);
-    let mut shown = vec![
-        ("the log".to_owned(), log.to_owned()),
-        (
-            "status".to_owned(),
-            String::from_utf8_lossy(&status.stdout).into_owned(),
-        ),
-    ];
+fn all_is_printable(site: &Site, result: &Value, log: &str) -> Result<(), String> {
+    let mut shown = vec![("the log".to_owned(), log.to_owned())];
+    // Elsewhere there is nothing that could be shown.
+    let result = result.to_string();
+    if result.contains("\\u00") || result.contains(is_odd) {
+        let status = site.run(&["status"]);
+        let status = String::from_utf8_lossy(&status.stdout).into_owned();
+        shown.push(("status".to_owned(), status));
+    }
     for mail in site.mails() {
         shown.push((
             "a subject".to_owned(),

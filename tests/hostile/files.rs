@@ -36,9 +36,9 @@ fn log_is(site: &Site, put: impl FnOnce(&Path)) {
 
 /// Makes a device as nobody but the superuser can; the case is skipped by anybody else.
 pub fn make_device(site: &Site, path: &Path) {
-    let mut make = Command::new("mknod");
-    let made = make.arg(path).args(["c", "1", "5"]).output().unwrap();
-    if !made.status.success() {
+    let mut mknod = Command::new("mknod");
+    let output = mknod.arg(path).args(["c", "1", "5"]).output().unwrap();
+    if !output.status.success() {
         fs::write(site.path("skip"), "").unwrap();
     }
 }

@@ -39,8 +39,8 @@ fn sparse(site: &Site) -> u64 {
     taken.unwrap()
 }
 
-fn says_size(site: &Site, size: u64) {
-    let backup = good().saying("/COMPRESS/size", json!(size));
+fn says_size(site: &Site, bytes: u64) {
+    let backup = good().saying("/COMPRESS/size", json!(bytes));
     site.deliver_report_only(&report(vec![backup]));
 }
 

@@ -120,7 +120,7 @@ struct Seed<'a> {
     depth: usize,
 }
 
-impl<'a> Seed<'a> {
+impl Seed<'_> {
     fn enter<E: serde::de::Error>(self) -> Result<usize, E> {
         let depth = self.depth + 1;
         let deepest = self.walk.limits.max_depth.min(ReportLimits::DEEPEST);
@@ -274,7 +274,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Key<'_> {
+impl Visitor<'_> for Key<'_> {
     type Value = (Option<String>, Place);
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -126,12 +126,12 @@ fn json(bytes: &[u8], limits: &ReportLimits) -> Result<Value, ReportError> {
     parsed.map_err(|unread| match unread {
         Unread::Json(error) if error.is_eof() => whole(ReportProblem::Incomplete),
         Unread::Json(error) => whole(ReportProblem::NotJson(error.to_string())),
-        Unread::Passed(passed) => passed.as_error(limits),
+        Unread::Passed(limit) => limit.into_error(limits),
     })
 }
 
 impl Passed {
-    fn as_error(self, limits: &ReportLimits) -> ReportError {
+    fn into_error(self, limits: &ReportLimits) -> ReportError {
         let in_databases = |problem| field("databases", problem);
         match self {
             Self::Depth => whole(ReportProblem::TooDeep(limits.max_depth)),
@@ -261,7 +261,7 @@ impl Reading<'_> {
                     read.sha256.get_or_insert(hash);
                 }
                 None if is_of_record => {
-                    note(key, "is no SHA-256 of 64 hexadecimal digits".to_owned())
+                    note(key, "is no SHA-256 of 64 hexadecimal digits".to_owned());
                 }
                 None => {}
             }
@@ -653,10 +653,10 @@ mod tests {
             let summary = database.logs_summary.as_ref()?;
             Some(summary.chars().count())
         });
-        let copied: usize = copies.sum();
+        let characters: usize = copies.sum();
         assert!(
-            (MAX_COPIED / 2..MAX_COPIED * 2).contains(&copied),
-            "{copied}"
+            (MAX_COPIED / 2..MAX_COPIED * 2).contains(&characters),
+            "{characters}"
         );
         assert!(
             report

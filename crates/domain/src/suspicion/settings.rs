@@ -8,6 +8,7 @@ use crate::Warning;
 /// What somebody wants to be warned of, for one job or for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct WarningSettings {
     /// For how long a live database may have the same content; `None` for as long as it likes.
     pub unchanged_after: Option<SignedDuration>,
