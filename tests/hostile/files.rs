@@ -255,8 +255,8 @@ fn no_archives() -> Vec<Case> {
             "an archive that is a link",
             |site| {
                 archive_is(site, |archive| {
-                    symlink(site.path("foreign"), archive).unwrap()
-                })
+                    symlink(site.path("foreign"), archive).unwrap();
+                });
             },
             Expected::Error("_archive is a symbolic link, not a folder"),
         )

@@ -114,7 +114,7 @@ fn too_much() -> Vec<Case> {
                 site.deliver(&report(vec![
                     Backup::good(&"x".repeat(128), b"c").not_staged(),
                     Backup::good(&"é".repeat(128), b"c").not_staged(),
-                ]))
+                ]));
             },
             Expected::Rejected("256 bytes, more than the 255 that `report_max_name` allows"),
         ),
@@ -296,7 +296,7 @@ fn odd_values() -> Vec<Case> {
                 site.deliver(&says(
                     "/COMPRESS/sha256_checksum",
                     json!("../../etc/shadow"),
-                ))
+                ));
             },
             Expected::Entry("FAILED", "no SHA-256"),
         ),

@@ -86,8 +86,8 @@ fn no_files() -> Vec<Case> {
             "a socket as a staged file",
             |site| {
                 staged_is(site, |path| {
-                    make_socket(path.parent().unwrap(), "X.sql.zst")
-                })
+                    make_socket(path.parent().unwrap(), "X.sql.zst");
+                });
             },
             failed("is a socket"),
         ),
@@ -105,8 +105,8 @@ fn no_files() -> Vec<Case> {
             "a link to a file that has what is expected",
             |site| {
                 staged_is(site, |path| {
-                    symlink(site.path("foreign/X.sql.zst"), path).unwrap()
-                })
+                    symlink(site.path("foreign/X.sql.zst"), path).unwrap();
+                });
             },
             failed("is a symbolic link"),
         ),
@@ -131,8 +131,8 @@ fn no_files() -> Vec<Case> {
             "a hard link to a file outside of the deposit",
             |site| {
                 staged_is(site, |path| {
-                    fs::hard_link(site.path("foreign/X.sql.zst"), path).unwrap()
-                })
+                    fs::hard_link(site.path("foreign/X.sql.zst"), path).unwrap();
+                });
             },
             Expected::Entry("SUCCESS", ""),
         ),
@@ -160,8 +160,8 @@ fn no_folders() -> Vec<Case> {
             "a staged folder that is a link to another agent's",
             |site| {
                 folder_is(site, |path| {
-                    symlink("../ZZZ_LAST_SITE/databases", path).unwrap()
-                })
+                    symlink("../ZZZ_LAST_SITE/databases", path).unwrap();
+                });
             },
             failed("databases is a symbolic link, not a folder"),
         ),
@@ -285,7 +285,7 @@ fn holes() -> Vec<Case> {
         case(
             "a small file with holes",
             |site| {
-                let content = [&[0; 1 << 20][..], b"end"].concat();
+                let content = [vec![0; 1 << 20], b"end".to_vec()].concat();
                 site.deliver(&report(vec![Backup::good("X", &content)]));
                 let file = File::create(staged(site).join("X.sql.zst")).unwrap();
                 file.set_len(1 << 20).unwrap();
