@@ -51,7 +51,7 @@ fn what_is_no_json_is_rejected() {
     assert_rejected(b"not a report at all", None, "no JSON");
     assert_rejected(b"[1, 2]", None, "the report is an array, not an object");
     let nested = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
-    assert_rejected(&nested, None, "recursion limit");
+    assert_rejected(&nested, None, "report_max_depth");
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{FmtSpan, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::log_field::write_field;
 use crate::screen::Screen;
 use crate::stages::Stages;
 
@@ -31,6 +33,7 @@ pub fn start(verbose: u8, quiet: bool, screen: Screen) -> Stages {
     let stages = Stages::default();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(screen)
+        .fmt_fields(debug_fn(write_field).delimited(" "))
         .with_ansi(stderr().is_terminal())
         .with_target(false)
         .with_span_events(if verbose > 2 {

@@ -12,6 +12,7 @@ mod cycle;
 mod delivery;
 mod local_time;
 mod lock;
+mod log_field;
 mod logging;
 mod mails;
 mod pause;

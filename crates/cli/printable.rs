@@ -7,8 +7,11 @@ pub fn printable(text: &str) -> String {
         .map(|character| {
             let is_hidden = matches!(
                 character,
-                '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-                    | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+                // As in mails: soft hyphen, marks of the reading direction, zero-width characters,
+                // interlinear notes, invisible tags.
+                '\u{AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+                    | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+                    | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}'
             );
             if character.is_control() || is_hidden {
                 '\u{FFFD}'

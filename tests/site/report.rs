@@ -59,6 +59,14 @@ impl Backup {
         self
     }
 
+    /// Stages the file under this name, and says so.
+    pub fn staged_under(mut self, name: &str) -> Self {
+        if let Some((staged, _)) = &mut self.staged {
+            name.clone_into(staged);
+        }
+        self.saying("/staged_file_name", json!(name))
+    }
+
     /// Stages nothing.
     pub fn not_staged(mut self) -> Self {
         self.staged = None;

@@ -1,6 +1,7 @@
 //! Sizes as people write them: `4MiB`, `500kB`. Knows no key.
 
 use super::problem::Complaint;
+use super::raw::RawByteSize;
 
 const UNITS: [(&str, u64); 8] = [
     ("", 1),
@@ -12,6 +13,14 @@ const UNITS: [(&str, u64); 8] = [
     ("mib", 1 << 20),
     ("gib", 1 << 30),
 ];
+
+/// A size in bytes that is not zero, in either form.
+pub fn read(size: &RawByteSize) -> Result<u64, Complaint> {
+    match size {
+        RawByteSize::Bytes(bytes) => from_integer(*bytes),
+        RawByteSize::Written(text) => parse(text),
+    }
+}
 
 /// A size in bytes that is not zero.
 pub fn parse(text: &str) -> Result<u64, Complaint> {
@@ -36,7 +45,7 @@ pub fn parse(text: &str) -> Result<u64, Complaint> {
 }
 
 /// A size that was written as a number of bytes.
-pub fn from_integer(bytes: i64) -> Result<u64, Complaint> {
+fn from_integer(bytes: i64) -> Result<u64, Complaint> {
     let bytes = u64::try_from(bytes)
         .map_err(|_| Complaint::new(format!("is {bytes}"), "give a number of bytes above zero"))?;
     not_zero(bytes)

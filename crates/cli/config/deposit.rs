@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use vigie_domain::ReportLimits;
 
 use super::problem::Complaint;
-use super::raw::{RawByteSize, RawDeposit};
+use super::raw::RawDeposit;
 use super::reading::Reading;
-use super::{byte_size, duration, time_zone};
+use super::{byte_size, duration, report_limits, time_zone};
 
 const REPORT_MAX_AGE: Duration = Duration::from_hours(30 * 24);
 const REPORT_MAX_SIZE: u64 = 4 << 20;
@@ -27,6 +28,8 @@ pub struct DepositConfig {
     pub report_max_age: Duration,
     /// How large a report may be, in bytes.
     pub report_max_size: u64,
+    /// How much a report may hold.
+    pub report_limits: ReportLimits,
     /// What agents mean by times without an offset.
     pub time_zone: TimeZone,
     /// How long a growing file is waited for.
@@ -44,7 +47,12 @@ pub fn read(raw: &RawDeposit, reading: &mut Reading) -> DepositConfig {
         report_max_age: reading
             .parse("deposit.report_max_age", age, duration::positive)
             .unwrap_or(REPORT_MAX_AGE),
-        report_max_size: report_max_size(raw, reading),
+        report_max_size: raw
+            .report_max_size
+            .as_ref()
+            .and_then(|size| reading.accept("deposit.report_max_size", byte_size::read(size)))
+            .unwrap_or(REPORT_MAX_SIZE),
+        report_limits: report_limits::read(raw, reading),
         time_zone: reading
             .parse("deposit.timezone", zone, time_zone::parse)
             .unwrap_or(TimeZone::UTC),
@@ -61,17 +69,6 @@ fn root(raw: &RawDeposit, reading: &mut Reading) -> PathBuf {
         reading.complain(key, Complaint::new("is not set", remedy));
     }
     reading.path(key, raw.root.as_deref()).unwrap_or_default()
-}
-
-fn report_max_size(raw: &RawDeposit, reading: &mut Reading) -> u64 {
-    let size = match &raw.report_max_size {
-        None => return REPORT_MAX_SIZE,
-        Some(RawByteSize::Bytes(bytes)) => byte_size::from_integer(*bytes),
-        Some(RawByteSize::Written(text)) => byte_size::parse(text),
-    };
-    reading
-        .accept("deposit.report_max_size", size)
-        .unwrap_or(REPORT_MAX_SIZE)
 }
 
 #[cfg(test)]

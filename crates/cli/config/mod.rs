@@ -37,6 +37,7 @@ mod raw;
 mod read_rate;
 mod reading;
 mod recipient;
+mod report_limits;
 mod route;
 mod scan;
 mod schedule;

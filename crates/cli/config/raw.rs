@@ -40,6 +40,10 @@ pub struct RawDeposit {
     pub auto_register: Option<bool>,
     pub report_max_age: Option<String>,
     pub report_max_size: Option<RawByteSize>,
+    pub report_max_depth: Option<i64>,
+    pub report_max_databases: Option<i64>,
+    pub report_max_name: Option<i64>,
+    pub report_max_text: Option<i64>,
     pub timezone: Option<String>,
     pub settle: Option<String>,
 }
@@ -57,6 +61,8 @@ pub struct RawScan {
     pub watch: Option<bool>,
     pub cores: Option<i64>,
     pub max_read_rate: Option<RawReadRate>,
+    pub reports_per_agent: Option<i64>,
+    pub report_bytes_per_agent: Option<RawByteSize>,
     pub full_sweep_every: Option<i64>,
 }
 
@@ -87,6 +93,7 @@ pub struct RawWarnings {
     pub size: Option<bool>,
     pub later: Option<bool>,
     pub retried: Option<bool>,
+    pub clock: Option<bool>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

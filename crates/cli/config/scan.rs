@@ -6,11 +6,15 @@ use std::time::Duration;
 use super::problem::Complaint;
 use super::raw::{RawReadRate, RawScan};
 use super::reading::Reading;
-use super::{duration, read_rate};
+use super::{byte_size, duration, read_rate};
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
 const FULL_SWEEP_EVERY: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
+const REPORTS_PER_AGENT: NonZeroUsize = NonZeroUsize::new(500).unwrap();
+
+const REPORT_BYTES_PER_AGENT: u64 = 4 << 20;
 
 /// More than any machine has.
 const MOST_CORES: usize = 1024;
@@ -26,6 +30,10 @@ pub struct ScanConfig {
     pub cores: Option<NonZeroUsize>,
     /// How many bytes of staged files are read in a second, at most; any number when `None`.
     pub max_read_rate: Option<NonZeroU64>,
+    /// How many reports of one agent are read in a cycle.
+    pub reports_per_agent: NonZeroUsize,
+    /// How many bytes of them, the last report on top.
+    pub report_bytes_per_agent: u64,
     /// Each cycle of so many lists every agent's folder, changed or not.
     pub full_sweep_every: NonZeroU32,
 }
@@ -44,6 +52,15 @@ pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
             .max_read_rate
             .as_ref()
             .and_then(|rate| reading.accept("scan.max_read_rate", max_read_rate(rate))),
+        reports_per_agent: raw
+            .reports_per_agent
+            .and_then(|number| reading.accept("scan.reports_per_agent", reports(number)))
+            .unwrap_or(REPORTS_PER_AGENT),
+        report_bytes_per_agent: raw
+            .report_bytes_per_agent
+            .as_ref()
+            .and_then(|size| reading.accept("scan.report_bytes_per_agent", byte_size::read(size)))
+            .unwrap_or(REPORT_BYTES_PER_AGENT),
         full_sweep_every: raw
             .full_sweep_every
             .and_then(|number| reading.accept("scan.full_sweep_every", cycles(number)))
@@ -67,6 +84,16 @@ fn max_read_rate(rate: &RawReadRate) -> Result<NonZeroU64, Complaint> {
         RawReadRate::Bare(number) => Err(read_rate::without_unit(&number.to_string())),
         RawReadRate::Written(text) => read_rate::parse(text),
     }
+}
+
+fn reports(number: i64) -> Result<NonZeroUsize, Complaint> {
+    let reports = usize::try_from(number).ok().and_then(NonZeroUsize::new);
+    reports.ok_or_else(|| {
+        Complaint::new(
+            format!("is {number}"),
+            "write a number of reports from 1 on",
+        )
+    })
 }
 
 fn cycles(number: i64) -> Result<NonZeroU32, Complaint> {
@@ -98,6 +125,8 @@ mod tests {
 [scan]
 interval = '5m'
 watch = false
+reports_per_agent = 20
+report_bytes_per_agent = '1MiB'
 cores = 2
 max_read_rate = '200MiB'
 full_sweep_every = 1
@@ -105,6 +134,8 @@ full_sweep_every = 1
         let scan = config(text).scan;
         assert_eq!(scan.interval, Duration::from_mins(5));
         assert!(!scan.watch);
+        assert_eq!(scan.reports_per_agent.get(), 20);
+        assert_eq!(scan.report_bytes_per_agent, 1 << 20);
         assert_eq!(scan.cores, NonZeroUsize::new(2));
         assert_eq!(scan.max_read_rate, NonZeroU64::new(200 << 20));
         assert_eq!(scan.full_sweep_every.get(), 1);
@@ -143,6 +174,14 @@ full_sweep_every = 1
             (
                 "max_read_rate = true",
                 "vigie.toml:2: scan.max_read_rate is a boolean; write a string such as \"50MB/s\"",
+            ),
+            (
+                "reports_per_agent = 0",
+                "vigie.toml:2: scan.reports_per_agent is 0; write a number of reports from 1 on",
+            ),
+            (
+                "report_bytes_per_agent = 0",
+                "vigie.toml:2: scan.report_bytes_per_agent is zero; give a number of bytes above zero",
             ),
             (
                 "full_sweep_every = 0",

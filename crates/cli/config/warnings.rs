@@ -36,6 +36,7 @@ pub fn read(
         size: raw.size.unwrap_or(default.size),
         later: raw.later.unwrap_or(default.later),
         retried: raw.retried.unwrap_or(default.retried),
+        clock: raw.clock.unwrap_or(default.clock),
     }
 }
 
@@ -94,6 +95,7 @@ mod tests {
             size: false,
             later: true,
             retried: true,
+            clock: true,
         };
         assert_eq!(of_job(&text), Some(expected));
         // What is on for one job alone.

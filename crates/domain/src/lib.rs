@@ -58,7 +58,8 @@ pub use job::{
     year_of_database,
 };
 pub use report::{
-    DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
+    DatabaseReport, Report, ReportError, ReportLimits, ReportProblem, SectionFault, Stage,
+    StageName, Stages,
 };
 pub use rest::{end_pause, pause_job, resume_job, retire_job};
 pub use schedule::{CronSchedule, InvalidSchedule, Schedule};

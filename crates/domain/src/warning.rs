@@ -50,15 +50,22 @@ pub enum Warning {
         /// Those stages, in their order.
         stages: Vec<StageName>,
     },
+    /// The report's run has not ended yet by this machine's clock: that of the agent is ahead, or its
+    /// times are meant in another zone.
+    ClockAhead {
+        /// By how much, at least.
+        by: SignedDuration,
+    },
 }
 
 impl Warning {
     /// The names of all kinds, in the order in which they are documented.
-    pub const CODES: [&'static str; 4] = [
+    pub const CODES: [&'static str; 5] = [
         "unchanged",
         "size_out_of_band",
         "arriving_later",
         "stages_retried",
+        "clock_ahead",
     ];
 
     /// The name of its kind, as it stands in config, JSON, SQL and templates.
@@ -69,6 +76,7 @@ impl Warning {
             Self::SizeOutOfBand { .. } => "size_out_of_band",
             Self::ArrivingLater { .. } => "arriving_later",
             Self::StagesRetried { .. } => "stages_retried",
+            Self::ClockAhead { .. } => "clock_ahead",
         }
     }
 }
@@ -108,6 +116,11 @@ impl fmt::Display for Warning {
                     stages.join(" and ")
                 )
             }
+            Self::ClockAhead { by } => write!(
+                formatter,
+                "the agent's clock is ahead by {}, or its times are meant in another time zone",
+                in_minutes(*by)
+            ),
         }
     }
 }
@@ -149,6 +162,9 @@ mod tests {
             Warning::StagesRetried {
                 stages: vec![StageName::Backup, StageName::Transfer],
             },
+            Warning::ClockAhead {
+                by: minutes(125) + SignedDuration::from_secs(7),
+            },
         ];
         let told = warnings.each_ref().map(ToString::to_string);
         assert_eq!(
@@ -159,6 +175,7 @@ mod tests {
                 "backups end later and later: the last one 1h 35m after its expected time, where 0m \
                  was usual and 2h is the most",
                 "the report says that BACKUP and TRANSFER needed more than one attempt",
+                "the agent's clock is ahead by 2h 5m, or its times are meant in another time zone",
             ]
         );
         assert_eq!(warnings.each_ref().map(Warning::code), Warning::CODES);

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use vigie_domain::{Schedule, WarningSettings};
+use vigie_domain::{ReportLimits, Schedule, WarningSettings};
 
 /// What a [`Scanner`](crate::Scanner) has to be told.
 #[derive(Debug, Clone)]
@@ -23,6 +23,13 @@ pub struct ScannerSettings {
     pub report_max_age: Duration,
     /// The largest report in bytes.
     pub report_max_size: u64,
+    /// How much a report may hold.
+    pub report_limits: ReportLimits,
+    /// How many reports are read of one agent in a cycle. What lies there beyond that is read by the
+    /// cycles to come.
+    pub reports_per_agent: NonZeroUsize,
+    /// How many bytes of reports are read of one agent in a cycle, the last report on top.
+    pub report_bytes_per_agent: u64,
     /// The time zone in which agents mean a time without an offset.
     pub time_zone: TimeZone,
     /// How long to wait at most for a report or a staged file that is still being written. A staged
@@ -43,7 +50,9 @@ pub struct ScannerSettings {
 
 impl ScannerSettings {
     /// The settings that suit most deposits: databases register themselves with `default_schedule`,
-    /// no copies are kept, reports may be 30 days old and 4 MiB large, times without an offset are
+    /// no copies are kept, reports may be 30 days old and 4 MiB large and
+    /// hold what [`ReportLimits::default`] allows, 500 reports or 4 MiB of them are read of each agent in a
+    /// cycle, times without an offset are
     /// UTC, files that grow are waited for a minute, all that is odd is told, every core is used without a limit, and
     /// each 60th cycle lists every folder.
     #[must_use]
@@ -55,6 +64,9 @@ impl ScannerSettings {
             default_schedule,
             report_max_age: Duration::from_hours(30 * 24),
             report_max_size: 4 * 1024 * 1024,
+            report_limits: ReportLimits::default(),
+            reports_per_agent: const { NonZeroUsize::new(500).unwrap() },
+            report_bytes_per_agent: 4 * 1024 * 1024,
             time_zone: TimeZone::UTC,
             settle: Duration::from_mins(1),
             warnings: WarningSettings::default(),

@@ -32,26 +32,23 @@ pub(super) fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// The longest text of an agent that is worth keeping, in characters.
-const LONGEST_TEXT: usize = 16_000;
-
-/// A text, or a list of them as its lines. Anything else is taken for nothing, as no decision hangs
-/// on it.
-pub(super) fn text(value: &Value) -> Option<String> {
+/// A text of at most `longest` characters, or a list of texts as its lines. Anything else is taken for
+/// nothing, as no decision hangs on it.
+pub(super) fn text(value: &Value, longest: usize) -> Option<String> {
     match value {
         _ if is_nothing(value) => None,
-        Value::String(text) => Some(cut(text.trim())),
+        Value::String(text) => Some(cut(text.trim(), longest)),
         Value::Number(number) => Some(number.to_string()),
         Value::Array(lines) => {
             let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
-            (!lines.is_empty()).then(|| cut(lines.join("\n").trim()))
+            (!lines.is_empty()).then(|| cut(lines.join("\n").trim(), longest))
         }
         _ => None,
     }
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_TEXT) {
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         None => text.to_owned(),
         Some((end, _)) => {
             let left_out = text[end..].chars().count();
@@ -136,7 +133,7 @@ mod tests {
             json!(" NULL "),
         ] {
             assert!(is_nothing(&nothing), "{nothing}");
-            assert_eq!(text(&nothing), None);
+            assert_eq!(text(&nothing, 100), None);
             assert_eq!(boolean(&nothing), Ok(None));
             assert_eq!(size(&nothing), Ok(None));
         }
@@ -147,11 +144,11 @@ mod tests {
     fn a_text_may_come_as_its_lines() {
         let lines = json!(["tables dumped", "archive closed"]);
         assert_eq!(
-            text(&lines).as_deref(),
+            text(&lines, 100).as_deref(),
             Some("tables dumped\narchive closed")
         );
-        assert_eq!(text(&json!([])), None);
-        assert_eq!(text(&json!({"lines": 2})), None);
+        assert_eq!(text(&json!([]), 100), None);
+        assert_eq!(text(&json!({"lines": 2}), 100), None);
     }
 
     #[test]

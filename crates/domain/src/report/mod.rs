@@ -2,6 +2,8 @@
 //! are read from bytes is in `parse`.
 
 mod field;
+mod kept;
+mod limits;
 mod parse;
 mod surrogate;
 
@@ -10,6 +12,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use limits::ReportLimits;
 
 use crate::{ProofNeeded, Sha256};
 
@@ -200,9 +204,30 @@ pub enum ReportProblem {
         /// The agent whose folder it is.
         folder: String,
     },
-    /// The report names more databases than any agent has.
-    #[error("names {0} databases, more than 10000")]
-    TooMany(usize),
+    /// Objects and arrays lie in each other more deeply than they may.
+    #[error("the report is nested more deeply than the {0} levels that `report_max_depth` allows")]
+    TooDeep(usize),
+    /// The report names more databases than it may.
+    #[error("names {count} databases, more than the {limit} that `report_max_databases` allows")]
+    TooMany {
+        /// How many it names.
+        count: usize,
+        /// How many it may name.
+        limit: usize,
+    },
+    /// The name of a database is longer than it may be.
+    #[error(
+        "names a database with {bytes} bytes, more than the {limit} that `report_max_name` allows: \
+         {start:?}…"
+    )]
+    NameTooLong {
+        /// How the name begins.
+        start: String,
+        /// How long it is, in bytes.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
     /// A path would leave the agent's folder.
     #[error("is {0:?}, a path that would leave the agent's folder")]
     LeavesFolder(String),

@@ -6,17 +6,20 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::field::{boolean, count, instant, is_nothing, size, text, type_of};
+use super::kept::{Passed, Unread, kept};
 use super::surrogate::replace_lone_surrogates;
 use super::{
-    DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
+    DatabaseReport, Report, ReportError, ReportLimits, ReportProblem, SectionFault, Stage,
+    StageName, Stages,
 };
 use crate::{AgentId, Sha256};
 
 /// The longest file name that common file systems take, in bytes.
 const MAX_FILE_NAME_BYTES: usize = 255;
 
-/// Far more databases than one agent has. A report of more is an attack, or a broken loop.
-const MAX_DATABASES: usize = 10_000;
+/// How many characters there are at most, over all databases, of a text that a report has for all of
+/// them: each gets a copy of it.
+const MAX_COPIED: usize = 1024 * 1024;
 
 impl Report {
     /// Reads the report that lies in the folder of `agent`. Times without an offset are meant in
@@ -53,8 +56,25 @@ impl Report {
     /// is missing or unreadable; when the report speaks for another agent; when a staged file's
     /// path would leave the agent's folder. What is wrong with one database alone is a
     /// [`SectionFault`] of it.
+    ///
+    /// The report may hold what [`ReportLimits::default`] allows; [`parse_within`](Self::parse_within)
+    /// takes other limits.
     pub fn parse(bytes: &[u8], agent: &AgentId, time_zone: &TimeZone) -> Result<Self, ReportError> {
-        let report = match json(bytes)? {
+        Self::parse_within(bytes, agent, time_zone, &ReportLimits::default())
+    }
+
+    /// The same as [`parse`](Self::parse), with limits of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As `parse`, and when a limit is passed. Messages that are too long are cut instead.
+    pub fn parse_within(
+        bytes: &[u8],
+        agent: &AgentId,
+        time_zone: &TimeZone,
+        limits: &ReportLimits,
+    ) -> Result<Self, ReportError> {
+        let report = match json(bytes, limits)? {
             Value::Object(report) => report,
             other => return Err(whole(wrong_type("an object", &other))),
         };
@@ -62,27 +82,30 @@ impl Report {
         let ended = required(&report, "operation_end_time")?;
         let operation_ended_at =
             instant(ended, time_zone).ok_or_else(|| field("operation_end_time", no_time(ended)))?;
-        let logs_summary = optional(&report, "logs_summary").and_then(text);
         let databases = match required(&report, "databases")? {
-            Value::Object(databases) if databases.len() > MAX_DATABASES => {
-                return Err(field("databases", ReportProblem::TooMany(databases.len())));
-            }
-            Value::Object(databases) => databases
-                .iter()
-                .map(|(name, section)| database(name, section, logs_summary.as_deref(), time_zone))
-                .collect::<Result<_, _>>()?,
+            Value::Object(databases) => databases,
             other => return Err(field("databases", wrong_type("an object", other))),
+        };
+        let longest_copied = limits.max_text.min(MAX_COPIED / databases.len().max(1));
+        let copied = |key| optional(&report, key).and_then(|value| text(value, longest_copied));
+        let reading = Reading {
+            time_zone,
+            limits,
+            logs_summary: copied("logs_summary"),
         };
         Ok(Self {
             operation_started_at: time_of(&report, "operation_start_time", time_zone),
             operation_ended_at,
-            overall_status: optional(&report, "overall_status").and_then(text),
-            databases,
+            overall_status: copied("overall_status"),
+            databases: databases
+                .iter()
+                .map(|(name, section)| reading.database(name, section))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
 
-fn json(bytes: &[u8]) -> Result<Value, ReportError> {
+fn json(bytes: &[u8], limits: &ReportLimits) -> Result<Value, ReportError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
         whole(match (error.error_len(), bytes.get(offset)) {
@@ -96,15 +119,33 @@ fn json(bytes: &[u8]) -> Result<Value, ReportError> {
         return Err(whole(ReportProblem::Incomplete));
     }
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let parsed = serde_json::from_str(text)
-        .or_else(|_| serde_json::from_str(&replace_lone_surrogates(text)));
-    parsed.map_err(|error| {
-        whole(if error.is_eof() {
-            ReportProblem::Incomplete
-        } else {
-            ReportProblem::NotJson(error.to_string())
-        })
+    let parsed = kept(text, limits).or_else(|unread| match unread {
+        Unread::Json(_) => kept(&replace_lone_surrogates(text), limits),
+        Unread::Passed(_) => Err(unread),
+    });
+    parsed.map_err(|unread| match unread {
+        Unread::Json(error) if error.is_eof() => whole(ReportProblem::Incomplete),
+        Unread::Json(error) => whole(ReportProblem::NotJson(error.to_string())),
+        Unread::Passed(limit) => limit.into_error(limits),
     })
+}
+
+impl Passed {
+    fn into_error(self, limits: &ReportLimits) -> ReportError {
+        let in_databases = |problem| field("databases", problem);
+        match self {
+            Self::Depth => whole(ReportProblem::TooDeep(limits.max_depth)),
+            Self::Databases(count) => in_databases(ReportProblem::TooMany {
+                count,
+                limit: limits.max_databases,
+            }),
+            Self::Name(start, bytes) => in_databases(ReportProblem::NameTooLong {
+                start,
+                bytes,
+                limit: limits.max_name,
+            }),
+        }
+    }
 }
 
 fn check_agent(report: &Map<String, Value>, folder: &AgentId) -> Result<(), ReportError> {
@@ -125,34 +166,44 @@ fn check_agent(report: &Map<String, Value>, folder: &AgentId) -> Result<(), Repo
     ))
 }
 
-fn database(
-    name: &str,
-    section: &Value,
-    logs_summary: Option<&str>,
-    time_zone: &TimeZone,
-) -> Result<DatabaseReport, ReportError> {
-    let mut report = DatabaseReport {
-        database: name.to_owned(),
-        ..DatabaseReport::default()
-    };
-    let Value::Object(section) = section else {
-        report.fault = Some(SectionFault {
-            field: String::new(),
-            problem: format!("is {}, not an object", type_of(section)),
-        });
-        return Ok(report);
-    };
-    let mut faults = Faults::default();
-    report.stages = Stages {
-        backup: stage(section, StageName::Backup, time_zone, &mut faults),
-        compress: stage(section, StageName::Compress, time_zone, &mut faults),
-        transfer: stage(section, StageName::Transfer, time_zone, &mut faults),
-    };
-    report.staged_file_name = staged_file_name(name, section, &mut faults)?;
-    let own = optional(section, "logs_summary").and_then(text);
-    report.logs_summary = own.or_else(|| logs_summary.map(str::to_owned));
-    report.fault = faults.first;
-    Ok(report)
+/// How the sections of one report are read.
+struct Reading<'a> {
+    time_zone: &'a TimeZone,
+    limits: &'a ReportLimits,
+    /// What the report says for all of its databases.
+    logs_summary: Option<String>,
+}
+
+impl Reading<'_> {
+    fn database(&self, name: &str, section: &Value) -> Result<DatabaseReport, ReportError> {
+        let mut report = DatabaseReport {
+            database: name.to_owned(),
+            ..DatabaseReport::default()
+        };
+        let Value::Object(section) = section else {
+            report.fault = Some(SectionFault {
+                field: String::new(),
+                problem: format!("is {}, not an object", type_of(section)),
+            });
+            return Ok(report);
+        };
+        let mut faults = Faults::default();
+        report.stages = Stages {
+            backup: self.stage(section, StageName::Backup, &mut faults),
+            compress: self.stage(section, StageName::Compress, &mut faults),
+            transfer: self.stage(section, StageName::Transfer, &mut faults),
+        };
+        report.staged_file_name =
+            staged_file_name(name, section, self.limits.max_name, &mut faults)?;
+        let own = optional(section, "logs_summary").and_then(|value| self.text(value));
+        report.logs_summary = own.or_else(|| self.logs_summary.clone());
+        report.fault = faults.first;
+        Ok(report)
+    }
+
+    fn text(&self, value: &Value) -> Option<String> {
+        text(value, self.limits.max_text)
+    }
 }
 
 /// The first fault of a section: one is enough to tell the reader where to look.
@@ -167,57 +218,56 @@ impl Faults {
     }
 }
 
-fn stage(
-    section: &Map<String, Value>,
-    name: StageName,
-    time_zone: &TimeZone,
-    faults: &mut Faults,
-) -> Stage {
-    let stage = match optional(section, name.as_str()) {
-        None => return Stage::default(),
-        Some(Value::Object(stage)) => stage,
-        Some(other) => {
-            faults.note(
-                name.to_string(),
-                format!("is {}, not an object", type_of(other)),
-            );
-            return Stage::default();
-        }
-    };
-    let mut read = Stage {
-        started_at: time_of(stage, "start_time", time_zone),
-        ended_at: time_of(stage, "end_time", time_zone),
-        message: ["error_message", "message", "error"]
-            .iter()
-            .find_map(|key| optional(stage, key).and_then(text)),
-        attempts: attempts(stage),
-        ..Stage::default()
-    };
-    let mut note = |key: &str, problem| faults.note(format!("{name}.{key}"), problem);
-    match optional(stage, "status").map_or(Ok(None), boolean) {
-        Ok(succeeded) => read.succeeded = succeeded,
-        Err(problem) => note("status", problem),
-    }
-    // Only the compressed file is compared with; what is odd about the others decides nothing.
-    let is_of_record = name == StageName::Compress;
-    match optional(stage, "size").map_or(Ok(None), size) {
-        Ok(size) => read.size = size,
-        Err(problem) if is_of_record => note("size", problem),
-        Err(_) => {}
-    }
-    for key in ["sha256", "sha256_checksum"] {
-        let Some(written) = optional(stage, key) else {
-            continue;
-        };
-        match text(written).and_then(|hash| hash.parse::<Sha256>().ok()) {
-            Some(hash) => {
-                read.sha256.get_or_insert(hash);
+impl Reading<'_> {
+    fn stage(&self, section: &Map<String, Value>, name: StageName, faults: &mut Faults) -> Stage {
+        let stage = match optional(section, name.as_str()) {
+            None => return Stage::default(),
+            Some(Value::Object(stage)) => stage,
+            Some(other) => {
+                faults.note(
+                    name.to_string(),
+                    format!("is {}, not an object", type_of(other)),
+                );
+                return Stage::default();
             }
-            None if is_of_record => note(key, "is no SHA-256 of 64 hexadecimal digits".to_owned()),
-            None => {}
+        };
+        let mut read = Stage {
+            started_at: time_of(stage, "start_time", self.time_zone),
+            ended_at: time_of(stage, "end_time", self.time_zone),
+            message: ["error_message", "message", "error"]
+                .iter()
+                .find_map(|key| optional(stage, key).and_then(|value| self.text(value))),
+            attempts: attempts(stage),
+            ..Stage::default()
+        };
+        let mut note = |key: &str, problem| faults.note(format!("{name}.{key}"), problem);
+        match optional(stage, "status").map_or(Ok(None), boolean) {
+            Ok(succeeded) => read.succeeded = succeeded,
+            Err(problem) => note("status", problem),
         }
+        // Only the compressed file is compared with; what is odd about the others decides nothing.
+        let is_of_record = name == StageName::Compress;
+        match optional(stage, "size").map_or(Ok(None), size) {
+            Ok(size) => read.size = size,
+            Err(problem) if is_of_record => note("size", problem),
+            Err(_) => {}
+        }
+        for key in ["sha256", "sha256_checksum"] {
+            let Some(written) = optional(stage, key) else {
+                continue;
+            };
+            match text(written, usize::MAX).and_then(|hash| hash.parse::<Sha256>().ok()) {
+                Some(hash) => {
+                    read.sha256.get_or_insert(hash);
+                }
+                None if is_of_record => {
+                    note(key, "is no SHA-256 of 64 hexadecimal digits".to_owned());
+                }
+                None => {}
+            }
+        }
+        read
     }
-    read
 }
 
 /// How many attempts a stage took, or how many times it was tried again. No decision hangs on it, so
@@ -233,6 +283,7 @@ fn attempts(stage: &Map<String, Value>) -> Option<u32> {
 fn staged_file_name(
     database: &str,
     section: &Map<String, Value>,
+    longest: usize,
     faults: &mut Faults,
 ) -> Result<Option<String>, ReportError> {
     const KEY: &str = "staged_file_name";
@@ -257,8 +308,15 @@ fn staged_file_name(
             ReportProblem::LeavesFolder(path),
         ));
     }
-    if matches!(name, "" | ".") || name.contains('\0') || name.len() > MAX_FILE_NAME_BYTES {
+    if matches!(name, "" | ".") || name.contains('\0') {
         faults.note(KEY.to_owned(), "is no file name".to_owned());
+        return Ok(None);
+    }
+    let longest = longest.min(MAX_FILE_NAME_BYTES);
+    if name.len() > longest {
+        let bytes = name.len();
+        let problem = format!("has {bytes} bytes, where a file's name has {longest} at most");
+        faults.note(KEY.to_owned(), problem);
         return Ok(None);
     }
     Ok(Some(name.to_owned()))
@@ -284,7 +342,7 @@ fn time_of(object: &Map<String, Value>, key: &str, time_zone: &TimeZone) -> Opti
 }
 
 fn no_time(value: &Value) -> ReportProblem {
-    match text(value) {
+    match text(value, usize::MAX) {
         Some(text) => ReportProblem::NoTime(text.chars().take(60).collect()),
         None => wrong_type("a date and time", value),
     }
@@ -538,14 +596,73 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_more_databases_than_anybody_has_is_refused() {
-        let databases: Map<String, Value> = (0..=MAX_DATABASES)
+    fn a_report_that_passes_a_limit_is_refused_by_what_can_be_raised() {
+        let limits = ReportLimits {
+            max_depth: 5,
+            max_databases: 2,
+            max_name: 7,
+            ..ReportLimits::default()
+        };
+        let refusal = |report: &Value| {
+            let bytes = report.to_string();
+            Report::parse_within(bytes.as_bytes(), &agent(), &TimeZone::UTC, &limits)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            refusal(&report_of(&json!({"X": {}, "Y": {}, "Z": {}}))),
+            "databases names 3 databases, more than the 2 that `report_max_databases` allows"
+        );
+        assert_eq!(
+            refusal(&report_of(
+                &json!({"X": {"BACKUP": {"status": [[[true]]]}}})
+            )),
+            "the report is nested more deeply than the 5 levels that `report_max_depth` allows"
+        );
+        assert_eq!(
+            refusal(&report_of(&json!({"XAFRICÉ": {}}))),
+            "databases names a database with 8 bytes, more than the 7 that `report_max_name` \
+             allows: \"XAFRICÉ\"…"
+        );
+    }
+
+    #[test]
+    fn a_staged_file_whose_name_no_file_system_takes_spoils_its_own_database_only() {
+        let databases = json!({"X": section(&"x".repeat(256)), "Y": section("Y.zst")});
+        let report = read(&report_of(&databases)).unwrap();
+        let fault = report.databases[0].fault.clone().unwrap();
+        assert_eq!(fault.field, "staged_file_name");
+        assert_eq!(
+            fault.problem,
+            "has 256 bytes, where a file's name has 255 at most"
+        );
+        assert_eq!(report.databases[1].fault, None);
+    }
+
+    #[test]
+    fn what_is_said_for_all_databases_is_cut_where_there_are_many() {
+        let databases: Map<String, Value> = (0..1000)
             .map(|number| (number.to_string(), json!({})))
             .collect();
-        let error = read(&report_of(&Value::Object(databases))).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "databases names 10001 databases, more than 10000"
+        let mut report = report_of(&Value::Object(databases));
+        let long = "é".repeat(16_000);
+        report["logs_summary"] = json!(long);
+        report["overall_status"] = json!(long);
+        let report = read(&report).unwrap();
+        let copies = report.databases.iter().filter_map(|database| {
+            let summary = database.logs_summary.as_ref()?;
+            Some(summary.chars().count())
+        });
+        let characters: usize = copies.sum();
+        assert!(
+            (MAX_COPIED / 2..MAX_COPIED * 2).contains(&characters),
+            "{characters}"
+        );
+        assert!(
+            report
+                .overall_status
+                .unwrap()
+                .ends_with(" more characters)")
         );
     }
 

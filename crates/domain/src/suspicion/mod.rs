@@ -13,6 +13,8 @@
 //! - *retried*: the report counts more than one attempt at a stage. Agents' messages are not read for
 //!   it, as many write one on each success; nor is the status of the run as a whole, which speaks of
 //!   other databases too.
+//! - *clock*: the report says that its run ended more than an hour after it was read. Nothing is decided
+//!   by such a time, but everybody reads it.
 
 mod lateness;
 mod robust;
@@ -32,6 +34,9 @@ use crate::{
 
 /// The same content twice is no news, as when a backup is made anew by hand.
 const FEWEST_UNCHANGED: u32 = 3;
+
+/// How far an agent's clock may be ahead before that is told.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What later backups of a job are held against: a backup that was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +149,9 @@ pub fn warnings_of(
     if settings.retried {
         warnings.extend(retried(entry));
     }
+    if settings.clock {
+        warnings.extend(clock(entry));
+    }
     warnings
 }
 
@@ -167,6 +175,11 @@ fn retried(entry: &BackupEntry) -> Option<Warning> {
     let was_retried = |name: &StageName| entry.stages.get(*name).attempts > Some(1);
     let stages: Vec<_> = StageName::ALL.into_iter().filter(was_retried).collect();
     (!stages.is_empty()).then_some(Warning::StagesRetried { stages })
+}
+
+fn clock(entry: &BackupEntry) -> Option<Warning> {
+    let by = entry.recorded_at.duration_until(entry.operation_ended_at);
+    (by > CLOCK_TOLERANCE).then_some(Warning::ClockAhead { by })
 }
 
 /// Completes a move of a job by an entry with what is odd about it: the job remembers it, and what was

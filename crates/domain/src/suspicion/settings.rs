@@ -8,6 +8,7 @@ use crate::Warning;
 /// What somebody wants to be warned of, for one job or for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct WarningSettings {
     /// For how long a live database may have the same content; `None` for as long as it likes.
     pub unchanged_after: Option<SignedDuration>,
@@ -17,6 +18,8 @@ pub struct WarningSettings {
     pub later: bool,
     /// Whether stages are told that failed before they succeeded.
     pub retried: bool,
+    /// Whether it is told that an agent's clock is ahead.
+    pub clock: bool,
 }
 
 impl WarningSettings {
@@ -26,6 +29,7 @@ impl WarningSettings {
         size: false,
         later: false,
         retried: false,
+        clock: false,
     };
 
     /// Whether a rule is wanted that looks at earlier backups.
@@ -42,6 +46,7 @@ impl WarningSettings {
             Warning::SizeOutOfBand { .. } => self.size,
             Warning::ArrivingLater { .. } => self.later,
             Warning::StagesRetried { .. } => self.retried,
+            Warning::ClockAhead { .. } => self.clock,
         }
     }
 }
@@ -54,6 +59,7 @@ impl Default for WarningSettings {
             size: true,
             later: true,
             retried: true,
+            clock: true,
         }
     }
 }

@@ -332,6 +332,7 @@ fn each_rule_can_be_turned_off() {
         night(40) + SignedDuration::from_mins(118),
     );
     last.stages.transfer.attempts = Some(2);
+    last.operation_ended_at += SignedDuration::from_hours(2);
     let mut history = life.history.clone();
     let moved = record_entry(&life.job, &last, last.recorded_at);
     history.extend(ProvenBackup::of(&life.job, &moved.job, &last));
@@ -347,6 +348,7 @@ fn each_rule_can_be_turned_off() {
     assert!(!told(|settings| settings.size = false).contains(&"size_out_of_band"));
     assert!(!told(|settings| settings.later = false).contains(&"arriving_later"));
     assert!(!told(|settings| settings.retried = false).contains(&"stages_retried"));
+    assert!(!told(|settings| settings.clock = false).contains(&"clock_ahead"));
     assert_eq!(codes(&life.record(&last)), [""; 0]);
 }
 
@@ -364,6 +366,27 @@ fn more_than_one_attempt_is_told_and_words_on_a_success_are_not() {
     assert_eq!(codes(&life.record(&second)), ["stages_retried"]);
     let stages = vec![StageName::Backup, StageName::Transfer];
     assert_eq!(life.job.warnings, [Warning::StagesRetried { stages }]);
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_told_with_the_first_backup_and_not_with_each() {
+    let mut life = Life::new();
+    let ahead = |minutes: i64| {
+        let now = night(1);
+        let mut entry = entry(&job(), 1, MIB, now + SignedDuration::from_mins(minutes));
+        entry.recorded_at = now;
+        warnings_of(&job(), &entry, &[], &WarningSettings::default())
+    };
+    assert_eq!(ahead(60), []);
+    let by = SignedDuration::from_mins(61);
+    assert_eq!(ahead(61), [Warning::ClockAhead { by }]);
+    let mut told = Vec::new();
+    for number in 1..4 {
+        let mut entry = entry(&life.job, content(number), MIB, night(number) + DAY / 2);
+        entry.recorded_at = night(number);
+        told.push(codes(&life.record(&entry)).contains(&"clock_ahead"));
+    }
+    assert_eq!(told, [true, false, false]);
 }
 
 #[test]

@@ -119,8 +119,8 @@ pub struct ListedJobContext {
     pub reason: ReasonContext,
     /// Whether this server, not the agent, is what failed.
     pub is_server_fault: bool,
-    /// The codes of what is odd about it: `unchanged`, `size_out_of_band`, `arriving_later` or
-    /// `stages_retried`; mostly none.
+    /// The codes of what is odd about it: `unchanged`, `size_out_of_band`, `arriving_later`,
+    /// `stages_retried` or `clock_ahead`; mostly none.
     pub warnings: Vec<&'static str>,
     /// The subject that a mail of its own would have had; null for those that are only listed.
     pub subject: Option<String>,

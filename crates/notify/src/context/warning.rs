@@ -27,7 +27,7 @@ pub struct WarningContext {
 pub struct OddityContext {
     /// Which of those that are listed it is: 1 for the first.
     pub number: usize,
-    /// `unchanged`, `size_out_of_band`, `arriving_later` or `stages_retried`.
+    /// `unchanged`, `size_out_of_band`, `arriving_later`, `stages_retried` or `clock_ahead`.
     #[schemars(extend("enum" = Warning::CODES))]
     pub code: &'static str,
     /// How many backups tell it; null for other codes.
@@ -41,6 +41,8 @@ pub struct OddityContext {
     /// The stages that failed before they succeeded: `BACKUP`, `COMPRESS` or `TRANSFER`; none for other
     /// codes.
     pub stages: Vec<&'static str>,
+    /// By how many seconds the agent's clock is ahead, at least; null for other codes.
+    pub ahead_seconds: Option<u64>,
 }
 
 /// A size that is unusual.
@@ -102,6 +104,7 @@ impl OddityContext {
             size: None,
             delay: None,
             stages: Vec::new(),
+            ahead_seconds: None,
         };
         match warning {
             Warning::Unchanged { since, backups } => Self {
@@ -132,6 +135,10 @@ impl OddityContext {
             },
             Warning::StagesRetried { stages } => Self {
                 stages: stages.iter().copied().map(StageName::as_str).collect(),
+                ..none
+            },
+            Warning::ClockAhead { by } => Self {
+                ahead_seconds: u64::try_from(by.as_secs()).ok(),
                 ..none
             },
         }

@@ -227,7 +227,9 @@ impl Draft {
                     high: *high,
                     median: *median,
                 }),
-                Warning::ArrivingLater { .. } | Warning::StagesRetried { .. } => {}
+                Warning::ArrivingLater { .. }
+                | Warning::StagesRetried { .. }
+                | Warning::ClockAhead { .. } => {}
             }
         }
         if self.is_administrator && !job.declared && job.known_since > digest.from {

@@ -80,6 +80,9 @@ pub fn with_each_warning() -> Vec<WarningSample> {
         later(),
         retried(),
         Warning::StagesRetried { stages: several },
+        Warning::ClockAhead {
+            by: SignedDuration::from_hours(2),
+        },
     ] {
         for mut sample in [warning_full(), warning_minimal()] {
             sample.warnings = vec![warning.clone()];

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
-use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::Sender;
 use tracing::{Instrument, debug_span, warn};
 use vigie_domain::{AgentId, Sha256, Transition};
@@ -20,9 +19,6 @@ use crate::deposit::inbox::{Inbox, Sorted};
 use crate::{
     DepositError, KnownJob, Progress, RetiredJob, SeenReport, Store, StoreError, UndeclaredDatabase,
 };
-
-/// How far an agent's clock may be ahead before that is told.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many agents are read before the store is asked about them.
 const AGENTS_AT_ONCE: usize = 64;
@@ -154,9 +150,6 @@ async fn take_some<S: Store>(cycle: &Cycle<'_, S>, inboxes: Vec<Inbox>, outlets:
         let judging: Vec<Judging> = selected
             .map(|selected| judging_of(&agent, selected, &jobs))
             .collect();
-        for judging in &judging {
-            tell_of_clock(judging, cycle.workshop.now);
-        }
         // Nobody takes it any more only when the cycle is given up.
         for one in refused.chain(repeated) {
             let _ = outlets.proven.send(one).await;
@@ -320,12 +313,5 @@ fn judging_of(agent: &AgentId, selected: SelectedReport, jobs: &JobsOfAgent) -> 
         is_retry: selected.is_retry,
         sections: sections.collect(),
         report,
-    }
-}
-
-fn tell_of_clock(judging: &Judging, now: Timestamp) {
-    let (agent, ended_at) = (&judging.agent, judging.report.report.operation_ended_at);
-    if ended_at.duration_until(now) < -CLOCK_TOLERANCE {
-        warn!(%agent, %ended_at, %now, "the agent's clock is ahead: its report has not ended yet");
     }
 }

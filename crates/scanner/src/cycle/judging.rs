@@ -19,7 +19,7 @@ use crate::deposit::identity::FileIdentity;
 use crate::deposit::inbox::ReceivedReport;
 use crate::deposit::{AgentFolder, Partials};
 use crate::proof::validated_tree::ValidatedTree;
-use crate::proof::{Keep, Proof};
+use crate::proof::{HOLLOW, Keep, Proof};
 use crate::{JobMove, KnownJob, ProvenFile, ReportCommit, ReportRecord};
 
 /// A report on its way to a decision.
@@ -116,7 +116,11 @@ impl Section {
     ) {
         let started = Instant::now();
         let proof = self.prove(needed, folder, workshop);
-        let may_settle = matches!(self.finding, Finding::Absent | Finding::Measured { .. });
+        // One that is hollow may be yet to be filled.
+        let may_settle = matches!(
+            self.finding,
+            Finding::Absent | Finding::Measured { .. } | Finding::NotRegular { kind: HOLLOW }
+        );
         if proof.is_steady && (self.is_good() || !may_settle) {
             return;
         }

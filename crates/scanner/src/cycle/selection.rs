@@ -40,12 +40,15 @@ pub(crate) fn select(
     // A clock that runs ahead must not win against reports that come later.
     candidates.sort_by(|one, other| {
         let order = |candidate: &Candidate| {
-            let ended_at = candidate.received.report.operation_ended_at;
-            (
-                ended_at.min(now),
-                ended_at,
-                candidate.received.file.name.clone(),
-            )
+            let ReceivedReport { file, report } = &candidate.received;
+            let ended_at = report.operation_ended_at;
+            // One from the future had ended when it came.
+            let no_later_than = if ended_at > now {
+                file.identity.arrived_at().min(now)
+            } else {
+                ended_at
+            };
+            (no_later_than, ended_at, file.name.clone())
         };
         order(one).cmp(&order(other))
     });
@@ -126,7 +129,7 @@ mod tests {
                 file: ReadFile {
                     name: name.to_owned(),
                     sha256: Sha256::from([0; 32]),
-                    identity: FileIdentity::sized(1),
+                    identity: FileIdentity::arrived(at(NOW)),
                 },
                 report: Report::parse(json.as_bytes(), &agent(), &TimeZone::UTC).unwrap(),
             },
@@ -196,6 +199,26 @@ mod tests {
         jobs.get_mut("X").unwrap().job.last_report_at = Some(at(NOW));
         let future = vec![candidate("a.json", "2045-01-01T00:00:00", &["X"])];
         assert_eq!(spoken_for(future, &jobs), words(&[("a.json", &["X"])]));
+    }
+
+    #[test]
+    fn a_report_from_the_future_counts_as_of_when_it_came() {
+        let mut future = candidate("a.json", "2045-01-01T00:00:00", &["X", "Y"]);
+        future.received.file.identity = FileIdentity::arrived(at("2025-06-18T03:00:00Z"));
+        let honest = candidate("b.json", "2025-06-19T02:00:00", &["X"]);
+        assert_eq!(
+            spoken_for(vec![honest, future], &jobs(&["X", "Y"])),
+            words(&[("a.json", &["Y"]), ("b.json", &["X"])])
+        );
+    }
+
+    #[test]
+    fn of_two_reports_of_one_instant_the_last_by_name_speaks() {
+        let report = |name| candidate(name, "2025-06-19T02:00:00", &["X"]);
+        assert_eq!(
+            spoken_for(vec![report("b.json"), report("a.json")], &jobs(&["X"])),
+            words(&[("a.json", &[]), ("b.json", &["X"])])
+        );
     }
 
     #[test]

@@ -250,7 +250,10 @@ impl Workshop {
 
     fn expect(&self, judging: &Judging) {
         let needed = judging.sections.iter().filter_map(Section::needed);
-        let bytes = needed.filter_map(|needed| needed.size).sum();
+        // The sizes are what an agent says.
+        let bytes = needed
+            .filter_map(|needed| needed.size)
+            .fold(0, u64::saturating_add);
         self.tell(Progress::Expected { bytes });
     }
 }

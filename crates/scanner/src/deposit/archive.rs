@@ -1,10 +1,11 @@
 //! Sets reports aside once they are committed: into `log/_archive`, or with a reason into
 //! `log/_rejected`. Never deletes one and never takes one that nobody has read.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
-use cap_std::fs::Dir;
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, OpenOptions};
 use vigie_domain::Sha256;
 
 use crate::DepositError;
@@ -51,8 +52,7 @@ impl LogFolder {
             .map_err(|error| DepositError::new("open", self.path().join(folder_name), error))?;
         let target = free_name(&folder, report).map_err(failed)?;
         if let Some(reason) = reason {
-            let text = format!("{}\n", reason.trim_end());
-            folder.write(reason_name(&target), text).map_err(failed)?;
+            write_anew(&folder, &reason_name(&target), reason).map_err(failed)?;
         }
         match self.move_as_read(report, &folder, &target) {
             // Another cycle was here first, or the agent took it back.
@@ -84,6 +84,22 @@ fn open_or_create(parent: &Dir, name: &str) -> io::Result<Dir> {
         _ => {}
     }
     open_folder(parent, name)
+}
+
+/// Writes a text into a file that nobody else has made: a pipe that an agent put there would be waited
+/// for, and a link lead elsewhere.
+fn write_anew(folder: &Dir, name: &str, text: &str) -> io::Result<()> {
+    match folder.remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .follow(FollowSymlinks::No);
+    let mut file = folder.open_with(name, &options)?;
+    file.write_all(format!("{}\n", text.trim_end()).as_bytes())
 }
 
 /// The name of the file that tells why a report lies beside it.

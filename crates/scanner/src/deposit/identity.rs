@@ -48,6 +48,13 @@ impl FileIdentity {
         SignedDuration::from_secs(self.changed.0) < since
     }
 
+    /// When it was put where it lies, as far as this machine knows.
+    pub(crate) fn arrived_at(&self) -> Timestamp {
+        let (seconds, nanoseconds) = self.changed;
+        let nanoseconds = i32::try_from(nanoseconds).unwrap_or_default();
+        Timestamp::new(seconds, nanoseconds).unwrap_or(Timestamp::MAX)
+    }
+
     /// The time of modification, in nanoseconds since 1970.
     pub(crate) fn modified_at(&self) -> i128 {
         i128::from(self.modified.0) * 1_000_000_000 + i128::from(self.modified.1)
@@ -77,6 +84,13 @@ impl FileIdentity {
 
 #[cfg(test)]
 impl FileIdentity {
+    pub(crate) fn arrived(at: Timestamp) -> Self {
+        Self {
+            changed: (at.as_second(), 0),
+            ..Self::sized(1)
+        }
+    }
+
     pub(crate) fn sized(size: u64) -> Self {
         Self {
             device: 1,

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::{AgentId, Report, Sha256};
 
@@ -15,12 +15,9 @@ use crate::deposit::archive::ReadFile;
 use crate::deposit::identity::FileIdentity;
 use crate::{DepositError, ReportKey, ScannerSettings, SeenReport};
 
-/// How many bytes of reports are read of one agent in a cycle, the last report on top. What lies there
-/// beyond that is read by the cycles to come.
-const BYTES_AT_ONCE: u64 = 4 * 1024 * 1024;
-
-/// How many reports are read of one agent in a cycle.
-const REPORTS_AT_ONCE: usize = 500;
+/// A report that tells of long ago and whose file is not older than this was not sent late: its agent's
+/// clock is behind.
+const JUST_ARRIVED: SignedDuration = SignedDuration::from_hours(24);
 
 /// What lay in an agent's `log` folder.
 #[derive(Debug)]
@@ -90,7 +87,8 @@ impl Inbox {
         agent: AgentId,
         settings: &ScannerSettings,
     ) -> Result<Self, DepositError> {
-        let listing = log.list(REPORTS_AT_ONCE, BYTES_AT_ONCE)?;
+        let (reports, bytes) = (settings.reports_per_agent, settings.report_bytes_per_agent);
+        let listing = log.list(reports.get(), bytes)?;
         let mut inbox = Self {
             ignored: listing.ignored,
             left: listing.left,
@@ -239,12 +237,13 @@ impl Letter {
             );
             return refuse(file, None, reason);
         }
-        match Report::parse(&bytes, agent, &settings.time_zone) {
+        let (time_zone, limits) = (&settings.time_zone, &settings.report_limits);
+        match Report::parse_within(&bytes, agent, time_zone, limits) {
             Err(error) if error.is_incomplete() && file.identity.is_fresh(now, settings.settle) => {
                 Parsed::Incomplete
             }
             Err(error) => refuse(file, error.field.as_deref(), error.to_string()),
-            Ok(report) => match too_old(&report, settings.report_max_age, now) {
+            Ok(report) => match too_old(&report, file.identity, settings.report_max_age, now) {
                 Some(reason) => refuse(file, Some("operation_end_time"), reason),
                 None => Parsed::Received(ReceivedReport { file, report }),
             },
@@ -275,12 +274,22 @@ fn digest_of(bytes: &[u8], identity: FileIdentity, is_too_large: bool) -> Sha256
     Sha256::from(<[u8; 32]>::from(hasher.finalize()))
 }
 
-fn too_old(report: &Report, max_age: Duration, now: Timestamp) -> Option<String> {
+fn too_old(
+    report: &Report,
+    identity: FileIdentity,
+    max_age: Duration,
+    now: Timestamp,
+) -> Option<String> {
     let age = Duration::try_from(now.duration_since(report.operation_ended_at)).ok()?;
+    let hint = if identity.is_older_than(JUST_ARRIVED, now) {
+        ""
+    } else {
+        ", or the agent's clock is behind, as the file has just come"
+    };
     (age > max_age).then(|| {
         format!(
             "operation_end_time is {}, longer ago than `report_max_age` allows: the report says \
-             nothing about today",
+             nothing about today{hint}",
             report.operation_ended_at
         )
     })
@@ -334,9 +343,8 @@ mod tests {
 
     #[test]
     fn of_many_reports_the_newest_are_read_first() {
-        let (_root, inbox) = read_of(REPORTS_AT_ONCE + 1, 1);
+        let (_root, inbox) = read_of(501, 1);
         assert_eq!(inbox.left, 1);
-        let oldest = format!("{:06}.json", REPORTS_AT_ONCE + 1);
-        assert!(!names(&inbox).contains(&oldest.as_str()));
+        assert!(!names(&inbox).contains(&"000501.json"));
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod validated_tree;
 
 use std::io;
 
-use cap_std::fs::File;
+use cap_std::fs::{File, MetadataExt};
 use vigie_domain::{Finding, ProofNeeded, Sha256};
 
 use crate::deposit::identity::FileIdentity;
@@ -18,6 +18,16 @@ use crate::deposit::{AgentFolder, Staged};
 use crate::proof::hashing::Hashing;
 use crate::proof::pace::Pace;
 use crate::proof::validated_tree::{PartialCopy, ValidatedTree};
+
+/// What a sparse file is called that is as good as empty.
+pub(crate) const HOLLOW: &str = "a sparse file with next to nothing in it";
+
+/// Up to this size, in bytes, a file of holes is read like any other: it takes a second.
+const SOON_READ: u64 = 1024 * 1024 * 1024;
+
+/// How many times its room on the disk a file may be long. No backup of use is compressed by so much,
+/// and with less an agent could keep a disk of terabytes busy for years.
+const HOLLOW_ABOVE: u64 = 1000;
 
 /// Where a proven backup is to be kept.
 #[derive(Debug)]
@@ -78,6 +88,17 @@ pub(crate) fn prove(
     if is_told_by_size {
         return proof;
     }
+    match is_hollow(&file) {
+        Ok(false) => {}
+        Ok(true) => {
+            proof.finding = Finding::NotRegular { kind: HOLLOW };
+            return proof;
+        }
+        Err(error) => {
+            proof.finding = unreadable(&error);
+            return proof;
+        }
+    }
     // What can't be proven is not kept.
     let mut copy = Copy::start(keep.filter(|_| needed.sha256.is_some()));
     match read_through(&file, identity, &mut copy, Hashing::new(size, pace, read)) {
@@ -103,6 +124,14 @@ pub(crate) fn prove(
         }
     }
     proof
+}
+
+/// Whether next to nothing of a file is on the disk: to read it would take the time of its length, which
+/// costs whoever makes it nothing.
+fn is_hollow(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    let on_disk = metadata.blocks().saturating_mul(512);
+    Ok(metadata.len() > SOON_READ && metadata.len() / HOLLOW_ABOVE > on_disk)
 }
 
 struct Reading {

@@ -60,6 +60,7 @@ struct Received {
     name: String,
     sha256: Sha256,
     report: Report,
+    arrived_at: Timestamp,
     /// The databases that are left to try of a report that was committed before.
     retry: Option<Vec<String>>,
 }
@@ -256,7 +257,8 @@ impl Visit<'_> {
             self.told.reports.repeated += 1;
             return self.set_aside(&name, sha256, "_archive", None);
         }
-        match Report::parse(bytes, &self.agent, &self.settings.time_zone) {
+        let (time_zone, limits) = (&self.settings.time_zone, &self.settings.report_limits);
+        match Report::parse_within(bytes, &self.agent, time_zone, limits) {
             Err(error) if error.is_incomplete() && self.is_fresh(metadata) => {
                 self.told.reports.pending += 1;
             }
@@ -270,9 +272,14 @@ impl Visit<'_> {
                 );
             }
             Ok(report) if self.is_too_old(&report) => {
+                let hint = if metadata.ctime() < self.now.as_second() - 24 * 3600 {
+                    ""
+                } else {
+                    ", or the agent's clock is behind, as the file has just come"
+                };
                 let reason = format!(
                     "operation_end_time is {}, longer ago than `report_max_age` allows: the report \
-                     says nothing about today",
+                     says nothing about today{hint}",
                     report.operation_ended_at
                 );
                 let field = Some("operation_end_time".to_owned());
@@ -282,6 +289,11 @@ impl Visit<'_> {
                 name,
                 sha256,
                 report,
+                arrived_at: Timestamp::new(
+                    metadata.ctime(),
+                    i32::try_from(metadata.ctime_nsec()).unwrap(),
+                )
+                .unwrap(),
                 retry: known,
             }),
         }
@@ -383,7 +395,12 @@ impl Visit<'_> {
         let now = self.now;
         candidates.sort_by_key(|one| {
             let ended_at = one.report.operation_ended_at;
-            (ended_at.min(now), ended_at, one.name.clone())
+            let no_later_than = if ended_at > now {
+                one.arrived_at.min(now)
+            } else {
+                ended_at
+            };
+            (no_later_than, ended_at, one.name.clone())
         });
         for (index, candidate) in candidates.iter().enumerate() {
             let ended_at = candidate.report.operation_ended_at.min(now);

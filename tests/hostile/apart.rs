@@ -244,6 +244,92 @@ fn a_report_without_permission_is_an_error_that_keeps_no_other_report_from_being
 }
 
 #[test]
+fn a_report_that_was_refused_for_a_limit_is_taken_once_the_limit_is_raised() {
+    let config = |limits: &str| {
+        format!(
+            "[deposit]\nroot = \"deposit\"\nsettle = \"0s\"\n{limits}\n\
+             [mail]\nadmin_email_recipient = \"a@example.com\"\n"
+        )
+    };
+    let limits = "report_max_depth = 6\nreport_max_databases = 1\nreport_max_name = 2";
+    let site = Site::with_config(&config(limits));
+    let deep = Report::new(AGENT, ENDED_AT, vec![good()]).named("deep.json");
+    site.deliver(&deep.saying("extra", json!([[[[[[[[0]]]]]]]])));
+    let named = |names: &[&str], file: &str| {
+        let backups = names.iter().map(|name| Backup::good(name, CONTENT));
+        site.deliver(&Report::new(AGENT, ENDED_AT, backups.collect()).named(file));
+    };
+    named(&["X", "Y"], "many.json");
+    named(&["LONG"], "long.json");
+    let result = site.scan(MORNING);
+    let reasons: Vec<&str> = result["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["reason"].as_str().unwrap())
+        .collect();
+    let keys = [
+        "report_max_depth",
+        "report_max_name",
+        "report_max_databases",
+    ];
+    for key in keys {
+        assert!(
+            reasons.iter().any(|reason| reason.contains(key)),
+            "{reasons:?}"
+        );
+    }
+    fs::write(site.path("vigie.toml"), config("report_max_text = 5")).unwrap();
+    let rejected = site.path(format!("deposit/{AGENT}/log/_rejected"));
+    for file in ["deep.json", "many.json", "long.json"] {
+        fs::rename(rejected.join(file), rejected.join("..").join(file)).unwrap();
+    }
+    let result = site.scan(MORNING);
+    assert_eq!(result["reports"]["processed"], 3, "{result:#}");
+    let summary = site.job("LONG")["latest_entry"]["logs_summary"].clone();
+    assert_eq!(summary, "pg_du… (21 more characters)");
+}
+
+#[test]
+fn a_limit_of_nothing_is_a_problem_of_the_config() {
+    let config = "[deposit]\nroot = \"deposit\"\nreport_max_databases = 0\nreport_max_depth = 0\n\
+                  [scan]\nreports_per_agent = 0";
+    let output = Site::with_config(config).run(&["config", "check"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    for key in [
+        "report_max_databases is 0",
+        "report_max_depth is 0",
+        "reports_per_agent is 0",
+    ] {
+        assert!(told.contains(key), "{told}");
+    }
+}
+
+#[test]
+fn what_a_scan_tells_people_is_printable() {
+    let (site, _) = scan_harmed(|_| ());
+    let log = site.path(format!("deposit/{AGENT}/log"));
+    let odd = "\u{1b}[2J\u{202e}\u{2028}\n";
+    fs::create_dir(log.join(format!("{odd}.json"))).unwrap();
+    fs::create_dir(site.path(format!("deposit/A_B_{odd}"))).unwrap();
+    let name = "A_\u{202e}_\u{2028}";
+    let failed = Backup::good(odd, b"c").saying("/BACKUP/status", json!(odd));
+    site.deliver(&Report::new(name, ENDED_AT, vec![failed]).named("r.json"));
+    let other = Report::new(AGENT, ENDED_AT, vec![]).saying("agent_id", json!(odd));
+    site.deliver(&other.named(&format!("r{odd}.json")));
+    let output = site.run(&["scan", "--now", MORNING]);
+    for told in [&output.stdout, &output.stderr] {
+        let told = String::from_utf8_lossy(told);
+        assert!(
+            !told.contains(['\u{1b}', '\u{202e}', '\u{2028}']),
+            "{told:?}"
+        );
+        assert!(told.contains("rejected"), "{told}");
+    }
+}
+
+#[test]
 fn the_terminal_is_shown_no_control_characters() {
     let (site, _) = scan_harmed(|site| {
         let hostile = Backup::good("X\u{1b}[2J\u{7}", b"c").not_staged();
