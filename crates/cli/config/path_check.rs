@@ -27,7 +27,7 @@ pub fn check_paths(config: &Config) -> Vec<Problem> {
     if let Some(directory) = &config.templates.directory {
         check("templates.directory", of_templates(directory, &root));
     }
-    check("database.url", of_database(&config.database.path));
+    check("database.url", of_database(&config.database.path, &root));
     match config.mail.transport {
         MailTransport::File => check("mail.directory", of_mails(&config.mail.directory, &root)),
         MailTransport::Sendmail => check(sendmail::COMMAND, of_command(&config.sendmail)),
@@ -130,15 +130,20 @@ fn of_mails(directory: &Path, root: &Path) -> Option<Complaint> {
     })
 }
 
-fn of_database(file: &Path) -> Option<Complaint> {
+fn of_database(file: &Path, root: &Path) -> Option<Complaint> {
     if file.is_dir() {
         let what = format!("names {}, which is a folder", file.display());
         return Some(Complaint::new(what, "name a file in it"));
     }
     let folder = file.parent()?;
-    (!folder.is_dir()).then(|| {
+    if !folder.is_dir() {
         let what = format!("names a file in {}, which is no folder", folder.display());
-        Complaint::new(what, "make this folder, or name another")
+        return Some(Complaint::new(what, "make this folder, or name another"));
+    }
+    resolved(file).starts_with(root).then(|| {
+        let shown = file.display();
+        let what = format!("names {shown}, which is in the deposit, so that agents could write it");
+        Complaint::new(what, "name a file beside the deposit")
     })
 }
 
@@ -323,6 +328,16 @@ mod tests {
             [
                 "vigie.toml:2: mail.directory names ./deposit/mails, which is in the deposit and \
                  would be scanned; name a folder beside the deposit"
+            ]
+        );
+        assert_eq!(
+            problems(
+                folder.path(),
+                "deposit.root = 'deposit'\ndatabase.url = 'sqlite://deposit/vigie.db'"
+            ),
+            [
+                "vigie.toml:2: database.url names ./deposit/vigie.db, which is in the deposit, so \
+                 that agents could write it; name a file beside the deposit"
             ]
         );
     }

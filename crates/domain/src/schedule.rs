@@ -5,7 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use croner::Cron;
+use croner::{Cron, YEAR_UPPER_LIMIT};
+use jiff::civil::date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,7 @@ impl Schedule {
             grace,
             early,
         };
-        if schedule.next(Timestamp::UNIX_EPOCH).is_none() {
+        if !schedule.ever_comes() {
             return Err(InvalidSchedule::Never(expression.to_owned()));
         }
         Ok(Self::Cron(Arc::new(schedule)))
@@ -216,6 +217,17 @@ impl CronSchedule {
         &self.time_zone_name
     }
 
+    /// Whether it names any time that ever comes.
+    fn ever_comes(&self) -> bool {
+        let has_years = self.expression.split_whitespace().count() > 6;
+        let after = if has_years {
+            Timestamp::UNIX_EPOCH
+        } else {
+            a_hundred_years_before_the_end()
+        };
+        self.next(after).is_some()
+    }
+
     fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after = after.to_zoned(self.time_zone.clone());
         let next = self.cron.find_next_occurrence(&after, false).ok()?;
@@ -274,6 +286,15 @@ impl fmt::Display for Schedule {
             Self::Cron(cron) => write!(formatter, "{} ({})", cron.expression, cron.time_zone_name),
         }
     }
+}
+
+/// What comes at all, whatever the year, comes within forty: that long there may be no 29 February on a
+/// given weekday. The search for what never comes ends with the last year that there is to croner, and
+/// takes seconds when it begins today.
+fn a_hundred_years_before_the_end() -> Timestamp {
+    let year = i16::try_from(YEAR_UPPER_LIMIT - 100).unwrap_or(i16::MAX);
+    let start = date(year, 1, 1).to_zoned(TimeZone::UTC);
+    start.map_or(Timestamp::UNIX_EPOCH, |start| start.timestamp())
 }
 
 fn at_most_longest(name: &'static str, duration: Duration) -> Result<(), InvalidSchedule> {
@@ -442,6 +463,8 @@ mod tests {
         assert!(text(Schedule::every(HOUR, Duration::MAX)).contains("`grace`"));
         assert!(text(Schedule::cron("0 25 * * *", "UTC", HOUR, None)).contains("0 25 * * *"));
         assert!(text(Schedule::cron("0 0 30 2 *", "UTC", HOUR, None)).contains("ever comes"));
+        let rare = "0 0 29 2 +1";
+        assert!(Schedule::cron(rare, "UTC", HOUR, None).is_ok());
         assert!(text(Schedule::cron("0 1 * * *", "Douala", HOUR, None)).contains("IANA"));
     }
 
