@@ -219,6 +219,10 @@ impl CronSchedule {
 
     /// Whether it names any time that ever comes.
     fn ever_comes(&self) -> bool {
+        let mut fields = self.expression.split_whitespace();
+        if fields.any(|field| field.split(',').all(str::is_empty)) {
+            return false;
+        }
         let has_years = self.expression.split_whitespace().count() > 6;
         let after = if has_years {
             Timestamp::UNIX_EPOCH
@@ -463,6 +467,7 @@ mod tests {
         assert!(text(Schedule::every(HOUR, Duration::MAX)).contains("`grace`"));
         assert!(text(Schedule::cron("0 25 * * *", "UTC", HOUR, None)).contains("0 25 * * *"));
         assert!(text(Schedule::cron("0 0 30 2 *", "UTC", HOUR, None)).contains("ever comes"));
+        assert!(text(Schedule::cron("0 , * * *", "UTC", HOUR, None)).contains("ever comes"));
         let rare = "0 0 29 2 +1";
         assert!(Schedule::cron(rare, "UTC", HOUR, None).is_ok());
         assert!(text(Schedule::cron("0 1 * * *", "Douala", HOUR, None)).contains("IANA"));
