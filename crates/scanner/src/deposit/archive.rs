@@ -49,7 +49,9 @@ impl LogFolder {
         let failed = |error| DepositError::new("set aside", &path, error);
         let folder = open_or_create(self.dir(), folder_name)
             .map_err(|error| DepositError::new("open", self.path().join(folder_name), error))?;
+        self.beat().map_err(failed)?;
         let target = free_name(&folder, report).map_err(failed)?;
+        self.beat().map_err(failed)?;
         if let Some(reason) = reason {
             let text = format!("{}\n", reason.trim_end());
             folder.write(reason_name(&target), text).map_err(failed)?;
@@ -69,7 +71,9 @@ impl LogFolder {
         if !now.is_same_content(&report.identity) {
             return Ok(());
         }
+        self.beat()?;
         log.rename(&report.name, folder, target)?;
+        // Even by a thread that nobody waits for any more: what it moved has to be what was read.
         let moved = FileIdentity::of(&folder.symlink_metadata(target)?);
         if !moved.is_same_content(&report.identity) {
             folder.rename(target, log, free_name(log, report)?)?;
@@ -117,6 +121,7 @@ mod tests {
 
     use super::*;
     use crate::deposit::Deposit;
+    use crate::watchdog::pulse::Pulse;
 
     fn log_with(report: &str) -> (TempDir, LogFolder) {
         let root = tempfile::tempdir().unwrap();
@@ -124,7 +129,12 @@ mod tests {
         fs::write(root.path().join("A_B_C/log/r.json"), report).unwrap();
         let agent = AgentId::new("A_B_C").unwrap();
         let deposit = Deposit::open(root.path()).unwrap();
-        let log = deposit.agent(&agent).unwrap().log().unwrap().unwrap();
+        let log = deposit
+            .agent(&agent, &Pulse::default())
+            .unwrap()
+            .log()
+            .unwrap()
+            .unwrap();
         (root, log)
     }
 

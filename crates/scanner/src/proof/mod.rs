@@ -16,8 +16,9 @@ use vigie_domain::{Finding, ProofNeeded, Sha256};
 use crate::deposit::identity::FileIdentity;
 use crate::deposit::{AgentFolder, Staged};
 use crate::proof::hashing::Hashing;
-use crate::proof::pace::Pace;
+use crate::proof::pace::Reader;
 use crate::proof::validated_tree::{PartialCopy, ValidatedTree};
+use crate::watchdog::pulse::Pulse;
 
 /// Where a proven backup is to be kept.
 #[derive(Debug)]
@@ -52,13 +53,17 @@ impl Proof {
 
 /// Looks at a staged file and reads it when its size alone does not tell. `read` is told, piece by
 /// piece, how many bytes were read.
+///
+/// Of a thread that was given up meanwhile it touches nothing in the validated tree: another one may be
+/// at work there by then. What it has written of a copy is overwritten by the next.
 pub(crate) fn prove(
     folder: &AgentFolder,
     needed: &ProofNeeded,
     keep: Option<Keep<'_>>,
-    pace: &Pace,
+    reader: &Reader,
     read: &(dyn Fn(u64) + Sync),
 ) -> Proof {
+    let pulse = folder.pulse();
     let (file, identity) = match folder.staged(&needed.staged_file_name) {
         Ok(Staged::File(file, identity)) => (file, identity),
         Ok(Staged::Absent) => return Proof::without_reading(Finding::Absent),
@@ -79,10 +84,15 @@ pub(crate) fn prove(
         return proof;
     }
     // What can't be proven is not kept.
-    let mut copy = Copy::start(keep.filter(|_| needed.sha256.is_some()));
-    match read_through(&file, identity, &mut copy, Hashing::new(size, pace, read)) {
+    let keep = keep.filter(|_| needed.sha256.is_some());
+    let mut copy = match pulse.wait(|| Copy::start(keep)) {
+        Ok(copy) => copy,
+        Err(given_up) => return Proof::without_reading(unreadable(&given_up.into())),
+    };
+    let hashing = Hashing::new(size, reader, pulse, read);
+    match read_through(&file, identity, &mut copy, hashing, pulse) {
         Err(error) => {
-            copy.abandon();
+            copy.abandon(pulse);
             proof.finding = unreadable(&error);
         }
         Ok(Reading {
@@ -96,9 +106,9 @@ pub(crate) fn prove(
             };
             proof.is_steady = is_steady;
             if is_steady && needed.sha256 == Some(sha256) {
-                proof.kept = copy.finish();
+                proof.kept = pulse.wait(|| copy.finish()).unwrap_or_default();
             } else {
-                copy.abandon();
+                copy.abandon(pulse);
             }
         }
     }
@@ -116,11 +126,13 @@ fn read_through(
     before: FileIdentity,
     copy: &mut Copy<'_>,
     mut hashing: Hashing<'_>,
+    pulse: &Pulse,
 ) -> io::Result<Reading> {
-    if !copy.read(file, &mut hashing) {
+    if !copy.read(file, &mut hashing, pulse) {
         hashing.read(file)?;
     }
     let after = FileIdentity::of(&file.metadata()?);
+    pulse.beat()?;
     let (size, sha256) = hashing.finish();
     let is_cut_short = size < before.size;
     Ok(Reading {
@@ -155,14 +167,14 @@ impl<'a> Copy<'a> {
     }
 
     /// Whether the file was read and the copy has all of it.
-    fn read(&mut self, file: &File, hashing: &mut Hashing<'_>) -> bool {
+    fn read(&mut self, file: &File, hashing: &mut Hashing<'_>, pulse: &Pulse) -> bool {
         let Self::Going(copy) = self else {
             return false;
         };
         match hashing.read_and_copy(file, copy.file()) {
             Ok(()) => true,
             Err(error) => {
-                std::mem::replace(self, Self::Failed(error)).abandon();
+                std::mem::replace(self, Self::Failed(error)).abandon(pulse);
                 false
             }
         }
@@ -176,9 +188,9 @@ impl<'a> Copy<'a> {
         }
     }
 
-    fn abandon(self) {
+    fn abandon(self, pulse: &Pulse) {
         if let Self::Going(copy) = self {
-            copy.abandon();
+            let _ = pulse.wait(|| copy.abandon());
         }
     }
 }
@@ -190,6 +202,7 @@ mod tests {
     use std::num::NonZeroUsize;
     use std::os::unix::fs::FileExt;
     use std::path::{Path, PathBuf};
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use sha2::{Digest, Sha256 as Sha256Hasher};
@@ -197,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::deposit::Deposit;
+    use crate::proof::pace::Pace;
 
     const CONTENT: &[u8] = b"the compressed dump";
 
@@ -215,18 +229,20 @@ mod tests {
         fs::write(root.path().join("deposit/A_B_C/databases/X.zst"), CONTENT).unwrap();
         let deposit = Deposit::open(&root.path().join("deposit")).unwrap();
         Place {
-            folder: deposit.agent(&AgentId::new("A_B_C").unwrap()).unwrap(),
+            folder: deposit
+                .agent(&AgentId::new("A_B_C").unwrap(), &Pulse::default())
+                .unwrap(),
             tree: ValidatedTree::open(&root.path().join("validated")).unwrap(),
             root,
         }
     }
 
-    fn unhurried() -> Pace {
-        Pace::new(NonZeroUsize::MIN, None)
+    fn unhurried() -> Reader {
+        Arc::new(Pace::new(NonZeroUsize::MIN, None)).reader()
     }
 
-    fn in_pieces() -> Pace {
-        Pace::in_pieces_of(LARGE as u64 / 16)
+    fn in_pieces() -> Reader {
+        Arc::new(Pace::in_pieces_of(LARGE as u64 / 16)).reader()
     }
 
     fn large() -> Vec<u8> {
