@@ -57,6 +57,7 @@ pub struct RawScan {
     pub watch: Option<bool>,
     pub cores: Option<i64>,
     pub max_read_rate: Option<RawReadRate>,
+    pub stall_timeout: Option<String>,
     pub full_sweep_every: Option<i64>,
 }
 

@@ -10,6 +10,8 @@ use super::{duration, read_rate};
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
+const STALL_TIMEOUT: Duration = Duration::from_mins(1);
+
 const FULL_SWEEP_EVERY: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// More than any machine has.
@@ -26,12 +28,15 @@ pub struct ScanConfig {
     pub cores: Option<NonZeroUsize>,
     /// How many bytes of staged files are read in a second, at most; any number when `None`.
     pub max_read_rate: Option<NonZeroU64>,
+    /// How long a folder may not answer before its agent is passed over.
+    pub stall_timeout: Duration,
     /// Each cycle of so many lists every agent's folder, changed or not.
     pub full_sweep_every: NonZeroU32,
 }
 
 pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
     let interval = raw.interval.as_deref();
+    let stall_timeout = raw.stall_timeout.as_deref();
     ScanConfig {
         interval: reading
             .parse("scan.interval", interval, duration::positive)
@@ -44,6 +49,9 @@ pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
             .max_read_rate
             .as_ref()
             .and_then(|rate| reading.accept("scan.max_read_rate", max_read_rate(rate))),
+        stall_timeout: reading
+            .parse("scan.stall_timeout", stall_timeout, duration::positive)
+            .unwrap_or(STALL_TIMEOUT),
         full_sweep_every: raw
             .full_sweep_every
             .and_then(|number| reading.accept("scan.full_sweep_every", cycles(number)))
@@ -89,6 +97,7 @@ mod tests {
         assert!(scan.watch);
         assert_eq!(scan.cores, None);
         assert_eq!(scan.max_read_rate, None);
+        assert_eq!(scan.stall_timeout, Duration::from_mins(1));
         assert_eq!(scan.full_sweep_every.get(), 60);
     }
 
@@ -100,6 +109,7 @@ interval = '5m'
 watch = false
 cores = 2
 max_read_rate = '200MiB'
+stall_timeout = '30s'
 full_sweep_every = 1
 ";
         let scan = config(text).scan;
@@ -107,6 +117,7 @@ full_sweep_every = 1
         assert!(!scan.watch);
         assert_eq!(scan.cores, NonZeroUsize::new(2));
         assert_eq!(scan.max_read_rate, NonZeroU64::new(200 << 20));
+        assert_eq!(scan.stall_timeout, Duration::from_secs(30));
         assert_eq!(scan.full_sweep_every.get(), 1);
     }
 
@@ -143,6 +154,10 @@ full_sweep_every = 1
             (
                 "max_read_rate = true",
                 "vigie.toml:2: scan.max_read_rate is a boolean; write a string such as \"50MB/s\"",
+            ),
+            (
+                "stall_timeout = '0s'",
+                "vigie.toml:2: scan.stall_timeout is zero; give a longer time",
             ),
             (
                 "full_sweep_every = 0",
