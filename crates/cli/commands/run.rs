@@ -51,7 +51,7 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
             match reload(path).await {
                 Err(error) => error!("nothing was taken over: {}", causes(&error)),
                 Ok(mut anew) => {
-                    anew.scanner.leave_to(&vigie.scanner);
+                    anew.scanner.inherit_stalls(&vigie.scanner);
                     let old = std::mem::replace(&mut vigie, anew);
                     watch = TemplateWatch::new(&vigie);
                     // Cycles go on while the mails of before arrive; those of now wait for that.

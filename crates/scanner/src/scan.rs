@@ -64,7 +64,7 @@ impl<S: Store> Scanner<S> {
     /// as its mount hangs, is one of these, and so it is in each further cycle until it answers.
     ///
     /// A call that hangs can't be interrupted: it takes a thread of the runtime's blocking pool along, one for
-    /// each call that was under way in such a folder and 128 in all, until the system lets it go. So end a
+    /// each call that was under way in such a folder and 256 in all, until the system lets it go. So end a
     /// program by [`Runtime::shutdown_background`](tokio::runtime::Runtime::shutdown_background) or
     /// `shutdown_timeout`, since to drop a runtime is to wait for all of its threads; and let the pool be
     /// larger than that (tokio's is of 512). The store and the validated tree are trusted to answer.
@@ -82,10 +82,11 @@ impl<S: Store> Scanner<S> {
         let span = debug_span!("list the deposit");
         let (places, listing) = self.list().instrument(span).await?;
         let (settings, pace) = (self.settings.clone(), self.pace.clone());
-        let means = (pace, self.watchdog.clone());
+        let watchdog = self.watchdog.clone();
+        let workshop = Workshop::new(places, settings, pace, watchdog, now, observe);
         let cycle = Cycle {
             store: &self.store,
-            workshop: Arc::new(Workshop::new(places, settings, means, now, observe)),
+            workshop: Arc::new(workshop),
             memory: self.memory.clone(),
             findings: Findings::default(),
         };
@@ -135,7 +136,7 @@ impl<S: Store> Scanner<S> {
 
     /// Leaves the folders alone that do not answer an earlier scanner of the same deposit, for as long as
     /// they do not: each would cost this one another thread, and another wait.
-    pub fn leave_to(&mut self, earlier: &Self) {
+    pub fn inherit_stalls(&mut self, earlier: &Self) {
         if self.settings.root == earlier.settings.root {
             self.watchdog.share(&earlier.watchdog);
         }

@@ -53,7 +53,8 @@ impl<S: Store> Cycle<'_, S> {
             .div_ceil(self.workshop.settings.cores.get())
             .max(1);
         let looks = agents.chunks(part).map(|part| self.look_at_logs(part));
-        let identities = join_all(looks).instrument(span).await.concat();
+        let looked = join_all(looks).instrument(span).await;
+        let identities = looked.into_iter().flatten().collect();
         let memory = self.memory.clone();
         blocking(move || memory.to_visit(identities)).await
     }

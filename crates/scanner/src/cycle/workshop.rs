@@ -21,7 +21,7 @@ use crate::deposit::inbox::Inbox;
 use crate::places::Places;
 use crate::proof::pace::{Pace, Reader};
 use crate::proof::{Keep, Proof, prove};
-use crate::watchdog::pulse::Pulse;
+use crate::watchdog::pulse::{Holds, Pulse};
 use crate::watchdog::{Stall, Watchdog};
 use crate::{DepositError, Observer, Progress, ScannerSettings, Work};
 
@@ -53,7 +53,8 @@ impl Workshop {
     pub(crate) fn new(
         places: Places,
         settings: Arc<ScannerSettings>,
-        (pace, watchdog): (Arc<Pace>, Watchdog),
+        pace: Arc<Pace>,
+        watchdog: Watchdog,
         now: Timestamp,
         observe: Observer,
     ) -> Self {
@@ -129,22 +130,24 @@ impl Workshop {
         let key = agent.key();
         let sections = std::mem::take(&mut judging.sections);
         let (small, large) = {
-            let _permit = self.small.pass(&key).await;
+            let permit = self.small.pass(&key).await;
             let workshop = self.clone();
             let work = move |agent: &AgentId, pulse: &Pulse| {
                 workshop.small_files(agent, sections, look, is_meant, pulse)
             };
-            let done = self.watchdog.one(agent.clone(), work).await;
+            let done = self.watchdog.one_in_place(agent.clone(), permit, work);
+            let done = done.await;
             done.map_err(|stall| self.not_looked_at(&agent, stall))??
         };
         judging.sections = small;
         let large = large.into_iter().map(|section| async {
-            let _permit = self.large.pass(&key).await;
+            let permit = self.large.pass(&key).await;
             let workshop = self.clone();
             let work = move |agent: &AgentId, pulse: &Pulse| {
                 workshop.large_file(agent, section, look, pulse)
             };
-            let done = self.watchdog.one(agent.clone(), work).await;
+            let done = self.watchdog.one_in_place(agent.clone(), permit, work);
+            let done = done.await;
             done.map_err(|stall| self.not_looked_at(&agent, stall))?
         });
         for section in join_all(large).await {
@@ -220,11 +223,7 @@ impl Workshop {
             observe: self.observe.clone(),
         });
         let (name, pulse) = (&needed.staged_file_name, folder.pulse());
-        let in_hand = file.clone();
-        let lent = pulse.lend(move || {
-            in_hand.reader.end_turn();
-            in_hand.tell_end();
-        });
+        let holding = pulse.hold(file.clone());
         let begun = Progress::FileBegun {
             file: file.number,
             agent,
@@ -238,7 +237,7 @@ impl Workshop {
         let _ = pulse.wait(|| {
             self.note_read(file.read.load(Ordering::Relaxed));
             file.tell_end();
-            drop(lent);
+            drop(holding);
         });
         proof
     }
@@ -317,6 +316,16 @@ impl FileInHand {
         let read = self.read.load(Ordering::Relaxed);
         let (file, unread) = (self.number, self.bytes.saturating_sub(read));
         (self.observe)(Progress::FileEnded { file, unread });
+    }
+}
+
+impl Holds for FileInHand {
+    fn pass_on(&self) {
+        self.reader.end_turn();
+    }
+
+    fn write_off(&self) {
+        self.tell_end();
     }
 }
 

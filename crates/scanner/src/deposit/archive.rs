@@ -163,6 +163,15 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_nobody_waits_for_any_more_sets_no_report_aside() {
+        let (root, log) = log_with("read");
+        let report = read(&log);
+        log.pulse.cancel();
+        log.archive(&report).unwrap_err();
+        assert!(root.path().join("A_B_C/log/r.json").exists());
+    }
+
+    #[test]
     fn a_report_that_is_gone_already_is_no_error() {
         let (root, log) = log_with("read");
         let report = read(&log);

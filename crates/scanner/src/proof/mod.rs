@@ -441,6 +441,38 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_nobody_waits_for_any_more_leaves_the_validated_tree_as_it_is() {
+        let place = place();
+        let folder = place.root.path().join("validated/A/B/C/no-year/X");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("X.zst"), "the last good one").unwrap();
+        let (pieces, pulse) = (AtomicU64::new(0), place.folder.pulse().clone());
+        let proof = prove_large_while(&place, &|| {
+            // All is read by then, and proven.
+            if pieces.fetch_add(1, Ordering::Relaxed) == 15 {
+                pulse.cancel();
+            }
+        });
+        assert_eq!(pieces.into_inner(), 16);
+        assert_eq!(proof.kept, None);
+        // Another thread may be at the copy by now, so that it is not removed.
+        let mut names = kept(place.root.path());
+        names.sort();
+        assert_eq!(names, [".vigie-partial", "X.zst"]);
+        let good = fs::read_to_string(folder.join("X.zst")).unwrap();
+        assert_eq!(good, "the last good one");
+    }
+
+    #[test]
+    fn a_thread_that_nobody_waits_for_any_more_starts_no_copy() {
+        let place = place();
+        place.folder.pulse().cancel();
+        let proof = prove_and_keep(&place, CONTENT.len(), hash_of(CONTENT));
+        assert_eq!(proof.kept, None);
+        assert!(!place.root.path().join("validated/A").exists());
+    }
+
+    #[test]
     fn a_file_that_is_swapped_while_it_is_copied_is_not_kept() {
         let place = place();
         let (file, other) = (staged(&place), place.root.path().join("other"));

@@ -14,7 +14,7 @@ use crate::watchdog::pulse::{Pulse, Seen};
 
 /// With so many threads lost, no more are risked: tokio has 512 for work that blocks unless it is told
 /// otherwise, and the others are needed.
-const MOST_LOST: usize = 128;
+const MOST_LOST: usize = 256;
 
 /// Whose folder it is; `None` for the deposit itself.
 pub(crate) type Owner = Option<AgentId>;

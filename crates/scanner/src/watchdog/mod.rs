@@ -27,8 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often within the time after which it is given up.
 const LOOKS: u32 = 8;
 
-/// How many threads there are at most, over all work that goes on, beside those that may hang.
-const MOST_HELPERS: usize = 64;
+/// How many threads go on at most beside those that do not move, over all work. Each may have a dozen open
+/// files, of which a process may have 1,024.
+const MOST_HELPERS: usize = 32;
 
 /// Something of a folder that may never answer.
 pub(crate) trait Untrusted: Send + Sync + 'static {
@@ -81,12 +82,22 @@ impl Watchdog {
         item: I,
         work: impl FnOnce(&I, &Pulse) -> T + Send + 'static,
     ) -> Result<T, Stall> {
+        self.one_in_place(item, (), work).await
+    }
+
+    /// The same, in a `place` that others wait for: it is dropped when the work is done, or does not move.
+    pub(crate) async fn one_in_place<I: Untrusted, P, T: Send + 'static>(
+        &self,
+        item: I,
+        place: P,
+        work: impl FnOnce(&I, &Pulse) -> T + Send + 'static,
+    ) -> Result<T, Stall> {
         let work = Mutex::new(Some(work));
         let once = move |item: &I, pulse: &Pulse| {
             let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
             work.map(|work| work(item, pulse))
         };
-        match self.each(vec![item], once).await.pop() {
+        match self.all(vec![item], Some(place), once).await.pop() {
             Some(Ok(Some(done))) => Ok(done),
             Some(Err(stall)) => Err(stall),
             // There is one item, and it is worked on once.
@@ -99,6 +110,15 @@ impl Watchdog {
     pub(crate) async fn each<I: Untrusted, T: Send + 'static>(
         &self,
         items: Vec<I>,
+        work: impl Fn(&I, &Pulse) -> T + Send + Sync + 'static,
+    ) -> Vec<Result<T, Stall>> {
+        self.all(items, None::<()>, work).await
+    }
+
+    async fn all<I: Untrusted, P, T: Send + 'static>(
+        &self,
+        items: Vec<I>,
+        mut place: Option<P>,
         work: impl Fn(&I, &Pulse) -> T + Send + Sync + 'static,
     ) -> Vec<Result<T, Stall>> {
         if items.is_empty() {
@@ -119,7 +139,12 @@ impl Watchdog {
             tokio::select! {
                 biased;
                 Some(ended) = crew.tasks.join_next() => pass_on(ended).await,
-                () = sleep(look_every) => self.look(&mut crew, &round),
+                () = sleep(look_every) => {
+                    let is_stuck = self.look(&mut crew, &round);
+                    if is_stuck && place.is_some() && crew.has_substitute(&self.helpers) {
+                        place = None;
+                    }
+                }
             }
         }
         round.take_done()
@@ -129,22 +154,26 @@ impl Watchdog {
         (self.timeout / LOOKS).clamp(Duration::from_millis(1), LOOK_EVERY)
     }
 
-    /// Gives up who hangs. When nobody moves, as many again go on with what is left.
+    /// Gives up who hangs. When nobody moves, which it tells, as many again go on with what is left.
     fn look<I: Untrusted, T: Send + 'static, W: Work<I, T>>(
         &self,
         crew: &mut Crew,
         round: &Arc<Round<I, T, W>>,
-    ) {
+    ) -> bool {
         let now = Instant::now();
         let count = crew.workers.len();
         let mut is_any_moving = false;
         crew.workers.retain_mut(|worker| {
-            is_any_moving |= worker.look(now);
+            let is_moving = worker.look(now);
+            is_any_moving |= is_moving;
+            if !is_moving {
+                worker.pulse.pass_on();
+            }
             let silence = now.duration_since(worker.since);
             silence < self.timeout || !round.give_up(worker, self.timeout)
         });
         if is_any_moving {
-            return;
+            return false;
         }
         for _ in 0..count.min(round.untaken()) {
             let helper = Helper::new(&self.helpers);
@@ -153,6 +182,7 @@ impl Watchdog {
             }
             crew.send(round, helper);
         }
+        true
     }
 }
 
@@ -214,7 +244,7 @@ impl<I: Untrusted, T, W: Work<I, T>> Round<I, T, W> {
             .hung
             .give_up(owner, &worker.pulse, worker.seen, worker.since);
         if is_given_up {
-            worker.pulse.take_back();
+            worker.pulse.write_off();
             self.settle(index, Err(Stall::Begun(Silence(timeout))));
         }
         is_given_up
@@ -260,6 +290,8 @@ impl Drop for Back<'_> {
 struct Crew {
     tasks: JoinSet<()>,
     workers: Vec<Worker>,
+    /// The one who goes on in the place of this crew.
+    substitute: Option<Helper>,
 }
 
 struct Worker {
@@ -288,6 +320,16 @@ impl Crew {
         let round = round.clone();
         self.tasks
             .spawn_blocking(move || round.serve(&pulse, &in_hand));
+    }
+}
+
+impl Crew {
+    /// Whether there is one who may go on in its place, or can be.
+    fn has_substitute(&mut self, helpers: &Arc<AtomicUsize>) -> bool {
+        if self.substitute.is_none() {
+            self.substitute = Helper::new(helpers);
+        }
+        self.substitute.is_some()
     }
 }
 

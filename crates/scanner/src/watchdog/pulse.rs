@@ -30,10 +30,17 @@ pub(crate) struct Pulse {
 #[derive(Default)]
 struct Inner {
     state: AtomicU64,
-    lent: Mutex<Option<GiveBack>>,
+    held: Mutex<Option<Arc<dyn Holds>>>,
 }
 
-type GiveBack = Box<dyn FnOnce() + Send>;
+/// What a thread has of others while it works.
+pub(crate) trait Holds: Send + Sync {
+    /// The thread does not move: what others wait for is theirs. It may move again.
+    fn pass_on(&self);
+
+    /// The thread was given up, and nobody hears from it any more.
+    fn write_off(&self);
+}
 
 /// How a pulse was at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +57,9 @@ impl From<GivenUp> for io::Error {
     }
 }
 
-/// Held while the thread has something that others need.
+/// Held while the thread has something of others.
 #[derive(Debug)]
-pub(crate) struct Lent<'a> {
+pub(crate) struct Holding<'a> {
     pulse: &'a Pulse,
 }
 
@@ -118,27 +125,36 @@ impl Pulse {
     }
 
     /// Nobody waits for the thread any more, whatever it does.
-    pub(super) fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.inner.state.fetch_or(GIVEN_UP, Ordering::AcqRel);
     }
 
-    /// Has `give_back` called should the thread be given up before what this returns is dropped.
-    pub(crate) fn lend(&self, give_back: impl FnOnce() + Send + 'static) -> Lent<'_> {
-        *self.lent() = Some(Box::new(give_back));
-        Lent { pulse: self }
+    /// The thread has this of others until what is returned is dropped.
+    pub(crate) fn hold(&self, holds: Arc<dyn Holds>) -> Holding<'_> {
+        *self.held() = Some(holds);
+        Holding { pulse: self }
     }
 
-    /// Gives back in the place of the thread what it has of others.
-    pub(super) fn take_back(&self) {
-        let lent = self.lent().take();
-        if let Some(give_back) = lent {
-            give_back();
+    /// Passes on, in the place of a thread that does not move, what others wait for.
+    pub(super) fn pass_on(&self) {
+        let held = self.held().clone();
+        if let Some(held) = held {
+            held.pass_on();
         }
     }
 
-    fn lent(&self) -> MutexGuard<'_, Option<GiveBack>> {
+    /// Does in the place of a thread that was given up what it won't do.
+    pub(super) fn write_off(&self) {
+        let held = self.held().take();
+        if let Some(held) = held {
+            held.pass_on();
+            held.write_off();
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<dyn Holds>>> {
         self.inner
-            .lent
+            .held
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,11 +166,11 @@ impl Seen {
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for Holding<'_> {
     fn drop(&mut self) {
         // Of a thread that hung somebody else sees to it.
         if !self.pulse.is_lost() {
-            *self.pulse.lent() = None;
+            *self.pulse.held() = None;
         }
     }
 }
@@ -178,7 +194,7 @@ fn unless_given_up(state: u64) -> Result<(), GivenUp> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 
@@ -221,22 +237,43 @@ mod tests {
         assert!(!pulse.give_up(pulse.seen()));
     }
 
+    #[derive(Default)]
+    struct Counted {
+        passed_on: AtomicUsize,
+        written_off: AtomicUsize,
+    }
+
+    impl Holds for Counted {
+        fn pass_on(&self) {
+            self.passed_on.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn write_off(&self) {
+            self.written_off.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Counted {
+        fn counts(&self) -> [usize; 2] {
+            [&self.passed_on, &self.written_off].map(|count| count.load(Ordering::Relaxed))
+        }
+    }
+
     #[test]
-    fn what_a_thread_has_of_others_is_given_back_once() {
-        let (pulse, is_back) = (Pulse::default(), Arc::new(AtomicBool::new(false)));
-        let give_back = |is_back: &Arc<AtomicBool>| {
-            let is_back = is_back.clone();
-            move || assert!(!is_back.swap(true, Ordering::Relaxed))
-        };
-        drop(pulse.lend(give_back(&is_back)));
-        pulse.take_back();
-        assert!(!is_back.load(Ordering::Relaxed));
-        let lent = pulse.lend(give_back(&is_back));
+    fn what_a_thread_has_of_others_is_taken_from_it_while_it_has_it() {
+        let (pulse, counted) = (Pulse::default(), Arc::new(Counted::default()));
+        drop(pulse.hold(counted.clone()));
+        pulse.pass_on();
+        pulse.write_off();
+        assert_eq!(counted.counts(), [0, 0]);
+        let holding = pulse.hold(counted.clone());
+        pulse.pass_on();
+        assert_eq!(counted.counts(), [1, 0]);
         assert!(pulse.give_up(pulse.seen()));
-        // The thread comes back before its place is taken.
-        drop(lent);
-        pulse.take_back();
-        assert!(is_back.load(Ordering::Relaxed));
-        pulse.take_back();
+        // The thread comes back before anybody could see to it.
+        drop(holding);
+        pulse.write_off();
+        pulse.write_off();
+        assert_eq!(counted.counts(), [2, 1]);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
 use super::*;
+use crate::watchdog::pulse::Holds;
 
 /// Long enough for a thread that moves to be seen moving, on a machine that has other work too.
 const TIMEOUT: Duration = Duration::from_millis(200);
@@ -94,15 +95,50 @@ async fn a_wait_through_no_fault_of_the_folder_is_no_silence() {
     assert_eq!(watchdog.one(agents(1).remove(0), waits).await, Ok(Ok(())));
 }
 
+struct Held(Arc<AtomicBool>);
+
+impl Holds for Held {
+    fn pass_on(&self) {}
+
+    fn write_off(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Tells when it is dropped.
+struct Place(Sender<()>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[tokio::test]
+async fn a_place_in_which_nothing_moves_goes_to_the_next_long_before_the_thread_is_given_up() {
+    let watchdog = Watchdog::new(Duration::from_secs(4));
+    let (answer, silence) = silence();
+    let (place, is_free) = channel();
+    let hangs = move |_: &AgentId, _: &Pulse| hang(&silence);
+    let work = watchdog.one_in_place(agents(1).remove(0), Place(place), hangs);
+    let next = tokio::task::spawn_blocking(move || {
+        is_free.recv().unwrap();
+        drop(answer);
+    });
+    let (done, next) = tokio::join!(work, next);
+    assert_eq!(done, Ok(()));
+    next.unwrap();
+}
+
 #[tokio::test]
 async fn a_thread_that_comes_back_learns_that_it_was_given_up() {
     let watchdog = Watchdog::new(TIMEOUT);
     let (answer, silence) = silence();
     let (tell, told) = channel();
     let is_back = Arc::new(AtomicBool::new(false));
-    let lent = is_back.clone();
+    let held = Arc::new(Held(is_back.clone()));
     let work = move |_: &AgentId, pulse: &Pulse| {
-        let _lent = pulse.lend(move || lent.store(true, Ordering::Relaxed));
+        let _holding = pulse.hold(held);
         hang(&silence);
         tell.send(pulse.wait(|| ()).is_err()).unwrap();
     };
