@@ -169,6 +169,26 @@ fn a_large_file_that_hangs_in_the_middle_of_its_copy_holds_up_nobody_else() {
 }
 
 #[test]
+fn however_many_files_hang_they_are_waited_for_together() {
+    let site = site();
+    deliver_all(&site, "2025-06-19T02:00:00", b"one");
+    for number in 0..20 {
+        let agent = format!("{HUNG}{number}");
+        site.deliver(&report(&agent, "2025-06-19T02:00:00", b"one"));
+    }
+    let hang = Hang {
+        calls: "pread64",
+        path: "deposit/HUNG_A_B*",
+        from: 1,
+    };
+    let output = scan_output(&site, hang, MORNING);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["errors"].as_array().unwrap().len(), 21);
+    assert_others_are_served(&site, &result);
+}
+
+#[test]
 fn a_report_that_hangs_when_it_is_set_aside_was_taken_all_the_same() {
     let site = site();
     deliver_all(&site, "2025-06-19T02:00:00", b"one");

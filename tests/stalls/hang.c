@@ -1,8 +1,8 @@
 /* Runs a program in which some system calls on one path do not return, as when a mount hangs, until a
  * file is there: hang CALLS PATH FROM RELEASE PROGRAM ARGUMENTS...
  *
- * CALLS are names, with commas between them; the FROM-th call on PATH is the first that hangs. The
- * kernel hands each of these calls to a process beside the program (seccomp_unotify(2)), which answers
+ * CALLS are names, with commas between them; the FROM-th call on PATH is the first that hangs, and a PATH
+ * that ends in a star is any that begins like it. The kernel hands each of these calls to a process beside the program (seccomp_unotify(2)), which answers
  * or does not. The program itself keeps its process id, and dies of SIGKILL as if nothing hung. */
 
 #define _GNU_SOURCE
@@ -135,6 +135,13 @@ static void path_of(const struct seccomp_notif *asked, char *path, size_t room) 
         snprintf(path, room, "%s%s%s", folder, below[0] ? "/" : "", below);
 }
 
+static int is_meant(const char *path, const char *leads_to) {
+    size_t length = strlen(path);
+    if (length > 0 && path[length - 1] == '*')
+        return strncmp(path, leads_to, length - 1) == 0;
+    return strcmp(path, leads_to) == 0;
+}
+
 static void answer(int listener, __u64 id) {
     struct seccomp_notif_resp go_on = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     /* One that is gone meanwhile needs no answer. */
@@ -159,7 +166,7 @@ static void supervise(int listener, const char *path, long from, const char *rel
             if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) < 0)
                 continue;
             path_of(&asked, leads_to, sizeof leads_to);
-            int hangs = !is_released && strcmp(leads_to, path) == 0 && ++met >= from;
+            int hangs = !is_released && is_meant(path, leads_to) && ++met >= from;
             if (hangs && count < MOST_HELD)
                 held[count++] = asked.id;
             else

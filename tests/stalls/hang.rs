@@ -12,7 +12,7 @@ use crate::site::Site;
 pub struct Hang {
     /// The names of system calls, with commas between them.
     pub calls: &'static str,
-    /// The path that they are about, below the site's folder.
+    /// The path that they are about, below the site's folder; with a star at its end all that begin so.
     pub path: &'static str,
     /// Which of them is the first that hangs.
     pub from: u32,
