@@ -79,8 +79,7 @@ impl<S: Store> Scanner<S> {
     /// then is the deposit.
     pub async fn scan(&self, now: Timestamp, observe: Observer) -> Result<ScanResult, ScanError> {
         let _turn = self.turn.lock().await;
-        let span = debug_span!("list the deposit");
-        let (places, listing) = self.list().instrument(span).await?;
+        let (places, listing) = self.list().await?;
         let (settings, pace) = (self.settings.clone(), self.pace.clone());
         let watchdog = self.watchdog.clone();
         let workshop = Workshop::new(places, settings, pace, watchdog, now, observe);
@@ -123,6 +122,7 @@ impl<S: Store> Scanner<S> {
     async fn list(&self) -> Result<(Places, RootListing), DepositError> {
         let settings = self.settings.clone();
         let list = move |_: &WholeDeposit, pulse: &Pulse| {
+            let _span = debug_span!("list the deposit").entered();
             let places = Places::open(&settings, pulse)?;
             let listing = places.deposit.list(pulse)?;
             Ok((places, listing))

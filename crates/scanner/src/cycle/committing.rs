@@ -114,8 +114,7 @@ async fn keep_all<S: Store>(cycle: &Cycle<'_, S>, mut decided: Receiver<Batch>) 
         while set_aside.len() >= BATCHES_SET_ASIDE_AT_ONCE {
             note_next(cycle, &mut set_aside).await;
         }
-        let span = debug_span!("set aside", reports = done.len());
-        set_aside.spawn(set_all_aside(cycle.workshop.clone(), done).instrument(span));
+        set_aside.spawn(set_all_aside(cycle.workshop.clone(), done));
     }
     while !set_aside.is_empty() {
         note_next(cycle, &mut set_aside).await;
@@ -127,6 +126,7 @@ async fn set_all_aside(
     workshop: Arc<Workshop>,
     done: Vec<Done>,
 ) -> Vec<(AgentId, Vec<Result<(), DepositError>>)> {
+    let span = debug_span!("set aside", reports = done.len());
     let mut by_agent: BTreeMap<AgentId, Vec<Done>> = BTreeMap::new();
     for done in done {
         by_agent.entry(done.agent.clone()).or_default().push(done);
@@ -137,7 +137,8 @@ async fn set_all_aside(
         .map(|(agent, reports)| DoneOfAgent { agent, reports });
     let at_work = workshop.clone();
     let set_aside = move |done: &DoneOfAgent, pulse: &Pulse| at_work.set_aside(done, pulse);
-    let set_aside = workshop.watchdog.each(done.collect(), set_aside).await;
+    let set_aside = workshop.watchdog.each(span, done.collect(), set_aside);
+    let set_aside = set_aside.await;
     let each = agents.into_iter().zip(set_aside).map(|(agent, done)| {
         let path = workshop.places.deposit.path_of(&agent);
         let stalled = |stall| DepositError::stalled("set reports aside in", path, stall);

@@ -1,7 +1,7 @@
 //! Which agents there are, and which of them have to be visited. Reads no report.
 
 use futures_util::future::join_all;
-use tracing::{Instrument, debug_span};
+use tracing::debug_span;
 use vigie_domain::AgentId;
 
 use crate::blocking::blocking;
@@ -44,16 +44,16 @@ impl<S: Store> Cycle<'_, S> {
     /// The agents whose `log` folders may hold something new.
     pub(crate) async fn to_visit(&self, agents: Vec<AgentId>) -> Vec<AgentId> {
         let every = self.workshop.settings.full_sweep_every;
-        if self.memory.begin(&agents, every) {
+        let span = debug_span!("discover", agents = agents.len());
+        if span.in_scope(|| self.memory.begin(&agents, every)) {
             return agents;
         }
-        let span = debug_span!("discover", agents = agents.len());
         let part = agents
             .len()
             .div_ceil(self.workshop.settings.cores.get())
             .max(1);
         let looks = agents.chunks(part).map(|part| self.look_at_logs(part));
-        let looked = join_all(looks).instrument(span).await;
+        let looked = join_all(looks).await;
         let identities = looked.into_iter().flatten().collect();
         let memory = self.memory.clone();
         blocking(move || memory.to_visit(identities)).await
@@ -63,7 +63,9 @@ impl<S: Store> Cycle<'_, S> {
     async fn look_at_logs(&self, agents: &[AgentId]) -> Vec<(AgentId, Option<FileIdentity>)> {
         let workshop = self.workshop.clone();
         let look = move |agent: &AgentId, _: &Pulse| workshop.places.deposit.log_identity(agent);
-        let looks = self.workshop.watchdog.each(agents.to_vec(), look).await;
+        let span = debug_span!("discover", agents = agents.len());
+        let watchdog = &self.workshop.watchdog;
+        let looks = watchdog.each(span, agents.to_vec(), look).await;
         let each = agents.iter().zip(looks).filter_map(|(agent, look)| {
             let look = look.map_err(|stall| {
                 let path = self.workshop.places.deposit.path_of(agent);

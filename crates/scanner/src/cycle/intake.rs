@@ -88,7 +88,7 @@ async fn read_some<S: Store>(
         Some(inbox)
     };
     let watchdog = &cycle.workshop.watchdog;
-    let read = watchdog.each(agents.clone(), read).instrument(span).await;
+    let read = watchdog.each(span, agents.clone(), read).await;
     let (mut inboxes, mut rest) = (Vec::new(), Vec::new());
     for (agent, read) in agents.into_iter().zip(read) {
         match read {

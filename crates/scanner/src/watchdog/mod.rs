@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
+use tracing::Span;
 use vigie_domain::AgentId;
 
 pub(crate) use crate::watchdog::hung::Stall;
@@ -97,7 +98,11 @@ impl Watchdog {
             let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
             work.map(|work| work(item, pulse))
         };
-        match self.all(vec![item], Some(place), once).await.pop() {
+        match self
+            .all(Span::none(), vec![item], Some(place), once)
+            .await
+            .pop()
+        {
             Some(Ok(Some(done))) => Ok(done),
             Some(Err(stall)) => Err(stall),
             // There is one item, and it is worked on once.
@@ -106,17 +111,20 @@ impl Watchdog {
     }
 
     /// Does `work` on each of these, one after the other as long as each answers, and gives what came of
-    /// it in the same order. What is left when one does not answer at once is gone on with beside it.
+    /// it in the same order. What is left when one does not answer at once is gone on with beside it. Each
+    /// thread is in `span` meanwhile.
     pub(crate) async fn each<I: Untrusted, T: Send + 'static>(
         &self,
+        span: Span,
         items: Vec<I>,
         work: impl Fn(&I, &Pulse) -> T + Send + Sync + 'static,
     ) -> Vec<Result<T, Stall>> {
-        self.all(items, None::<()>, work).await
+        self.all(span, items, None::<()>, work).await
     }
 
     async fn all<I: Untrusted, P, T: Send + 'static>(
         &self,
+        span: Span,
         items: Vec<I>,
         mut place: Option<P>,
         work: impl Fn(&I, &Pulse) -> T + Send + Sync + 'static,
@@ -129,6 +137,7 @@ impl Watchdog {
             left: AtomicUsize::new(items.len()),
             next: AtomicUsize::new(0),
             hung: self.hung.clone(),
+            span,
             items,
             work,
         });
@@ -208,10 +217,12 @@ struct Round<I, T, W> {
     left: AtomicUsize,
     done: Mutex<Vec<Option<Result<T, Stall>>>>,
     hung: Arc<Hung>,
+    span: Span,
 }
 
 impl<I: Untrusted, T, W: Work<I, T>> Round<I, T, W> {
     fn serve(&self, pulse: &Pulse, in_hand: &AtomicUsize) {
+        let _entered = self.span.enter();
         loop {
             let index = self.next.fetch_add(1, Ordering::AcqRel);
             let Some(item) = self.items.get(index) else {

@@ -41,7 +41,7 @@ async fn one_that_does_not_answer_is_named_and_the_others_are_served_in_order() 
     let (answer, silence) = silence();
     let silent = agents(5)[2].clone();
     let hangs = silent.clone();
-    let done = watchdog.each(agents(5), move |agent, _| {
+    let done = watchdog.each(Span::none(), agents(5), move |agent, _| {
         if *agent == hangs {
             hang(&silence);
         }
@@ -63,7 +63,7 @@ async fn however_many_do_not_answer_they_are_waited_for_together() {
     let watchdog = Watchdog::new(TIMEOUT);
     let (answer, silence) = silence();
     // Each waits for the lock of the first.
-    let done = watchdog.each(agents(40), move |agent, _| {
+    let done = watchdog.each(Span::none(), agents(40), move |agent, _| {
         if !agent.as_str().ends_with('7') {
             hang(&silence);
         }
@@ -181,6 +181,6 @@ async fn a_panic_of_the_work_goes_on_in_who_waits_for_it() {
     let work = |_: &AgentId, _: &Pulse| panic!("of the work");
     // To print where it came from may take long.
     let _ = Watchdog::new(Duration::from_mins(10))
-        .each(agents(1), work)
+        .each(Span::none(), agents(1), work)
         .await;
 }
