@@ -33,6 +33,9 @@ mod validated;
 /// What agents put into the deposit to harm.
 mod hostile;
 
+/// Mounts that do not answer.
+mod stalls;
+
 /// kill -9 at every step.
 mod crashes;
 

@@ -190,6 +190,7 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         warnings: config.warnings,
         cores: scan.cores.unwrap_or(usual.cores),
         max_read_rate: scan.max_read_rate,
+        stall_timeout: scan.stall_timeout,
         full_sweep_every: scan.full_sweep_every,
     }
 }

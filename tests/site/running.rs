@@ -28,9 +28,15 @@ impl Running {
 
     /// The same, with more arguments.
     pub fn start_with(site: Site, arguments: &[&str]) -> Self {
-        let log = File::create(site.path("log")).unwrap();
         let mut run = site.command();
-        let process = Process(run.arg("run").args(arguments).stderr(log).spawn().unwrap());
+        run.arg("run").args(arguments);
+        Self::start_by(site, run)
+    }
+
+    /// The same, started by this command.
+    pub fn start_by(site: Site, mut run: Command) -> Self {
+        let log = File::create(site.path("log")).unwrap();
+        let process = Process(run.stderr(log).spawn().unwrap());
         let running = Self { site, process };
         running.wait_for("cycle done", 1);
         running

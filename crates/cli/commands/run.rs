@@ -50,7 +50,8 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
         if is_hangup {
             match reload(path).await {
                 Err(error) => error!("nothing was taken over: {}", causes(&error)),
-                Ok(anew) => {
+                Ok(mut anew) => {
+                    anew.scanner.inherit_stalls(&vigie.scanner);
                     let old = std::mem::replace(&mut vigie, anew);
                     watch = TemplateWatch::new(&vigie);
                     // Cycles go on while the mails of before arrive; those of now wait for that.

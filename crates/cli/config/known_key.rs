@@ -410,7 +410,7 @@ mod tests {
             (
                 "scan.speed = 3",
                 "scan.speed is no known key; known here: cores, full_sweep_every, interval, \
-                 max_read_rate, report_bytes_per_agent, reports_per_agent, watch",
+                 max_read_rate, report_bytes_per_agent, reports_per_agent, stall_timeout, watch",
             ),
             (
                 "colour = 3",

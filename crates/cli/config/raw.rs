@@ -63,6 +63,7 @@ pub struct RawScan {
     pub max_read_rate: Option<RawReadRate>,
     pub reports_per_agent: Option<i64>,
     pub report_bytes_per_agent: Option<RawByteSize>,
+    pub stall_timeout: Option<String>,
     pub full_sweep_every: Option<i64>,
 }
 

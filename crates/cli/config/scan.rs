@@ -10,6 +10,8 @@ use super::{byte_size, duration, read_rate};
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
+const STALL_TIMEOUT: Duration = Duration::from_mins(1);
+
 const FULL_SWEEP_EVERY: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 const REPORTS_PER_AGENT: NonZeroUsize = NonZeroUsize::new(500).unwrap();
@@ -34,12 +36,15 @@ pub struct ScanConfig {
     pub reports_per_agent: NonZeroUsize,
     /// How many bytes of them, the last report on top.
     pub report_bytes_per_agent: u64,
+    /// How long a folder may not answer before its agent is passed over.
+    pub stall_timeout: Duration,
     /// Each cycle of so many lists every agent's folder, changed or not.
     pub full_sweep_every: NonZeroU32,
 }
 
 pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
     let interval = raw.interval.as_deref();
+    let stall_timeout = raw.stall_timeout.as_deref();
     ScanConfig {
         interval: reading
             .parse("scan.interval", interval, duration::positive)
@@ -61,6 +66,9 @@ pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
             .as_ref()
             .and_then(|size| reading.accept("scan.report_bytes_per_agent", byte_size::read(size)))
             .unwrap_or(REPORT_BYTES_PER_AGENT),
+        stall_timeout: reading
+            .parse("scan.stall_timeout", stall_timeout, duration::positive)
+            .unwrap_or(STALL_TIMEOUT),
         full_sweep_every: raw
             .full_sweep_every
             .and_then(|number| reading.accept("scan.full_sweep_every", cycles(number)))
@@ -116,6 +124,7 @@ mod tests {
         assert!(scan.watch);
         assert_eq!(scan.cores, None);
         assert_eq!(scan.max_read_rate, None);
+        assert_eq!(scan.stall_timeout, Duration::from_mins(1));
         assert_eq!(scan.full_sweep_every.get(), 60);
     }
 
@@ -129,6 +138,7 @@ reports_per_agent = 20
 report_bytes_per_agent = '1MiB'
 cores = 2
 max_read_rate = '200MiB'
+stall_timeout = '30s'
 full_sweep_every = 1
 ";
         let scan = config(text).scan;
@@ -138,6 +148,7 @@ full_sweep_every = 1
         assert_eq!(scan.report_bytes_per_agent, 1 << 20);
         assert_eq!(scan.cores, NonZeroUsize::new(2));
         assert_eq!(scan.max_read_rate, NonZeroU64::new(200 << 20));
+        assert_eq!(scan.stall_timeout, Duration::from_secs(30));
         assert_eq!(scan.full_sweep_every.get(), 1);
     }
 
@@ -182,6 +193,10 @@ full_sweep_every = 1
             (
                 "report_bytes_per_agent = 0",
                 "vigie.toml:2: scan.report_bytes_per_agent is zero; give a number of bytes above zero",
+            ),
+            (
+                "stall_timeout = '0s'",
+                "vigie.toml:2: scan.stall_timeout is zero; give a longer time",
             ),
             (
                 "full_sweep_every = 0",

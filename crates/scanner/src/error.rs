@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::StoreError;
+use crate::watchdog::Stall;
 
 /// Why a cycle could not be done. The next cycle tries again; nothing is lost by it.
 #[derive(Debug, Error)]
@@ -43,7 +44,19 @@ impl DepositError {
             Errno::STALE,
             Errno::TIMEDOUT,
         ];
-        Errno::from_io_error(&self.source).is_some_and(|error| passing.contains(&error))
+        let is_passing = |error| passing.contains(&error);
+        self.is_stall() || Errno::from_io_error(&self.source).is_some_and(is_passing)
+    }
+
+    /// Whether there was no answer at all.
+    pub(crate) fn is_stall(&self) -> bool {
+        let source = self.source.get_ref();
+        source.is_some_and(<dyn std::error::Error + Send + Sync>::is::<Stall>)
+    }
+
+    pub(crate) fn stalled(doing: &'static str, path: impl Into<PathBuf>, stall: Stall) -> Self {
+        let source = io::Error::new(io::ErrorKind::TimedOut, stall);
+        Self::new(doing, path, source)
     }
 
     pub(crate) fn new(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {

@@ -23,6 +23,7 @@ mod result;
 mod scan;
 mod settings;
 mod store;
+mod watchdog;
 
 pub use deposit::identity::FileIdentity;
 pub use error::{DepositError, ScanError};

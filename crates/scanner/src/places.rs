@@ -4,6 +4,7 @@ use vigie_domain::AgentId;
 
 use crate::deposit::{Deposit, LogFolder};
 use crate::proof::validated_tree::ValidatedTree;
+use crate::watchdog::pulse::Pulse;
 use crate::{DepositError, ScannerSettings};
 
 /// The trees on the disk that a cycle works in.
@@ -14,18 +15,19 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub fn open(settings: &ScannerSettings) -> Result<Self, DepositError> {
+    pub fn open(settings: &ScannerSettings, pulse: &Pulse) -> Result<Self, DepositError> {
+        let deposit = Deposit::open(&settings.root)?;
+        let validated = || settings.validated.as_deref().map(ValidatedTree::open);
+        let validated = pulse.wait(validated).map_err(|given_up| {
+            DepositError::new("open the deposit", &settings.root, given_up.into())
+        })?;
         Ok(Self {
-            deposit: Deposit::open(&settings.root)?,
-            validated: settings
-                .validated
-                .as_deref()
-                .map(ValidatedTree::open)
-                .transpose()?,
+            deposit,
+            validated: validated.transpose()?,
         })
     }
 
-    pub fn log(&self, agent: &AgentId) -> Result<Option<LogFolder>, DepositError> {
-        self.deposit.agent(agent)?.log()
+    pub fn log(&self, agent: &AgentId, pulse: &Pulse) -> Result<Option<LogFolder>, DepositError> {
+        self.deposit.agent(agent, pulse)?.log()
     }
 }

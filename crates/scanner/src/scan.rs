@@ -8,17 +8,19 @@ use tokio::sync::mpsc::channel;
 use tracing::{Instrument, debug, debug_span};
 use vigie_domain::{AgentId, Transition, judge_deadline};
 
-use crate::blocking::blocking;
 use crate::cycle::Cycle;
 use crate::cycle::committing::commit_all;
-use crate::cycle::discovery::{Folders, to_visit};
+use crate::cycle::discovery::Folders;
 use crate::cycle::findings::Findings;
 use crate::cycle::intake::{Outlets, take_in};
 use crate::cycle::memory::Memory;
 use crate::cycle::proving::prove_all;
 use crate::cycle::workshop::Workshop;
+use crate::deposit::RootListing;
 use crate::places::Places;
 use crate::proof::pace::Pace;
+use crate::watchdog::pulse::Pulse;
+use crate::watchdog::{Watchdog, WholeDeposit};
 use crate::{DepositError, Observer, Progress, ScanError, ScanResult, ScannerSettings, Store};
 
 /// How many overdue jobs are judged in one transaction.
@@ -36,6 +38,7 @@ pub struct Scanner<S> {
     settings: Arc<ScannerSettings>,
     memory: Arc<Memory>,
     pace: Arc<Pace>,
+    watchdog: Watchdog,
     /// Two cycles at once would make their copies in the same files.
     turn: Mutex<()>,
     store: S,
@@ -47,6 +50,7 @@ impl<S: Store> Scanner<S> {
         Self {
             pace: Arc::new(Pace::new(settings.cores, settings.max_read_rate)),
             memory: Arc::default(),
+            watchdog: Watchdog::new(settings.stall_timeout),
             turn: Mutex::default(),
             settings: Arc::new(settings),
             store,
@@ -56,28 +60,32 @@ impl<S: Store> Scanner<S> {
     /// Does one cycle at `now`, and tells `observe` how far it is. It waits for the cycle in hand to end.
     ///
     /// What could not be done for one agent stands in the result and does not keep the others from
-    /// being served. A cycle that is cut off at any point, by an error or a crash, is made up for by
+    /// being served. An agent whose folder does not answer for [`stall_timeout`](ScannerSettings::stall_timeout),
+    /// as its mount hangs, is one of these, and so it is in each further cycle until it answers.
+    ///
+    /// A call that hangs can't be interrupted: it takes a thread of the runtime's blocking pool along, one for
+    /// each call that was under way in such a folder and 256 in all, until the system lets it go. So end a
+    /// program by [`Runtime::shutdown_background`](tokio::runtime::Runtime::shutdown_background) or
+    /// `shutdown_timeout`, since to drop a runtime is to wait for all of its threads; and let the pool be
+    /// larger than that (tokio's is of 512). The store and the validated tree are trusted to answer.
+    ///
+    /// A cycle that is cut off at any point, by an error or a crash, is made up for by
     /// the next one: nothing is lost, and nothing happens twice.
     ///
     /// # Errors
     ///
-    /// When the deposit or the validated tree can't be opened, or the store fails when deadlines are judged
+    /// When the deposit or the validated tree can't be opened, or the deposit does not answer, or the store fails when deadlines are judged
     /// or when it is asked whose of two folders is the agent's. In particular no deadline is judged when the deposit can't be listed: what is missing
     /// then is the deposit.
     pub async fn scan(&self, now: Timestamp, observe: Observer) -> Result<ScanResult, ScanError> {
         let _turn = self.turn.lock().await;
-        let settings = self.settings.clone();
-        let (places, listing) = blocking(move || {
-            let places = Places::open(&settings)?;
-            let listing = places.deposit.list()?;
-            Ok::<_, DepositError>((places, listing))
-        })
-        .instrument(debug_span!("list the deposit"))
-        .await?;
+        let (places, listing) = self.list().await?;
         let (settings, pace) = (self.settings.clone(), self.pace.clone());
+        let watchdog = self.watchdog.clone();
+        let workshop = Workshop::new(places, settings, pace, watchdog, now, observe);
         let cycle = Cycle {
             store: &self.store,
-            workshop: Arc::new(Workshop::new(places, settings, pace, now, observe)),
+            workshop: Arc::new(workshop),
             memory: self.memory.clone(),
             findings: Findings::default(),
         };
@@ -86,7 +94,7 @@ impl<S: Store> Scanner<S> {
         }
         let agents = without_twins(&cycle, listing.agents).await?;
         let count = agents.len();
-        let to_visit = cycle.discover(agents).await;
+        let to_visit = cycle.to_visit(agents).await;
         cycle.workshop.tell(Progress::Agents(to_visit.len()));
         let visited = to_visit.len();
         let (judging, to_prove) = channel(BETWEEN_STAGES);
@@ -110,24 +118,28 @@ impl<S: Store> Scanner<S> {
         result.work = work;
         Ok(result)
     }
-}
 
-impl<S: Store> Cycle<'_, S> {
-    async fn discover(&self, agents: Vec<AgentId>) -> Vec<AgentId> {
-        let (workshop, memory) = (self.workshop.clone(), self.memory.clone());
-        blocking(move || {
-            let _span = debug_span!("discover", agents = agents.len()).entered();
-            let settings = &workshop.settings;
-            let is_full = memory.begin(&agents, settings.full_sweep_every);
-            to_visit(
-                agents,
-                &workshop.places.deposit,
-                &memory,
-                is_full,
-                settings.cores,
-            )
+    async fn list(&self) -> Result<(Places, RootListing), DepositError> {
+        let settings = self.settings.clone();
+        let list = move |_: &WholeDeposit, pulse: &Pulse| {
+            let _span = debug_span!("list the deposit").entered();
+            let places = Places::open(&settings, pulse)?;
+            let listing = places.deposit.list(pulse)?;
+            Ok((places, listing))
+        };
+        let listed = self.watchdog.one(WholeDeposit, list).await;
+        listed.unwrap_or_else(|stall| {
+            let path = &self.settings.root;
+            Err(DepositError::stalled("list the deposit", path, stall))
         })
-        .await
+    }
+
+    /// Leaves the folders alone that do not answer an earlier scanner of the same deposit, for as long as
+    /// they do not: each would cost this one another thread, and another wait.
+    pub fn inherit_stalls(&mut self, earlier: &Self) {
+        if self.settings.root == earlier.settings.root {
+            self.watchdog.share(&earlier.watchdog);
+        }
     }
 }
 
@@ -160,7 +172,8 @@ async fn without_twins<S: Store>(
     Ok(agents)
 }
 
-/// Of an agent whose reports the store did not take it can't be said that no report was received.
+/// Of an agent whose reports the store did not take it can't be said that no report was received, and of one
+/// whose folder could not be read not at once.
 async fn judge_deadlines<S: Store>(cycle: &Cycle<'_, S>) -> Result<(), ScanError> {
     let now = cycle.workshop.now;
     let mut passed_over = 0;
@@ -170,7 +183,7 @@ async fn judge_deadlines<S: Store>(cycle: &Cycle<'_, S>) -> Result<(), ScanError
         let overdue = cycle.store.overdue_jobs(now, limit).await?;
         let moves: Vec<Transition> = {
             let noted = cycle.findings.note();
-            let overdue = overdue.iter().filter(|job| noted.is_stored(&job.agent));
+            let overdue = overdue.iter().filter(|job| noted.may_judge(job, now));
             overdue.filter_map(|job| judge_deadline(job, now)).collect()
         };
         let is_all = overdue.len() < limit as usize;

@@ -43,6 +43,9 @@ pub struct ScannerSettings {
     /// How many bytes of staged files are read in a second, at most, over all files; `None` for as many
     /// as can be.
     pub max_read_rate: Option<NonZeroU64>,
+    /// How long a system call on an agent's folder may take before the folder is taken for one that does
+    /// not answer, as when its mount hangs. Not all that is done there: any single call.
+    pub stall_timeout: Duration,
     /// Each cycle of so many lists the folders too that have not changed since nothing was found in them.
     /// With 1, every cycle does.
     pub full_sweep_every: NonZeroU32,
@@ -50,11 +53,10 @@ pub struct ScannerSettings {
 
 impl ScannerSettings {
     /// The settings that suit most deposits: databases register themselves with `default_schedule`,
-    /// no copies are kept, reports may be 30 days old and 4 MiB large and
-    /// hold what [`ReportLimits::default`] allows, 500 reports or 4 MiB of them are read of each agent in a
-    /// cycle, times without an offset are
-    /// UTC, files that grow are waited for a minute, all that is odd is told, every core is used without a limit, and
-    /// each 60th cycle lists every folder.
+    /// no copies are kept, reports may be 30 days old and 4 MiB large and hold what
+    /// [`ReportLimits::default`] allows, 500 reports or 4 MiB of them are read of each agent in a cycle, times
+    /// without an offset are UTC, files that grow are waited for a minute, all that is odd is told, every core
+    /// is used without a limit, a folder may not answer for a minute, and each 60th cycle lists every folder.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, default_schedule: Schedule) -> Self {
         Self {
@@ -72,6 +74,7 @@ impl ScannerSettings {
             warnings: WarningSettings::default(),
             cores: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             max_read_rate: None,
+            stall_timeout: Duration::from_mins(1),
             full_sweep_every: const { NonZeroU32::new(60).unwrap() },
         }
     }

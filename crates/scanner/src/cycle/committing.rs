@@ -1,8 +1,9 @@
 //! From what was found to what is kept: decides, commits many reports in one transaction, and then sets
 //! them aside. A report that can't be committed keeps no other from it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::slice;
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
@@ -13,8 +14,11 @@ use vigie_domain::{AgentId, BackupEntryStatus, DomainEvent, EventKind, JobId, Pr
 use crate::cycle::Cycle;
 use crate::cycle::judging::Judging;
 use crate::cycle::proving::{Place, Proven};
+use crate::cycle::workshop::Workshop;
 use crate::deposit::archive::ReadFile;
 use crate::deposit::inbox::RefusedReport;
+use crate::watchdog::Untrusted;
+use crate::watchdog::pulse::Pulse;
 use crate::{DepositError, EntrySummary, ReportCommit, ReportRecord, Store, StoreError};
 
 /// How many reports are committed in one transaction.
@@ -33,6 +37,19 @@ pub(crate) struct Done {
     pub file: ReadFile,
     /// Why it was refused; `None` when it was taken.
     pub reason: Option<String>,
+}
+
+/// The reports of one agent that are done with.
+#[derive(Debug)]
+pub(crate) struct DoneOfAgent {
+    agent: AgentId,
+    pub reports: Vec<Done>,
+}
+
+impl Untrusted for DoneOfAgent {
+    fn owner(&self) -> Option<&AgentId> {
+        Some(&self.agent)
+    }
 }
 
 /// What has to be kept of a report.
@@ -54,8 +71,8 @@ struct Batch {
     places: Vec<Place>,
 }
 
-/// What became of setting some reports aside.
-type SetAside = JoinSet<Vec<(AgentId, Result<(), DepositError>)>>;
+/// What became of setting the reports of some agents aside.
+type SetAside = JoinSet<Vec<(AgentId, Vec<Result<(), DepositError>>)>>;
 
 /// Commits what became of all reports: one batch is decided while the one before it is kept.
 pub(crate) async fn commit_all<S: Store>(cycle: &Cycle<'_, S>, proven: Receiver<Proven>) {
@@ -97,15 +114,38 @@ async fn keep_all<S: Store>(cycle: &Cycle<'_, S>, mut decided: Receiver<Batch>) 
         while set_aside.len() >= BATCHES_SET_ASIDE_AT_ONCE {
             note_next(cycle, &mut set_aside).await;
         }
-        let workshop = cycle.workshop.clone();
-        set_aside.spawn_blocking(move || {
-            let _span = debug_span!("set aside", reports = done.len()).entered();
-            workshop.set_aside(done)
-        });
+        set_aside.spawn(set_all_aside(cycle.workshop.clone(), done));
     }
     while !set_aside.is_empty() {
         note_next(cycle, &mut set_aside).await;
     }
+}
+
+/// Sets reports aside, those of one agent by one thread: two could move two reports to one name.
+async fn set_all_aside(
+    workshop: Arc<Workshop>,
+    done: Vec<Done>,
+) -> Vec<(AgentId, Vec<Result<(), DepositError>>)> {
+    let span = debug_span!("set aside", reports = done.len());
+    let mut by_agent: BTreeMap<AgentId, Vec<Done>> = BTreeMap::new();
+    for done in done {
+        by_agent.entry(done.agent.clone()).or_default().push(done);
+    }
+    let agents: Vec<AgentId> = by_agent.keys().cloned().collect();
+    let done = by_agent
+        .into_iter()
+        .map(|(agent, reports)| DoneOfAgent { agent, reports });
+    let at_work = workshop.clone();
+    let set_aside = move |done: &DoneOfAgent, pulse: &Pulse| at_work.set_aside(done, pulse);
+    let set_aside = workshop.watchdog.each(span, done.collect(), set_aside);
+    let set_aside = set_aside.await;
+    let each = agents.into_iter().zip(set_aside).map(|(agent, done)| {
+        let path = workshop.places.deposit.path_of(&agent);
+        let stalled = |stall| DepositError::stalled("set reports aside in", path, stall);
+        let done = done.unwrap_or_else(|stall| vec![Err(stalled(stall))]);
+        (agent, done)
+    });
+    each.collect()
 }
 
 /// The next reports that are ready, and those that are soon after them; none when there are no more.
@@ -128,7 +168,9 @@ async fn note_next<S: Store>(cycle: &Cycle<'_, S>, set_aside: &mut SetAside) {
     match set_aside.join_next().await {
         Some(Ok(done)) => {
             for (agent, done) in done {
-                cycle.findings.failure(&agent, done.map_err(Into::into));
+                for done in done {
+                    cycle.findings.failure(&agent, done.map_err(Into::into));
+                }
             }
         }
         Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

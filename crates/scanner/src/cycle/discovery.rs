@@ -1,13 +1,14 @@
 //! Which agents there are, and which of them have to be visited. Reads no report.
 
-use std::num::NonZeroUsize;
-use std::thread;
-
+use futures_util::future::join_all;
+use tracing::debug_span;
 use vigie_domain::AgentId;
 
-use crate::cycle::memory::Memory;
-use crate::deposit::Deposit;
+use crate::blocking::blocking;
+use crate::cycle::Cycle;
 use crate::deposit::identity::FileIdentity;
+use crate::watchdog::pulse::Pulse;
+use crate::{DepositError, Store};
 
 /// Folders whose names differ in case alone: of these only one can be the agent's.
 #[derive(Debug, Default)]
@@ -39,35 +40,42 @@ impl Folders {
     }
 }
 
-/// The agents whose `log` folders may hold something new.
-pub(crate) fn to_visit(
-    agents: Vec<AgentId>,
-    deposit: &Deposit,
-    memory: &Memory,
-    is_full: bool,
-    cores: NonZeroUsize,
-) -> Vec<AgentId> {
-    if is_full {
-        return agents;
+impl<S: Store> Cycle<'_, S> {
+    /// The agents whose `log` folders may hold something new.
+    pub(crate) async fn to_visit(&self, agents: Vec<AgentId>) -> Vec<AgentId> {
+        let every = self.workshop.settings.full_sweep_every;
+        let span = debug_span!("discover", agents = agents.len());
+        if span.in_scope(|| self.memory.begin(&agents, every)) {
+            return agents;
+        }
+        let part = agents
+            .len()
+            .div_ceil(self.workshop.settings.cores.get())
+            .max(1);
+        let looks = agents.chunks(part).map(|part| self.look_at_logs(part));
+        let looked = join_all(looks).await;
+        let identities = looked.into_iter().flatten().collect();
+        let memory = self.memory.clone();
+        blocking(move || memory.to_visit(identities)).await
     }
-    let part = agents.len().div_ceil(cores.get()).max(1);
-    let look = |agents: &[AgentId]| -> Vec<Option<FileIdentity>> {
-        let identities = agents.iter().map(|agent| deposit.log_identity(agent));
-        identities.collect()
-    };
-    let identities: Vec<Option<FileIdentity>> = thread::scope(|scope| {
-        let threads: Vec<_> = agents
-            .chunks(part)
-            .map(|agents| scope.spawn(|| look(agents)))
-            .collect();
-        let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
-        // A thread that failed has seen nothing: all that it was to look at is visited.
-        let seen = joined
-            .zip(agents.chunks(part))
-            .map(|(seen, agents)| seen.unwrap_or_else(|_| vec![None; agents.len()]));
-        seen.flatten().collect()
-    });
-    memory.to_visit(agents.into_iter().zip(identities).collect())
+
+    /// How the `log` folders of these agents look, of those that answer.
+    async fn look_at_logs(&self, agents: &[AgentId]) -> Vec<(AgentId, Option<FileIdentity>)> {
+        let workshop = self.workshop.clone();
+        let look = move |agent: &AgentId, _: &Pulse| workshop.places.deposit.log_identity(agent);
+        let span = debug_span!("discover", agents = agents.len());
+        let watchdog = &self.workshop.watchdog;
+        let looks = watchdog.each(span, agents.to_vec(), look).await;
+        let each = agents.iter().zip(looks).filter_map(|(agent, look)| {
+            let look = look.map_err(|stall| {
+                let path = self.workshop.places.deposit.path_of(agent);
+                let error = DepositError::stalled("look at", path, stall);
+                self.findings.note().error(agent, &error.into());
+            });
+            Some((agent.clone(), look.ok()?))
+        });
+        each.collect()
+    }
 }
 
 #[cfg(test)]

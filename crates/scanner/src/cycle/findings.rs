@@ -3,10 +3,15 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
 use tracing::{debug, warn};
-use vigie_domain::{AgentId, DomainEvent};
+use vigie_domain::{AgentId, DomainEvent, ExpectedBackupJob};
 
 use crate::{AgentError, EventSummary, IgnoredFile, ScanError, ScanResult};
+
+/// How long after its deadline a job is taken for missing although its agent's folder could not be read: it
+/// may be that a report lies there, and it may be that nobody ever learns of it.
+const BENEFIT_OF_THE_DOUBT: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a cycle has found so far.
 #[derive(Debug, Default)]
@@ -19,6 +24,10 @@ pub(crate) struct Noted {
     pub result: ScanResult,
     /// The agents, by their keys, of which there are reports that did not get into the store.
     unstored: HashSet<String>,
+    /// The agents, by their keys, whose folders could not be read, for now.
+    unread: HashSet<String>,
+    /// Those of them, by their keys, whose folders do not answer at all.
+    stalled: HashSet<String>,
 }
 
 impl Findings {
@@ -71,13 +80,17 @@ impl Noted {
     }
 
     pub(crate) fn error(&mut self, agent: &AgentId, error: &ScanError) {
-        let is_unknown = match error {
-            ScanError::Store(_) => true,
+        match error {
+            ScanError::Store(_) => self.unstored(agent),
+            ScanError::Deposit(error) if error.is_passing() => {
+                self.unread.insert(agent.key());
+                // Once is enough, however much there was to do in its folder.
+                if error.is_stall() && !self.stalled.insert(agent.key()) {
+                    return;
+                }
+            }
             // What can never be read is as good as never sent, and somebody has to hear of it.
-            ScanError::Deposit(error) => error.is_passing(),
-        };
-        if is_unknown {
-            self.unstored(agent);
+            ScanError::Deposit(_) => {}
         }
         warn!(%agent, %error, "agent not served");
         self.result.errors.push(AgentError {
@@ -91,8 +104,14 @@ impl Noted {
         self.unstored.insert(agent.key());
     }
 
-    /// Whether the store has all that the agent reported, as far as is known.
-    pub(crate) fn is_stored(&self, agent: &AgentId) -> bool {
-        !self.unstored.contains(&agent.key())
+    /// Whether it can be said of a job at `now` that no report was received. Not when there are some that
+    /// the store has not got; when it is not known whether there are any, not at once.
+    pub(crate) fn may_judge(&self, job: &ExpectedBackupJob, now: Timestamp) -> bool {
+        let key = job.agent.key();
+        let is_long_over = || {
+            let deadline_at = job.deadline_at();
+            deadline_at.is_some_and(|at| at.duration_until(now) > BENEFIT_OF_THE_DOUBT)
+        };
+        !self.unstored.contains(&key) && (!self.unread.contains(&key) || is_long_over())
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc::Sender;
@@ -16,6 +17,7 @@ use crate::cycle::judging::{Judging, Section};
 use crate::cycle::proving::Proven;
 use crate::cycle::selection::{SelectedReport, select};
 use crate::deposit::inbox::{Inbox, Sorted};
+use crate::watchdog::pulse::Pulse;
 use crate::{
     DepositError, KnownJob, Progress, RetiredJob, SeenReport, Store, StoreError, UndeclaredDatabase,
 };
@@ -70,20 +72,32 @@ async fn read_some<S: Store>(
     agents: Vec<AgentId>,
 ) -> (Inboxes, Vec<AgentId>) {
     let (workshop, memory) = (cycle.workshop.clone(), cycle.memory.clone());
-    blocking(move || {
-        let _span = debug_span!("read reports", agents = agents.len()).entered();
-        let mut rest = agents.into_iter();
-        let (mut inboxes, mut bytes) = (Vec::new(), 0);
-        while bytes < BYTES_AT_ONCE
-            && let Some(agent) = rest.next()
-        {
-            let inbox = workshop.read(&agent, &memory);
-            bytes += inbox.as_ref().map_or(0, Inbox::bytes);
-            inboxes.push((agent, inbox));
+    let span = debug_span!("read reports", agents = agents.len());
+    let bytes = AtomicUsize::new(0);
+    let read = move |agent: &AgentId, pulse: &Pulse| {
+        if bytes.load(Ordering::Relaxed) >= BYTES_AT_ONCE {
+            return None;
         }
-        (inboxes, rest.collect())
-    })
-    .await
+        let inbox = workshop.read(agent, &memory, pulse);
+        let more = inbox.as_ref().map_or(0, Inbox::bytes);
+        bytes.fetch_add(more, Ordering::Relaxed);
+        Some(inbox)
+    };
+    let watchdog = &cycle.workshop.watchdog;
+    let read = watchdog.each(span, agents.clone(), read).await;
+    let (mut inboxes, mut rest) = (Vec::new(), Vec::new());
+    for (agent, read) in agents.into_iter().zip(read) {
+        match read {
+            Ok(Some(inbox)) => inboxes.push((agent, inbox)),
+            Ok(None) => rest.push(agent),
+            Err(stall) => {
+                let path = cycle.workshop.places.deposit.path_of(&agent);
+                let error = DepositError::stalled("read the reports in", path, stall);
+                inboxes.push((agent, Err(error)));
+            }
+        }
+    }
+    (inboxes, rest)
 }
 
 /// Notes all that needs no store, and leaves out the inboxes in which there is no report.

@@ -192,14 +192,16 @@ impl Section {
     fn prove(&mut self, needed: &ProofNeeded, folder: &AgentFolder, workshop: &Workshop) -> Proof {
         let tree = workshop.places.validated.as_ref();
         let job = &self.known.job;
-        let standing = tree.and_then(|tree| standing_copy(tree, &self.known, needed));
+        let standing = || tree.and_then(|tree| standing_copy(tree, &self.known, needed));
+        let standing = folder.pulse().wait(standing).unwrap_or_default();
         let is_to_be_kept = tree.is_some() && standing.is_none();
         let known_file = self.known.proven_file.as_ref();
         let known_file = known_file.filter(|_| !is_to_be_kept);
         let file_name = file_name_of(&needed.staged_file_name);
         let still = known_file.and_then(|known| known.still_proves(needed, folder));
         let mut proof = if let Some(proof) = still {
-            workshop.note_known(needed.size.unwrap_or_default());
+            let known = || workshop.note_known(needed.size.unwrap_or_default());
+            let _ = folder.pulse().wait(known);
             proof
         } else {
             let keep = tree.filter(|_| is_to_be_kept).map(|tree| Keep {

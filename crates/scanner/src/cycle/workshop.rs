@@ -11,8 +11,7 @@ use tokio::time::{Instant, sleep};
 use tracing::debug_span;
 use vigie_domain::{AgentId, ProofNeeded};
 
-use crate::blocking::blocking;
-use crate::cycle::committing::Done;
+use crate::cycle::committing::{Done, DoneOfAgent};
 use crate::cycle::gate::Gate;
 use crate::cycle::judging::{Judging, PartialsOnce, Section};
 use crate::cycle::memory::Memory;
@@ -20,8 +19,10 @@ use crate::cycle::settle::LOOK_EVERY;
 use crate::deposit::AgentFolder;
 use crate::deposit::inbox::Inbox;
 use crate::places::Places;
-use crate::proof::pace::Pace;
+use crate::proof::pace::{Pace, Reader};
 use crate::proof::{Keep, Proof, prove};
+use crate::watchdog::pulse::{Holds, Pulse};
+use crate::watchdog::{Stall, Watchdog};
 use crate::{DepositError, Observer, Progress, ScannerSettings, Work};
 
 /// From this size on, in bytes, a file is read beside the small ones and not in one row with them.
@@ -36,6 +37,7 @@ pub(crate) struct Workshop {
     pub places: Places,
     pub settings: Arc<ScannerSettings>,
     pub now: Timestamp,
+    pub watchdog: Watchdog,
     pace: Arc<Pace>,
     small: Gate,
     large: Gate,
@@ -52,6 +54,7 @@ impl Workshop {
         places: Places,
         settings: Arc<ScannerSettings>,
         pace: Arc<Pace>,
+        watchdog: Watchdog,
         now: Timestamp,
         observe: Observer,
     ) -> Self {
@@ -65,6 +68,7 @@ impl Workshop {
             places,
             settings,
             now,
+            watchdog,
             pace,
             small: Gate::new(small),
             large: Gate::new(cores),
@@ -78,13 +82,18 @@ impl Workshop {
     }
 
     /// Reads the reports of an agent.
-    pub(crate) fn read(&self, agent: &AgentId, memory: &Memory) -> Result<Inbox, DepositError> {
-        let Some(log) = self.places.log(agent)? else {
+    pub(crate) fn read(
+        &self,
+        agent: &AgentId,
+        memory: &Memory,
+        pulse: &Pulse,
+    ) -> Result<Inbox, DepositError> {
+        let Some(log) = self.places.log(agent, pulse)? else {
             return Ok(Inbox::empty(agent.clone()));
         };
         let (before, started) = (log.identity()?, Instant::now());
         let inbox = Inbox::read(&log, agent.clone(), &self.settings)?;
-        if inbox.is_empty() {
+        if inbox.is_empty() && pulse.beat().is_ok() {
             memory.found_nothing(agent, before, started);
         }
         Ok(inbox)
@@ -121,21 +130,36 @@ impl Workshop {
         let key = agent.key();
         let sections = std::mem::take(&mut judging.sections);
         let (small, large) = {
-            let _permit = self.small.pass(&key).await;
-            let (workshop, agent) = (self.clone(), agent.clone());
-            blocking(move || workshop.small_files(&agent, sections, look, is_meant)).await?
+            let permit = self.small.pass(&key).await;
+            let workshop = self.clone();
+            let work = move |agent: &AgentId, pulse: &Pulse| {
+                workshop.small_files(agent, sections, look, is_meant, pulse)
+            };
+            let done = self.watchdog.one_in_place(agent.clone(), permit, work);
+            let done = done.await;
+            done.map_err(|stall| self.not_looked_at(&agent, stall))??
         };
         judging.sections = small;
         let large = large.into_iter().map(|section| async {
-            let _permit = self.large.pass(&key).await;
-            let (workshop, agent) = (self.clone(), agent.clone());
-            blocking(move || workshop.large_file(&agent, section, look)).await
+            let permit = self.large.pass(&key).await;
+            let workshop = self.clone();
+            let work = move |agent: &AgentId, pulse: &Pulse| {
+                workshop.large_file(agent, section, look, pulse)
+            };
+            let done = self.watchdog.one_in_place(agent.clone(), permit, work);
+            let done = done.await;
+            done.map_err(|stall| self.not_looked_at(&agent, stall))?
         });
         for section in join_all(large).await {
             judging.sections.push(section?);
         }
         judging.sections.sort_by_key(Section::index);
         Ok(judging)
+    }
+
+    fn not_looked_at(&self, agent: &AgentId, stall: Stall) -> DepositError {
+        let path = self.places.deposit.path_of(agent);
+        DepositError::stalled("look at the staged files in", path, stall)
     }
 
     /// Looks at the small files, and gives back the sections whose files are large apart from the others.
@@ -145,12 +169,16 @@ impl Workshop {
         sections: Vec<Section>,
         look: Look,
         is_meant: fn(&Section) -> bool,
+        pulse: &Pulse,
     ) -> Result<(Vec<Section>, Vec<Section>), DepositError> {
         let _span = debug_span!("small files", %agent).entered();
-        let folder = self.places.deposit.agent(agent)?;
+        let folder = self.places.deposit.agent(agent, pulse)?;
         let partials = PartialsOnce::new(&folder);
         let (mut done, mut large) = (Vec::with_capacity(sections.len()), Vec::new());
         for mut section in sections {
+            if pulse.beat().is_err() {
+                break;
+            }
             match section.needed().filter(|_| is_meant(&section)) {
                 None => done.push(section),
                 Some(needed) if is_large(&folder, &needed) => large.push(section),
@@ -168,9 +196,10 @@ impl Workshop {
         agent: &AgentId,
         mut section: Section,
         look: Look,
+        pulse: &Pulse,
     ) -> Result<Section, DepositError> {
         let _span = debug_span!("large file", %agent).entered();
-        let folder = self.places.deposit.agent(agent)?;
+        let folder = self.places.deposit.agent(agent, pulse)?;
         let partials = PartialsOnce::new(&folder);
         if let Some(needed) = section.needed() {
             look(&mut section, &needed, &folder, &partials, self);
@@ -186,46 +215,57 @@ impl Workshop {
         needed: &ProofNeeded,
         keep: Option<Keep<'_>>,
     ) -> Proof {
-        let file = self.files.fetch_add(1, Ordering::Relaxed);
-        let name = &needed.staged_file_name;
-        let bytes = needed.size.unwrap_or_default();
-        self.tell(Progress::FileBegun {
-            file,
+        let file = Arc::new(FileInHand {
+            number: self.files.fetch_add(1, Ordering::Relaxed),
+            bytes: needed.size.unwrap_or_default(),
+            read: AtomicU64::new(0),
+            reader: self.pace.reader(),
+            observe: self.observe.clone(),
+        });
+        let (name, pulse) = (&needed.staged_file_name, folder.pulse());
+        let holding = pulse.hold(file.clone());
+        let begun = Progress::FileBegun {
+            file: file.number,
             agent,
             name,
-            bytes,
-        });
-        let read = AtomicU64::new(0);
-        let note = |bytes| {
-            read.fetch_add(bytes, Ordering::Relaxed);
-            self.tell(Progress::FileRead { file, bytes });
+            bytes: file.bytes,
         };
-        let proof = prove(folder, needed, keep, &self.pace, &note);
-        let read = read.into_inner();
-        if read > 0 {
-            self.files_read.fetch_add(1, Ordering::Relaxed);
-            self.bytes_read.fetch_add(read, Ordering::Relaxed);
-        }
-        let unread = bytes.saturating_sub(read);
-        self.tell(Progress::FileEnded { file, unread });
+        // Of a thread that nobody waits for any more nothing is told.
+        let _ = pulse.wait(|| self.tell(begun));
+        let note = |bytes| file.tell_read(bytes);
+        let proof = prove(folder, needed, keep, &file.reader, &note);
+        let _ = pulse.wait(|| {
+            self.note_read(file.read.load(Ordering::Relaxed));
+            file.tell_end();
+            drop(holding);
+        });
         proof
     }
 
-    /// Sets reports aside, each as far as that can be done.
-    pub(crate) fn set_aside(&self, reports: Vec<Done>) -> Vec<(AgentId, Result<(), DepositError>)> {
-        let one = |done: Done| {
-            let Some(log) = self.places.log(&done.agent)? else {
+    /// Sets an agent's reports aside, each as far as that can be done.
+    pub(crate) fn set_aside(
+        &self,
+        done: &DoneOfAgent,
+        pulse: &Pulse,
+    ) -> Vec<Result<(), DepositError>> {
+        let one = |done: &Done| {
+            let Some(log) = self.places.log(&done.agent, pulse)? else {
                 return Ok(());
             };
-            match done.reason {
-                Some(reason) => log.reject(&done.file, &reason),
+            match &done.reason {
+                Some(reason) => log.reject(&done.file, reason),
                 None => log.archive(&done.file),
             }
         };
-        let each = reports
-            .into_iter()
-            .map(|done| (done.agent.clone(), one(done)));
-        each.collect()
+        let waited_for = done.reports.iter().take_while(|_| pulse.beat().is_ok());
+        waited_for.map(one).collect()
+    }
+
+    fn note_read(&self, bytes: u64) {
+        if bytes > 0 {
+            self.files_read.fetch_add(1, Ordering::Relaxed);
+            self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     /// A file of so many bytes is not read, as it is known.
@@ -255,6 +295,40 @@ impl Workshop {
             .filter_map(|needed| needed.size)
             .fold(0, u64::saturating_add);
         self.tell(Progress::Expected { bytes });
+    }
+}
+
+/// A staged file that is looked at.
+struct FileInHand {
+    number: u64,
+    /// How many there should be.
+    bytes: u64,
+    read: AtomicU64,
+    reader: Reader,
+    observe: Observer,
+}
+
+impl FileInHand {
+    fn tell_read(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+        let file = self.number;
+        (self.observe)(Progress::FileRead { file, bytes });
+    }
+
+    fn tell_end(&self) {
+        let read = self.read.load(Ordering::Relaxed);
+        let (file, unread) = (self.number, self.bytes.saturating_sub(read));
+        (self.observe)(Progress::FileEnded { file, unread });
+    }
+}
+
+impl Holds for FileInHand {
+    fn pass_on(&self) {
+        self.reader.end_turn();
+    }
+
+    fn write_off(&self) {
+        self.tell_end();
     }
 }
 

@@ -50,7 +50,9 @@ impl LogFolder {
         let failed = |error| DepositError::new("set aside", &path, error);
         let folder = open_or_create(self.dir(), folder_name)
             .map_err(|error| DepositError::new("open", self.path().join(folder_name), error))?;
+        self.beat().map_err(failed)?;
         let target = free_name(&folder, report).map_err(failed)?;
+        self.beat().map_err(failed)?;
         if let Some(reason) = reason {
             write_anew(&folder, &reason_name(&target), reason).map_err(failed)?;
         }
@@ -69,7 +71,9 @@ impl LogFolder {
         if !now.is_same_content(&report.identity) {
             return Ok(());
         }
+        self.beat()?;
         log.rename(&report.name, folder, target)?;
+        // Even by a thread that nobody waits for any more: what it moved has to be what was read.
         let moved = FileIdentity::of(&folder.symlink_metadata(target)?);
         if !moved.is_same_content(&report.identity) {
             folder.rename(target, log, free_name(log, report)?)?;
@@ -133,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::deposit::Deposit;
+    use crate::watchdog::pulse::Pulse;
 
     fn log_with(report: &str) -> (TempDir, LogFolder) {
         let root = tempfile::tempdir().unwrap();
@@ -140,7 +145,12 @@ mod tests {
         fs::write(root.path().join("A_B_C/log/r.json"), report).unwrap();
         let agent = AgentId::new("A_B_C").unwrap();
         let deposit = Deposit::open(root.path()).unwrap();
-        let log = deposit.agent(&agent).unwrap().log().unwrap().unwrap();
+        let log = deposit
+            .agent(&agent, &Pulse::default())
+            .unwrap()
+            .log()
+            .unwrap()
+            .unwrap();
         (root, log)
     }
 
@@ -166,6 +176,15 @@ mod tests {
             "not read yet"
         );
         assert!(!log_path.join("_archive/r.json").exists());
+    }
+
+    #[test]
+    fn a_thread_that_nobody_waits_for_any_more_sets_no_report_aside() {
+        let (root, log) = log_with("read");
+        let report = read(&log);
+        log.pulse.cancel();
+        log.archive(&report).unwrap_err();
+        assert!(root.path().join("A_B_C/log/r.json").exists());
     }
 
     #[test]

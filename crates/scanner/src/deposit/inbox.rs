@@ -304,6 +304,7 @@ mod tests {
 
     use super::*;
     use crate::deposit::Deposit;
+    use crate::watchdog::pulse::Pulse;
 
     /// A `log` folder with reports of so many bytes, each a minute newer than the one before it, whatever
     /// their names say.
@@ -323,7 +324,12 @@ mod tests {
         let settings = ScannerSettings::new(root.path(), daily);
         let agent = AgentId::new("A_B_C").unwrap();
         let deposit = Deposit::open(root.path()).unwrap();
-        let log = deposit.agent(&agent).unwrap().log().unwrap().unwrap();
+        let log = deposit
+            .agent(&agent, &Pulse::default())
+            .unwrap()
+            .log()
+            .unwrap()
+            .unwrap();
         let inbox = Inbox::read(&log, agent, &settings).unwrap();
         (root, inbox)
     }

@@ -19,6 +19,7 @@ use vigie_domain::AgentId;
 
 use crate::DepositError;
 use crate::deposit::identity::FileIdentity;
+use crate::watchdog::pulse::Pulse;
 
 /// The folders in which agents stage their files; the first is the usual one.
 const STAGED_FOLDERS: [&str; 2] = ["databases", "database"];
@@ -45,6 +46,7 @@ pub(crate) struct AgentFolder {
     dir: Dir,
     path: PathBuf,
     staged: OnceCell<Vec<io::Result<Dir>>>,
+    pulse: Pulse,
 }
 
 /// What lies in an agent's `log` folder.
@@ -91,11 +93,12 @@ impl Deposit {
 
     /// Files and links in the root are nobody's; folders that start with a dot are somebody's
     /// tooling.
-    pub(crate) fn list(&self) -> Result<RootListing, DepositError> {
+    pub(crate) fn list(&self, pulse: &Pulse) -> Result<RootListing, DepositError> {
         let failed = |error| DepositError::new("list the deposit", &self.path, error);
         let mut listing = RootListing::default();
         for entry in self.root.entries().map_err(failed)? {
             let entry = entry.map_err(failed)?;
+            pulse.beat().map_err(|given_up| failed(given_up.into()))?;
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
@@ -128,16 +131,26 @@ impl Deposit {
         Some(FileIdentity::of_stat(&stat))
     }
 
-    pub(crate) fn agent(&self, agent: &AgentId) -> Result<AgentFolder, DepositError> {
-        let path = self.path.join(agent.as_str());
+    /// Opens an agent's folder for a thread that gives this sign of life with all that it does there.
+    pub(crate) fn agent(
+        &self,
+        agent: &AgentId,
+        pulse: &Pulse,
+    ) -> Result<AgentFolder, DepositError> {
         match open_folder(&self.root, agent.as_str()) {
             Ok(dir) => Ok(AgentFolder {
                 dir,
-                path,
+                path: self.path_of(agent),
                 staged: OnceCell::new(),
+                pulse: pulse.clone(),
             }),
-            Err(error) => Err(DepositError::new("open", path, error)),
+            Err(error) => Err(DepositError::new("open", self.path_of(agent), error)),
         }
+    }
+
+    /// Where an agent's folder is.
+    pub(crate) fn path_of(&self, agent: &AgentId) -> PathBuf {
+        self.path.join(agent.as_str())
     }
 }
 
@@ -146,7 +159,11 @@ impl AgentFolder {
     pub(crate) fn log(&self) -> Result<Option<LogFolder>, DepositError> {
         let path = self.path.join("log");
         match open_folder(&self.dir, "log") {
-            Ok(dir) => Ok(Some(LogFolder { dir, path })),
+            Ok(dir) => Ok(Some(LogFolder {
+                dir,
+                path,
+                pulse: self.pulse.clone(),
+            })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(DepositError::new("open", path, error)),
         }
@@ -155,6 +172,7 @@ impl AgentFolder {
     /// Opens the staged file of this name for reading.
     pub(crate) fn staged(&self, name: &str) -> io::Result<Staged> {
         for folder in self.staged_folders() {
+            self.pulse.beat()?;
             let folder = folder.as_ref().map_err(copy_of)?;
             let kind = match folder.symlink_metadata(name) {
                 Ok(metadata) => metadata.file_type(),
@@ -169,6 +187,7 @@ impl AgentFolder {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
+            self.pulse.beat()?;
             let metadata = file.metadata()?;
             if !metadata.is_file() {
                 return Ok(Staged::NotRegular(kind_of(metadata.file_type())));
@@ -214,6 +233,9 @@ impl AgentFolder {
             .staged_folders()
             .filter_map(|folder| folder.as_ref().ok()?.entries().ok());
         for entry in listed.flatten().flatten() {
+            if self.pulse.beat().is_err() {
+                break;
+            }
             let entry_name = entry.file_name();
             let Some(name) = entry_name.to_str().and_then(built_by_rsync) else {
                 continue;
@@ -224,6 +246,11 @@ impl AgentFolder {
             }
         }
         partials
+    }
+
+    /// The sign of life of the thread that has opened it.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Opened when somebody asks for the first time.
@@ -247,6 +274,7 @@ impl AgentFolder {
 pub(crate) struct LogFolder {
     dir: Dir,
     path: PathBuf,
+    pulse: Pulse,
 }
 
 impl LogFolder {
@@ -261,6 +289,7 @@ impl LogFolder {
         let mut listing = LogListing::default();
         for entry in self.dir.entries().map_err(failed)? {
             let entry = entry.map_err(failed)?;
+            self.beat().map_err(failed)?;
             let name = entry.file_name();
             let shown = name.to_string_lossy().into_owned();
             let is_json = Path::new(&shown)
@@ -292,7 +321,9 @@ impl LogFolder {
     /// Tells how many were left out.
     fn keep_newest(&self, reports: &mut Vec<String>, at_most: usize, at_most_bytes: u64) -> usize {
         let looked = reports.drain(..).map(|name| {
-            let metadata = self.dir.symlink_metadata(&name).ok();
+            let is_waited_for = self.pulse.beat().is_ok();
+            let looked = is_waited_for.then(|| self.dir.symlink_metadata(&name));
+            let metadata = looked.and_then(Result::ok);
             (metadata.map(|metadata| FileIdentity::of(&metadata)), name)
         });
         let mut looked: Vec<_> = looked.collect();
@@ -336,9 +367,15 @@ impl LogFolder {
         if !metadata.is_file() {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        let (mut bytes, pulse) = (Vec::new(), self.pulse.clone());
+        let mut file = Beating { file, pulse }.take(limit);
+        file.read_to_end(&mut bytes).map_err(failed)?;
         Ok(Some((bytes, FileIdentity::of(&metadata))))
+    }
+
+    /// The thread moves.
+    pub(crate) fn beat(&self) -> io::Result<()> {
+        Ok(self.pulse.beat()?)
     }
 
     pub(crate) fn dir(&self) -> &Dir {
@@ -347,6 +384,20 @@ impl LogFolder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A file each piece of which is a sign of life.
+struct Beating {
+    file: File,
+    pulse: Pulse,
+}
+
+impl Read for Beating {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.pulse.beat()?;
+        Ok(read)
     }
 }
 

@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256 as Sha256Hasher};
 use vigie_domain::Sha256;
 
 use crate::proof::copying::{ALIGNMENT, BLOCK_BYTES, Block, clone, reserve, write_blocks};
-use crate::proof::pace::Pace;
+use crate::proof::pace::Reader;
 use crate::proof::page_cache::{is_to_be_released, release_behind};
+use crate::watchdog::pulse::Pulse;
 
 /// Large enough that the system calls no longer count, small enough to stay in the cache of a core.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -29,18 +30,26 @@ pub(crate) struct Hashing<'a> {
     hasher: Sha256Hasher,
     position: u64,
     size: u64,
-    pace: &'a Pace,
+    reader: &'a Reader,
+    pulse: &'a Pulse,
     read: &'a (dyn Fn(u64) + Sync),
 }
 
 impl<'a> Hashing<'a> {
-    /// Of a file of `size` bytes. `read` is told, piece by piece, how many bytes were read.
-    pub(crate) fn new(size: u64, pace: &'a Pace, read: &'a (dyn Fn(u64) + Sync)) -> Self {
+    /// Of a file of `size` bytes. `read` is told, piece by piece, how many bytes were read, for as long as
+    /// the thread is waited for.
+    pub(crate) fn new(
+        size: u64,
+        reader: &'a Reader,
+        pulse: &'a Pulse,
+        read: &'a (dyn Fn(u64) + Sync),
+    ) -> Self {
         Self {
             hasher: Sha256Hasher::new(),
             position: 0,
             size,
-            pace,
+            reader,
+            pulse,
             read,
         }
     }
@@ -54,14 +63,17 @@ impl<'a> Hashing<'a> {
     /// Reads the file and makes a copy of what it read. When the copy fails, the file itself can be
     /// read on from there.
     pub(crate) fn read_and_copy(&mut self, file: &File, copy: &File) -> io::Result<()> {
-        if clone(file, copy) {
+        if self.pulse.wait(|| clone(file, copy))? {
             // What is read is what is kept, and not what becomes of the file meanwhile.
             return self.read_all(copy, true, |_, _| Ok(()));
         }
         if self.size <= SMALL_BYTES {
-            return self.read_all(file, false, |bytes, at| copy.write_all_at(bytes, at));
+            let pulse = self.pulse;
+            return self.read_all(file, false, |bytes, at| {
+                pulse.wait(|| copy.write_all_at(bytes, at))?
+            });
         }
-        reserve(copy, self.size)?;
+        self.pulse.wait(|| reserve(copy, self.size))??;
         self.read_beside_writing(file, copy)
     }
 
@@ -80,7 +92,7 @@ impl<'a> Hashing<'a> {
         let buffer_bytes = usize::try_from(self.size).unwrap_or(usize::MAX);
         let mut buffer = vec![0; buffer_bytes.min(BUFFER_BYTES)];
         while self.position < self.size {
-            let to = self.size.min(self.position + self.pace.piece_bytes());
+            let to = self.size.min(self.position + self.reader.piece_bytes());
             let is_whole = self.read_piece(to, file, is_released, |hashing| {
                 let length = length_of(to - hashing.position).min(buffer.len());
                 let (at, length) = (
@@ -112,7 +124,7 @@ impl<'a> Hashing<'a> {
             let thread = builder.spawn_scoped(scope, work)?;
             let read = self.fill_blocks(file, &free, &filled);
             drop(filled);
-            match thread.join() {
+            match self.pulse.wait(|| thread.join())? {
                 Ok(written) => written.and(read),
                 Err(panic) => resume_unwind(panic),
             }
@@ -126,10 +138,10 @@ impl<'a> Hashing<'a> {
         filled: &SyncSender<Block>,
     ) -> io::Result<()> {
         let is_released = is_to_be_released(file, self.size);
-        let piece = length_of(self.pace.piece_bytes()) / ALIGNMENT * ALIGNMENT;
+        let piece = length_of(self.reader.piece_bytes()) / ALIGNMENT * ALIGNMENT;
         let piece = piece.clamp(ALIGNMENT, BLOCK_BYTES) as u64;
         while self.position < self.size {
-            let Ok(mut block) = free.recv() else {
+            let Ok(mut block) = self.pulse.wait(|| free.recv())? else {
                 break;
             };
             let (from, to) = (self.position, self.size.min(self.position + piece));
@@ -155,11 +167,11 @@ impl<'a> Hashing<'a> {
         mut read_some: impl FnMut(&mut Self) -> io::Result<usize>,
     ) -> io::Result<bool> {
         let from = self.position;
-        self.pace.allow(to - from);
-        let turn = self.pace.turn();
+        self.pulse.wait(|| self.reader.allow(to - from))?;
+        let turn = self.pulse.wait(|| self.reader.turn())?;
         while self.position < to && read_some(self)? > 0 {}
         drop(turn);
-        (self.read)(self.position - from);
+        self.pulse.wait(|| (self.read)(self.position - from))?;
         if is_released {
             release_behind(file, from, self.position);
         }
@@ -172,6 +184,7 @@ impl<'a> Hashing<'a> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => {
                     let length = read?;
+                    self.pulse.beat()?;
                     self.hasher.update(&buffer[..length]);
                     self.position += length as u64;
                     return Ok(length);
@@ -189,9 +202,10 @@ fn length_of(bytes: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Once;
+    use std::sync::{Arc, Once};
 
     use super::*;
+    use crate::proof::pace::Pace;
     use crate::proof::page_cache::release_all;
 
     /// A small one, and one that is written beside the reading; both end within a page.
@@ -212,16 +226,16 @@ mod tests {
     }
 
     /// Of no size that a disk has.
-    fn pace() -> Pace {
-        Pace::in_pieces_of(70_000)
+    fn reader() -> Reader {
+        Arc::new(Pace::in_pieces_of(70_000)).reader()
     }
 
     #[test]
     fn what_is_hashed_is_what_the_copy_has() {
         for size in SIZES {
             let (file, copy) = (file_of(&content(size)), file_of(b""));
-            let pace = pace();
-            let mut hashing = Hashing::new(size, &pace, &|_| ());
+            let (reader, pulse) = (reader(), Pulse::default());
+            let mut hashing = Hashing::new(size, &reader, &pulse, &|_| ());
             hashing.read_and_copy(&file, &copy).unwrap();
             assert_eq!(hashing.finish(), (size, hash_of(&content(size))));
             assert_eq!(copy.metadata().unwrap().len(), size);
@@ -239,8 +253,8 @@ mod tests {
             let change = |_| {
                 changed.call_once(|| file.write_all_at(&vec![7; length_of(size)], 0).unwrap());
             };
-            let pace = pace();
-            let mut hashing = Hashing::new(size, &pace, &change);
+            let (reader, pulse) = (reader(), Pulse::default());
+            let mut hashing = Hashing::new(size, &reader, &pulse, &change);
             hashing.read_and_copy(&file, &copy).unwrap();
             let mut copied = vec![0; length_of(size)];
             copy.read_exact_at(&mut copied, 0).unwrap();
@@ -258,8 +272,8 @@ mod tests {
             let mut options = fs::File::options();
             let full = options.read(true).write(true).open("/dev/full").unwrap();
             let full = File::from_std(full);
-            let pace = pace();
-            let mut hashing = Hashing::new(size, &pace, &|_| ());
+            let (reader, pulse) = (reader(), Pulse::default());
+            let mut hashing = Hashing::new(size, &reader, &pulse, &|_| ());
             let error = hashing.read_and_copy(&file, &full).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::StorageFull);
             hashing.read(&file).unwrap();
@@ -282,22 +296,24 @@ mod tests {
 
     #[test]
     fn a_large_file_that_was_not_in_the_cache_is_not_there_after_it_was_read() {
-        let (size, pace) = (SIZES[1], pace());
+        let (size, reader, pulse) = (SIZES[1], reader(), Pulse::default());
         let Some(file) = uncached(size) else {
             return;
         };
-        Hashing::new(size, &pace, &|_| ()).read(&file).unwrap();
+        Hashing::new(size, &reader, &pulse, &|_| ())
+            .read(&file)
+            .unwrap();
         assert!(is_to_be_released(&file, size));
     }
 
     #[test]
     fn nor_is_it_after_it_was_copied_nor_the_copy() {
-        let (size, pace) = (SIZES[1], pace());
+        let (size, reader, pulse) = (SIZES[1], reader(), Pulse::default());
         let Some(file) = uncached(size) else {
             return;
         };
         let copy = file_of(b"");
-        let mut hashing = Hashing::new(size, &pace, &|_| ());
+        let mut hashing = Hashing::new(size, &reader, &pulse, &|_| ());
         hashing.read_and_copy(&file, &copy).unwrap();
         copy.sync_all().unwrap();
         release_all(&copy);
@@ -307,9 +323,11 @@ mod tests {
 
     #[test]
     fn a_large_file_that_was_in_the_cache_stays_there() {
-        let (size, pace) = (SIZES[1], pace());
+        let (size, reader, pulse) = (SIZES[1], reader(), Pulse::default());
         let file = file_of(&content(size));
-        Hashing::new(size, &pace, &|_| ()).read(&file).unwrap();
+        Hashing::new(size, &reader, &pulse, &|_| ())
+            .read(&file)
+            .unwrap();
         assert!(!is_to_be_released(&file, size));
     }
 
@@ -318,8 +336,8 @@ mod tests {
         let size = SIZES[1];
         let (file, copy) = (file_of(&content(size)), file_of(b""));
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let pace = pace();
-            let mut hashing = Hashing::new(size, &pace, &|_| panic!("told"));
+            let (reader, pulse) = (reader(), Pulse::default());
+            let mut hashing = Hashing::new(size, &reader, &pulse, &|_| panic!("told"));
             hashing.read_and_copy(&file, &copy)
         }));
         assert!(panicked.is_err());

@@ -16,8 +16,9 @@ use vigie_domain::{Finding, ProofNeeded, Sha256};
 use crate::deposit::identity::FileIdentity;
 use crate::deposit::{AgentFolder, Staged};
 use crate::proof::hashing::Hashing;
-use crate::proof::pace::Pace;
+use crate::proof::pace::Reader;
 use crate::proof::validated_tree::{PartialCopy, ValidatedTree};
+use crate::watchdog::pulse::Pulse;
 
 /// What a sparse file is called that is as good as empty.
 pub(crate) const HOLLOW: &str = "a sparse file with next to nothing in it";
@@ -62,13 +63,17 @@ impl Proof {
 
 /// Looks at a staged file and reads it when its size alone does not tell. `read` is told, piece by
 /// piece, how many bytes were read.
+///
+/// Of a thread that was given up meanwhile it touches nothing in the validated tree: another one may be
+/// at work there by then. What it has written of a copy is overwritten by the next.
 pub(crate) fn prove(
     folder: &AgentFolder,
     needed: &ProofNeeded,
     keep: Option<Keep<'_>>,
-    pace: &Pace,
+    reader: &Reader,
     read: &(dyn Fn(u64) + Sync),
 ) -> Proof {
+    let pulse = folder.pulse();
     let (file, identity) = match folder.staged(&needed.staged_file_name) {
         Ok(Staged::File(file, identity)) => (file, identity),
         Ok(Staged::Absent) => return Proof::without_reading(Finding::Absent),
@@ -100,10 +105,15 @@ pub(crate) fn prove(
         }
     }
     // What can't be proven is not kept.
-    let mut copy = Copy::start(keep.filter(|_| needed.sha256.is_some()));
-    match read_through(&file, identity, &mut copy, Hashing::new(size, pace, read)) {
+    let keep = keep.filter(|_| needed.sha256.is_some());
+    let mut copy = match pulse.wait(|| Copy::start(keep)) {
+        Ok(copy) => copy,
+        Err(given_up) => return Proof::without_reading(unreadable(&given_up.into())),
+    };
+    let hashing = Hashing::new(size, reader, pulse, read);
+    match read_through(&file, identity, &mut copy, hashing, pulse) {
         Err(error) => {
-            copy.abandon();
+            copy.abandon(pulse);
             proof.finding = unreadable(&error);
         }
         Ok(Reading {
@@ -117,9 +127,9 @@ pub(crate) fn prove(
             };
             proof.is_steady = is_steady;
             if is_steady && needed.sha256 == Some(sha256) {
-                proof.kept = copy.finish();
+                proof.kept = pulse.wait(|| copy.finish()).unwrap_or_default();
             } else {
-                copy.abandon();
+                copy.abandon(pulse);
             }
         }
     }
@@ -145,11 +155,13 @@ fn read_through(
     before: FileIdentity,
     copy: &mut Copy<'_>,
     mut hashing: Hashing<'_>,
+    pulse: &Pulse,
 ) -> io::Result<Reading> {
-    if !copy.read(file, &mut hashing) {
+    if !copy.read(file, &mut hashing, pulse) {
         hashing.read(file)?;
     }
     let after = FileIdentity::of(&file.metadata()?);
+    pulse.beat()?;
     let (size, sha256) = hashing.finish();
     let is_cut_short = size < before.size;
     Ok(Reading {
@@ -184,14 +196,14 @@ impl<'a> Copy<'a> {
     }
 
     /// Whether the file was read and the copy has all of it.
-    fn read(&mut self, file: &File, hashing: &mut Hashing<'_>) -> bool {
+    fn read(&mut self, file: &File, hashing: &mut Hashing<'_>, pulse: &Pulse) -> bool {
         let Self::Going(copy) = self else {
             return false;
         };
         match hashing.read_and_copy(file, copy.file()) {
             Ok(()) => true,
             Err(error) => {
-                std::mem::replace(self, Self::Failed(error)).abandon();
+                std::mem::replace(self, Self::Failed(error)).abandon(pulse);
                 false
             }
         }
@@ -205,9 +217,9 @@ impl<'a> Copy<'a> {
         }
     }
 
-    fn abandon(self) {
+    fn abandon(self, pulse: &Pulse) {
         if let Self::Going(copy) = self {
-            copy.abandon();
+            let _ = pulse.wait(|| copy.abandon());
         }
     }
 }
@@ -219,6 +231,7 @@ mod tests {
     use std::num::NonZeroUsize;
     use std::os::unix::fs::FileExt;
     use std::path::{Path, PathBuf};
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use sha2::{Digest, Sha256 as Sha256Hasher};
@@ -226,6 +239,7 @@ mod tests {
 
     use super::*;
     use crate::deposit::Deposit;
+    use crate::proof::pace::Pace;
 
     const CONTENT: &[u8] = b"the compressed dump";
 
@@ -244,18 +258,20 @@ mod tests {
         fs::write(root.path().join("deposit/A_B_C/databases/X.zst"), CONTENT).unwrap();
         let deposit = Deposit::open(&root.path().join("deposit")).unwrap();
         Place {
-            folder: deposit.agent(&AgentId::new("A_B_C").unwrap()).unwrap(),
+            folder: deposit
+                .agent(&AgentId::new("A_B_C").unwrap(), &Pulse::default())
+                .unwrap(),
             tree: ValidatedTree::open(&root.path().join("validated")).unwrap(),
             root,
         }
     }
 
-    fn unhurried() -> Pace {
-        Pace::new(NonZeroUsize::MIN, None)
+    fn unhurried() -> Reader {
+        Arc::new(Pace::new(NonZeroUsize::MIN, None)).reader()
     }
 
-    fn in_pieces() -> Pace {
-        Pace::in_pieces_of(LARGE as u64 / 16)
+    fn in_pieces() -> Reader {
+        Arc::new(Pace::in_pieces_of(LARGE as u64 / 16)).reader()
     }
 
     fn large() -> Vec<u8> {
@@ -451,6 +467,38 @@ mod tests {
         assert!(!proof.is_steady);
         assert_eq!(proof.kept, None);
         assert_eq!(kept(place.root.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_thread_that_nobody_waits_for_any_more_leaves_the_validated_tree_as_it_is() {
+        let place = place();
+        let folder = place.root.path().join("validated/A/B/C/no-year/X");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("X.zst"), "the last good one").unwrap();
+        let (pieces, pulse) = (AtomicU64::new(0), place.folder.pulse().clone());
+        let proof = prove_large_while(&place, &|| {
+            // All is read by then, and proven.
+            if pieces.fetch_add(1, Ordering::Relaxed) == 15 {
+                pulse.cancel();
+            }
+        });
+        assert_eq!(pieces.into_inner(), 16);
+        assert_eq!(proof.kept, None);
+        // Another thread may be at the copy by now, so that it is not removed.
+        let mut names = kept(place.root.path());
+        names.sort();
+        assert_eq!(names, [".vigie-partial", "X.zst"]);
+        let good = fs::read_to_string(folder.join("X.zst")).unwrap();
+        assert_eq!(good, "the last good one");
+    }
+
+    #[test]
+    fn a_thread_that_nobody_waits_for_any_more_starts_no_copy() {
+        let place = place();
+        place.folder.pulse().cancel();
+        let proof = prove_and_keep(&place, CONTENT.len(), hash_of(CONTENT));
+        assert_eq!(proof.kept, None);
+        assert!(!place.root.path().join("validated/A").exists());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! file.
 
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -34,10 +35,17 @@ struct Line {
     served: usize,
 }
 
-/// The right to work on one core. It ends when this is dropped.
+/// Who reads one file, with at most one core at a time.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pace: Arc<Pace>,
+    has_turn: AtomicBool,
+}
+
+/// The right to work on one core. It ends when this is dropped, or taken away.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
-    pace: &'a Pace,
+    reader: &'a Reader,
 }
 
 impl Pace {
@@ -62,22 +70,15 @@ impl Pace {
         }
     }
 
-    /// How many bytes to read between one question and the next.
-    pub(crate) fn piece_bytes(&self) -> u64 {
-        self.piece_bytes
-    }
-
-    /// Waits until so many bytes may be read. To be asked before a core is waited for: whoever
-    /// waits here must not keep others from working.
-    pub(crate) fn allow(&self, bytes: u64) {
-        if let Some(rate) = &self.rate {
-            sleep(rate.reserve(bytes, Instant::now()));
+    /// One more who reads at this pace.
+    pub(crate) fn reader(self: &Arc<Self>) -> Reader {
+        Reader {
+            pace: self.clone(),
+            has_turn: AtomicBool::new(false),
         }
     }
 
-    /// Waits for a core. Whoever came first is first: a large file asks again for each of its
-    /// pieces, behind every small one that waits.
-    pub(crate) fn turn(&self) -> Turn<'_> {
+    fn wait_in_line(&self) {
         let mut line = self.line();
         let ticket = line.next_ticket;
         line.next_ticket += 1;
@@ -91,7 +92,14 @@ impl Pace {
         if line.next_served != line.next_ticket && line.served < self.cores {
             self.moved.notify_all();
         }
-        Turn { pace: self }
+    }
+
+    fn go(&self) {
+        let mut line = self.line();
+        line.served -= 1;
+        if line.next_served != line.next_ticket {
+            self.moved.notify_all();
+        }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -99,13 +107,39 @@ impl Pace {
     }
 }
 
+impl Reader {
+    /// How many bytes to read between one question and the next.
+    pub(crate) fn piece_bytes(&self) -> u64 {
+        self.pace.piece_bytes
+    }
+
+    /// Waits until so many bytes may be read. To be asked before a core is waited for: whoever
+    /// waits here must not keep others from working.
+    pub(crate) fn allow(&self, bytes: u64) {
+        if let Some(rate) = &self.pace.rate {
+            sleep(rate.reserve(bytes, Instant::now()));
+        }
+    }
+
+    /// Waits for a core. Whoever came first is first: a large file asks again for each of its
+    /// pieces, behind every small one that waits.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        self.pace.wait_in_line();
+        self.has_turn.store(true, Ordering::Release);
+        Turn { reader: self }
+    }
+
+    /// Takes the core from one who does not go on with it, and asks for no other.
+    pub(crate) fn end_turn(&self) {
+        if self.has_turn.swap(false, Ordering::AcqRel) {
+            self.pace.go();
+        }
+    }
+}
+
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut line = self.pace.line();
-        line.served -= 1;
-        if line.next_served != line.next_ticket {
-            self.pace.moved.notify_all();
-        }
+        self.reader.end_turn();
     }
 }
 
@@ -154,8 +188,8 @@ mod tests {
 
     use super::*;
 
-    fn on_cores(cores: usize) -> Pace {
-        Pace::new(NonZeroUsize::new(cores).unwrap(), None)
+    fn on_cores(cores: usize) -> Arc<Pace> {
+        Arc::new(Pace::new(NonZeroUsize::new(cores).unwrap(), None))
     }
 
     fn wait_for_a_line_of(pace: &Pace, length: u64) {
@@ -174,8 +208,9 @@ mod tests {
         let pace = on_cores(2);
         let at_work = Mutex::new((0, 0));
         let work = || {
+            let reader = pace.reader();
             for _ in 0..200 {
-                let _turn = pace.turn();
+                let _turn = reader.turn();
                 let mut count = at_work.lock().unwrap();
                 count.0 += 1;
                 count.1 = count.1.max(count.0);
@@ -196,16 +231,18 @@ mod tests {
     fn a_large_file_does_not_barge_in_front_of_a_small_one_that_waits() {
         let pace = on_cores(1);
         let (tell, told) = mpsc::channel();
-        let first_piece = pace.turn();
+        let large = pace.reader();
+        let first_piece = large.turn();
         thread::scope(|scope| {
             let (pace, small) = (&pace, tell.clone());
             scope.spawn(move || {
-                let _turn = pace.turn();
+                let reader = pace.reader();
+                let _turn = reader.turn();
                 small.send("the small file").unwrap();
             });
             wait_for_a_line_of(pace, 1);
             drop(first_piece);
-            let _second_piece = pace.turn();
+            let _second_piece = large.turn();
             tell.send("the second piece").unwrap();
         });
         assert_eq!(told.recv().unwrap(), "the small file");
@@ -215,12 +252,14 @@ mod tests {
     fn whoever_came_first_is_served_first() {
         let pace = on_cores(1);
         let served = Mutex::new(Vec::new());
-        let held = pace.turn();
+        let first = pace.reader();
+        let held = first.turn();
         thread::scope(|scope| {
             for number in 0..8 {
                 let (pace, served) = (&pace, &served);
                 scope.spawn(move || {
-                    let _turn = pace.turn();
+                    let reader = pace.reader();
+                    let _turn = reader.turn();
                     served.lock().unwrap().push(number);
                 });
                 wait_for_a_line_of(pace, number + 1);
@@ -228,6 +267,19 @@ mod tests {
             drop(held);
         });
         assert_eq!(served.into_inner().unwrap(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_core_that_was_taken_away_is_given_to_the_next_and_not_given_back_again() {
+        let pace = on_cores(1);
+        let (hung, next) = (pace.reader(), pace.reader());
+        let held = hung.turn();
+        hung.end_turn();
+        let turn = next.turn();
+        drop(held);
+        assert_eq!(pace.line().served, 1);
+        drop(turn);
+        assert_eq!(pace.line().served, 0);
     }
 
     fn rate(bytes_a_second: u64) -> Rate {
@@ -261,10 +313,11 @@ mod tests {
     #[test]
     fn all_threads_together_keep_to_the_rate() {
         let pace = Pace::new(NonZeroUsize::MIN, NonZeroU64::new(10_000_000));
+        let pace = Arc::new(pace);
         let started = Instant::now();
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..5).for_each(|_| pace.allow(50_000)));
+                scope.spawn(|| (0..5).for_each(|_| pace.reader().allow(50_000)));
             }
         });
         // The last of them is allowed when the 950,000 bytes before it have been used up.

@@ -76,6 +76,7 @@ mod tests {
 
     use super::*;
     use crate::deposit::Deposit;
+    use crate::watchdog::pulse::Pulse;
 
     const CONTENT: &[u8] = b"the compressed dump";
 
@@ -95,7 +96,9 @@ mod tests {
         fs::write(&path, CONTENT).unwrap();
         let deposit = Deposit::open(root.path()).unwrap();
         Place {
-            folder: deposit.agent(&AgentId::new("A_B_C").unwrap()).unwrap(),
+            folder: deposit
+                .agent(&AgentId::new("A_B_C").unwrap(), &Pulse::default())
+                .unwrap(),
             path,
             _root: root,
         }
