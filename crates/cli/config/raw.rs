@@ -19,6 +19,7 @@ pub struct RawConfig {
     pub schedule: RawSchedule,
     pub alerts: RawAlerts,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
+    pub verify: RawVerify,
     pub mail: RawMail,
     pub smtp: RawSmtp,
     pub sendmail: RawSendmail,
@@ -87,6 +88,13 @@ pub struct RawWarnings {
     pub size: Option<bool>,
     pub later: Option<bool>,
     pub retried: Option<bool>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawVerify {
+    pub level: Option<String>,
+    pub max_expansion: Option<i64>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -273,6 +281,7 @@ pub struct RawJob {
     pub recipients: Option<OneOrSeveral<TextOrTable<RawRecipient>>>,
     pub active: Option<bool>,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
+    pub verify: Option<String>,
 }
 
 impl RawJob {

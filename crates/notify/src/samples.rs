@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use vigie_domain::{
-    AgentId, BackupEntry, BackupEntryStatus, EntryReason, ExpectedBackupJob, JobId, JobStatus,
-    LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
+    AgentId, BackupEntry, BackupEntryStatus, Compression, ContentFault, ContentFinding,
+    ContentKind, EntryReason, ExpectedBackupJob, JobId, JobStatus, LastGoodBackup, Schedule,
+    Sha256, Stage, StageName, Stages,
 };
 
 pub use digest::{DigestSample, digest_full, digest_minimal};
@@ -322,6 +323,7 @@ pub fn entry_minimal(status: BackupEntryStatus) -> JobSample {
         expected_size: None,
         actual_sha256: None,
         actual_size: None,
+        content: None,
         unchanged: false,
         validated_path: None,
     };
@@ -368,6 +370,15 @@ pub fn with_each_reason() -> Vec<JobSample> {
         (Status::TransferIntegrityFailed, EntryReason::StillGrowing),
         (Status::HashMismatch, EntryReason::ContentDiffers),
         (Status::Unknown, EntryReason::NoHashReported),
+        (
+            Status::Failed,
+            EntryReason::NotReadable {
+                fault: ContentFault::StreamCut {
+                    compression: Compression::Zstd,
+                },
+                is_as_sent: true,
+            },
+        ),
         (Status::Failed, EntryReason::CannotRead { error: text() }),
         (Status::Failed, EntryReason::CannotKeep { error: text() }),
     ];
@@ -472,6 +483,13 @@ fn full_entry(job: &ExpectedBackupJob, status: BackupEntryStatus) -> BackupEntry
         expected_size: Some(SIZE),
         actual_sha256: Some(sha256(MADE)),
         actual_size: Some(SIZE),
+        content: Some(ContentFinding {
+            compression: Some(Compression::Zstd),
+            raw_size: Some(6_871_947_673),
+            kind: Some(ContentKind::PostgresPlain),
+            is_complete: true,
+            ..ContentFinding::default()
+        }),
         unchanged: is_good,
         validated_path: is_good
             .then(|| "SDMC/DOUALA/AKWA/2025/XAFRIC_2025/XAFRIC_2025.sql.zst".to_owned()),

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tracing::debug_span;
-use vigie_domain::{AgentId, ProofNeeded};
+use vigie_domain::{AgentId, ProofNeeded, VerifyLevel};
 
 use crate::blocking::blocking;
 use crate::cycle::committing::Done;
@@ -20,8 +20,10 @@ use crate::cycle::settle::LOOK_EVERY;
 use crate::deposit::AgentFolder;
 use crate::deposit::inbox::Inbox;
 use crate::places::Places;
+use crate::proof::content::Question;
+use crate::proof::content::room::Rooms;
 use crate::proof::pace::Pace;
-use crate::proof::{Keep, Proof, prove};
+use crate::proof::{Keep, Means, Proof, prove};
 use crate::{DepositError, Observer, Progress, ScannerSettings, Work};
 
 /// From this size on, in bytes, a file is read beside the small ones and not in one row with them.
@@ -37,6 +39,7 @@ pub(crate) struct Workshop {
     pub settings: Arc<ScannerSettings>,
     pub now: Timestamp,
     pace: Arc<Pace>,
+    rooms: Rooms,
     small: Gate,
     large: Gate,
     observe: Observer,
@@ -66,6 +69,7 @@ impl Workshop {
             settings,
             now,
             pace,
+            rooms: Rooms::new(cores),
             small: Gate::new(small),
             large: Gate::new(cores),
             observe,
@@ -184,6 +188,7 @@ impl Workshop {
         agent: &AgentId,
         folder: &AgentFolder,
         needed: &ProofNeeded,
+        level: VerifyLevel,
         keep: Option<Keep<'_>>,
     ) -> Proof {
         let file = self.files.fetch_add(1, Ordering::Relaxed);
@@ -200,7 +205,12 @@ impl Workshop {
             read.fetch_add(bytes, Ordering::Relaxed);
             self.tell(Progress::FileRead { file, bytes });
         };
-        let proof = prove(folder, needed, keep, &self.pace, &note);
+        let question = Question::new(level, self.settings.max_expansion.get(), needed);
+        let means = Means {
+            pace: &self.pace,
+            rooms: &self.rooms,
+        };
+        let proof = prove(folder, needed, &question, keep, means, &note);
         let read = read.into_inner();
         if read > 0 {
             self.files_read.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Computes the SHA-256 of a file, at the pace that is allowed, and writes a copy of the very bytes
-//! that were hashed. Knows no name, and nothing of what the SHA-256 should be.
+//! that were hashed. What is hashed is looked into where that is asked for. Knows no name, and nothing
+//! of what the SHA-256 should be.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -8,8 +9,9 @@ use std::thread;
 
 use cap_std::fs::{File, FileExt};
 use sha2::{Digest, Sha256 as Sha256Hasher};
-use vigie_domain::Sha256;
+use vigie_domain::{ContentFinding, Sha256};
 
+use crate::proof::content::Look;
 use crate::proof::copying::{ALIGNMENT, BLOCK_BYTES, Block, clone, reserve, write_blocks};
 use crate::proof::pace::Pace;
 use crate::proof::page_cache::{is_to_be_released, release_behind};
@@ -31,6 +33,8 @@ pub(crate) struct Hashing<'a> {
     size: u64,
     pace: &'a Pace,
     read: &'a (dyn Fn(u64) + Sync),
+    /// The look into what is read.
+    look: Option<Look<'a>>,
 }
 
 impl<'a> Hashing<'a> {
@@ -42,7 +46,13 @@ impl<'a> Hashing<'a> {
             size,
             pace,
             read,
+            look: None,
         }
+    }
+
+    /// Looks into what it reads.
+    pub(crate) fn looking(self, look: Option<Look<'a>>) -> Self {
+        Self { look, ..self }
     }
 
     /// Reads on in the file to its size, or to its end where it is shorter by now.
@@ -63,6 +73,12 @@ impl<'a> Hashing<'a> {
         }
         reserve(copy, self.size)?;
         self.read_beside_writing(file, copy)
+    }
+
+    /// What the look found, once all of the file was read.
+    pub(crate) fn finish_look(&mut self) -> Option<ContentFinding> {
+        let _turn = self.pace.turn();
+        self.look.take()?.finish()
     }
 
     /// How many bytes were read, and their SHA-256.
@@ -156,14 +172,34 @@ impl<'a> Hashing<'a> {
     ) -> io::Result<bool> {
         let from = self.position;
         self.pace.allow(to - from);
-        let turn = self.pace.turn();
-        while self.position < to && read_some(self)? > 0 {}
-        drop(turn);
+        loop {
+            let turn = self.pace.turn();
+            self.resume_look();
+            while self.position < to && !self.is_held_up() && read_some(self)? > 0 {}
+            drop(turn);
+            if !self.is_held_up() {
+                break;
+            }
+            if let Some(look) = &mut self.look {
+                // Whoever waits here must not keep others from a core.
+                look.wait();
+            }
+        }
         (self.read)(self.position - from);
         if is_released {
             release_behind(file, from, self.position);
         }
         Ok(self.position == to)
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.look.as_ref().is_some_and(Look::is_held_up)
+    }
+
+    fn resume_look(&mut self) {
+        if let Some(look) = &mut self.look {
+            look.resume();
+        }
     }
 
     fn read_some(&mut self, buffer: &mut [u8], file: &File) -> io::Result<usize> {
@@ -173,6 +209,9 @@ impl<'a> Hashing<'a> {
                 read => {
                     let length = read?;
                     self.hasher.update(&buffer[..length]);
+                    if let Some(look) = &mut self.look {
+                        look.push(&buffer[..length]);
+                    }
                     self.position += length as u64;
                     return Ok(length);
                 }
