@@ -34,7 +34,7 @@ struct Sent {
     kind: &'static str,
     compression: &'static str,
     whole: Vec<u8>,
-    raw_size: usize,
+    raw: Vec<u8>,
     damaged: Vec<(Damage, Vec<u8>)>,
 }
 
@@ -55,13 +55,11 @@ fn what_can_not_be_read_back_is_found_whatever_its_hash() {
         if one.compression == "none" {
             assert_eq!(of("decode").cut, 0, "{name}");
         } else {
-            let all = Caught {
-                cut: TIMES,
-                flipped: TIMES,
-            };
-            assert_eq!(of("decode"), all, "{name}");
-            assert_eq!(of("content"), all, "{name}");
-            assert_eq!(of("recognised"), all, "{name}");
+            for level in ["decode", "content", "recognised"] {
+                let caught = of(level);
+                assert_eq!(caught.cut, TIMES, "{name}: {level}");
+                assert_eq!(caught.flipped + caught.harmless, TIMES, "{name}: {level}");
+            }
         }
     }
 }
@@ -71,6 +69,19 @@ fn what_can_not_be_read_back_is_found_whatever_its_hash() {
 struct Caught {
     cut: usize,
     flipped: usize,
+    /// Those with a bit flipped that are the same once they are decoded.
+    harmless: usize,
+}
+
+impl Sent {
+    /// Whether the tool makes of it what was compressed: bits that fill up the last byte say nothing.
+    fn is_harmless(&self, damaged: &[u8]) -> bool {
+        self.compression != "none" && {
+            let mut tool = Command::new(self.compression);
+            tool.args(["-d", "-c"]);
+            servers::feed(tool, damaged) == self.raw
+        }
+    }
 }
 
 fn everything_sent() -> Vec<Sent> {
@@ -99,7 +110,7 @@ fn everything_sent() -> Vec<Sent> {
                 kind,
                 compression,
                 whole,
-                raw_size: raw.len(),
+                raw: raw.clone(),
                 damaged,
             });
         }
@@ -132,7 +143,7 @@ fn caught_at(level: &str, sent: &[Sent]) -> HashMap<String, Caught> {
     for one in sent {
         let backup = |name: &str, content: &[u8]| {
             let size = if name == "whole" {
-                json!(one.raw_size)
+                json!(one.raw.len())
             } else {
                 Value::Null
             };
@@ -147,9 +158,8 @@ fn caught_at(level: &str, sent: &[Sent]) -> HashMap<String, Caught> {
     let result = site.scan(MORNING);
     let mut caught: HashMap<String, Caught> = HashMap::new();
     for entry in result["entries"].as_array().unwrap() {
-        let caught = caught
-            .entry(entry["agent"].as_str().unwrap().to_owned())
-            .or_default();
+        let agent = entry["agent"].as_str().unwrap();
+        let caught = caught.entry(agent.to_owned()).or_default();
         let is_good = entry["status"] == "SUCCESS";
         let database = entry["database"].as_str().unwrap();
         assert!(is_good || entry["status"] == "FAILED", "{entry:#}");
@@ -162,10 +172,15 @@ fn caught_at(level: &str, sent: &[Sent]) -> HashMap<String, Caught> {
                 is_checked,
                 "{level}: {entry:#}"
             );
-        } else if !is_good && database.starts_with("Cut") {
-            caught.cut += 1;
-        } else if !is_good {
-            caught.flipped += 1;
+            continue;
+        }
+        let (damage, number) = database.split_once(' ').unwrap();
+        let one = sent.iter().find(|one| one.agent == agent).unwrap();
+        let content = &one.damaged[number.parse::<usize>().unwrap()].1;
+        match damage {
+            "Cut" => caught.cut += usize::from(!is_good),
+            _ if is_good && one.is_harmless(content) => caught.harmless += 1,
+            _ => caught.flipped += usize::from(!is_good),
         }
     }
     caught
@@ -181,7 +196,7 @@ fn table(sent: &[Sent], caught: &[(&str, HashMap<String, Caught>)]) -> Vec<Strin
     )];
     for one in sent {
         let counts = caught.iter().map(|(_, caught)| {
-            let Caught { cut, flipped } = caught[&one.agent];
+            let Caught { cut, flipped, .. } = caught[&one.agent];
             format!("{:>12}", format!("{cut} + {flipped}"))
         });
         lines.push(format!(

@@ -487,3 +487,141 @@ fn little_endian(bytes: &[u8]) -> u64 {
     let byte = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
     bytes.iter().rev().fold(0, byte)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+
+    fn int(number: i32) -> Vec<u8> {
+        let sign = u8::from(number < 0);
+        [&[sign][..], &number.unsigned_abs().to_le_bytes()].concat()
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        [int(i32::try_from(text.len()).unwrap()), text.as_bytes().to_vec()].concat()
+    }
+
+    fn position(state: u8, at: u64) -> Vec<u8> {
+        [&[state][..], &at.to_le_bytes()].concat()
+    }
+
+    /// An entry of the table of contents.
+    fn entry(minor: u8, number: i32, place: Vec<u8>) -> Vec<u8> {
+        let mut bytes = [int(number), int(1), text("0"), text("16385"), text("t"), text("TABLE DATA")];
+        bytes[5].extend(int(3));
+        let mut bytes = bytes.concat();
+        let definitions = if minor < 14 { 5 } else { 6 };
+        bytes.extend((0..definitions).flat_map(|_| int(-1)));
+        if minor >= 16 {
+            bytes.extend(int(114));
+        }
+        bytes.extend([text("owner"), text("false"), text("7"), int(-1), place].concat());
+        bytes
+    }
+
+    fn head(minor: u8, is_deflated: bool, entries: i32) -> Vec<u8> {
+        let mut bytes = [b"PGDMP\x01", &[minor][..], b"\0\x04\x08\x01"].concat();
+        match (minor, is_deflated) {
+            (..15, _) => bytes.extend(int(if is_deflated { -1 } else { 0 })),
+            _ => bytes.push(u8::from(is_deflated)),
+        }
+        bytes.extend((0..7).flat_map(int));
+        bytes.extend([text("books"), text("15.1"), text("15.1"), int(entries)].concat());
+        bytes
+    }
+
+    fn block(kind: u8, number: i32, data: &[Vec<u8>]) -> Vec<u8> {
+        [vec![kind], int(number), data.concat()].concat()
+    }
+
+    fn chunk(bytes: &[u8]) -> Vec<u8> {
+        [int(i32::try_from(bytes.len()).unwrap()), bytes.to_vec()].concat()
+    }
+
+    fn deflated(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn verdict_of(most: u64, bytes: &[u8]) -> Result<(), Trouble> {
+        let mut check = PgCustom::new(most);
+        for piece in bytes.chunks(13) {
+            check.push(piece)?;
+        }
+        check.finish()
+    }
+
+    fn verdict(bytes: &[u8]) -> Result<(), Trouble> {
+        verdict_of(1 << 20, bytes)
+    }
+
+    fn is_damaged(bytes: &[u8]) -> bool {
+        matches!(verdict(bytes), Err(Trouble::Damaged(_)))
+    }
+
+    /// A table, and a large object.
+    fn archive(minor: u8, data: &[u8]) -> Vec<u8> {
+        let unset = || position(1, 0);
+        let objects = [int(99), chunk(data), int(0), int(0)];
+        [
+            head(minor, true, 3),
+            entry(minor, 5, unset()),
+            entry(minor, 6, position(NO_DATA, 0)),
+            entry(minor, 7, unset()),
+            block(DATA, 5, &[chunk(&data[..4]), chunk(&data[4..]), int(0)]),
+            block(LARGE_OBJECTS, 7, &objects),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn each_known_version_is_read_and_is_cut_anywhere_before_its_end() {
+        for minor in OLDEST_VERSION..=NEWEST_VERSION {
+            let archive = archive(minor, &deflated(b"some rows"));
+            assert_eq!(verdict(&archive), Ok(()), "1.{minor}");
+            for end in 11..archive.len() {
+                assert_eq!(verdict(&archive[..end]), Err(Trouble::Cut), "1.{minor} at {end}");
+            }
+        }
+        assert_eq!(verdict(b"PGDMP\x01\x11\0\x04\x08\x01"), Err(Trouble::Unknown));
+    }
+
+    #[test]
+    fn the_checksum_of_compressed_data_has_to_hold() {
+        let mut data = deflated(b"some rows");
+        *data.last_mut().unwrap() ^= 1;
+        assert!(is_damaged(&archive(14, &data)));
+        data.pop();
+        assert!(is_damaged(&archive(14, &data)));
+        let mut longer = deflated(b"some rows");
+        longer.push(0);
+        assert!(is_damaged(&archive(14, &longer)));
+        let bomb = archive(14, &deflated(&[0; 100_000]));
+        assert!(matches!(verdict_of(99_999, &bomb), Err(Trouble::Damaged(_))));
+        assert_eq!(verdict_of(200_000, &bomb), Ok(()));
+    }
+
+    #[test]
+    fn data_has_to_stand_where_the_table_of_contents_says() {
+        let archive = |place| {
+            let mut bytes = head(14, false, 2);
+            bytes.extend(entry(14, 5, place));
+            bytes.extend(entry(14, 6, position(1, 0)));
+            (bytes.len(), [bytes, block(DATA, 5, &[chunk(b"rows"), int(0)])].concat())
+        };
+        let (at, _) = archive(position(POSITION_SET, 0));
+        let place = position(POSITION_SET, at as u64);
+        // The other entry had nothing to write: it has no place, though one has.
+        assert_eq!(verdict(&archive(place).1), Ok(()));
+        assert!(is_damaged(&archive(position(POSITION_SET, at as u64 + 1)).1));
+        // Where none has a place, each has to have its data.
+        assert_eq!(verdict(&archive(position(1, 0)).1), Err(Trouble::Cut));
+        assert!(is_damaged(&archive(position(NO_DATA, 0)).1));
+    }
+}

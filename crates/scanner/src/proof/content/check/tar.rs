@@ -196,3 +196,88 @@ fn size_of(records: &[u8]) -> Result<Option<u64>, Trouble> {
     }
     Ok(size)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A header with its checksum.
+    fn header(kind: u8, size: &[u8]) -> Vec<u8> {
+        let mut block = vec![0; BLOCK];
+        block[..4].copy_from_slice(b"name");
+        block[124..124 + size.len()].copy_from_slice(size);
+        block[156] = kind;
+        block[257..263].copy_from_slice(b"ustar\0");
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        block
+    }
+
+    fn padded(data: &[u8]) -> Vec<u8> {
+        let mut data = data.to_vec();
+        data.resize(data.len().next_multiple_of(BLOCK), 0);
+        data
+    }
+
+    fn verdict(parts: &[Vec<u8>]) -> Result<(), Trouble> {
+        let bytes = parts.concat();
+        let mut check = Tar::new();
+        for piece in bytes.chunks(100) {
+            check.push(piece)?;
+        }
+        check.finish()
+    }
+
+    fn end() -> Vec<u8> {
+        vec![0; 2 * BLOCK]
+    }
+
+    #[test]
+    fn an_archive_ends_with_a_block_of_zeros_at_least() {
+        let member = [header(b'0', b"00000000003"), padded(b"abc")].concat();
+        assert_eq!(verdict(&[member.clone(), end()]), Ok(()));
+        assert_eq!(verdict(&[member.clone(), vec![0; BLOCK]]), Ok(()));
+        assert_eq!(verdict(&[member.clone(), end(), padded(b"whatever")]), Ok(()));
+        assert_eq!(verdict(&[member.clone()]), Err(Trouble::Cut));
+        assert_eq!(verdict(&[member.clone(), vec![0; 100]]), Err(Trouble::Cut));
+        assert_eq!(verdict(&[member[..600].to_vec()]), Err(Trouble::Cut));
+    }
+
+    #[test]
+    fn a_header_that_is_none_is_damage() {
+        let member = [header(b'0', b"00000000003"), padded(b"abc")].concat();
+        let mut other = header(b'0', b"00000000003");
+        other[0] ^= 1;
+        let damaged = verdict(&[member, other, end()]);
+        assert!(matches!(damaged, Err(Trouble::Damaged(_))), "{damaged:?}");
+    }
+
+    #[test]
+    fn sizes_come_in_several_forms() {
+        let data = padded(&[b'x'; 1000]);
+        let base_256 = [&[0x80][..], &[0; 9], &[0x03, 0xE8]].concat();
+        for size in [&b"00000001750"[..], b"   1750 \0", &base_256] {
+            assert_eq!(verdict(&[header(b'0', size), data.clone(), end()]), Ok(()));
+        }
+        // That of an extended header comes before that of the header itself.
+        let extended = [header(b'x', b"00000000015"), padded(b"13 size=1000\n")].concat();
+        let member = header(b'0', b"00000000000");
+        let parts = [extended, member.clone(), data.clone(), member, end()];
+        assert_eq!(verdict(&parts), Ok(()));
+        // A link has no data, whatever size it is given.
+        assert_eq!(verdict(&[header(b'1', b"00000001750"), end()]), Ok(()));
+    }
+
+    #[test]
+    fn the_map_of_a_sparse_member_may_take_more_blocks() {
+        let mut sparse = header(b'S', b"00000000003");
+        sparse[482] = 1;
+        let sum: u32 = sparse.iter().map(|byte| u32::from(*byte)).sum();
+        let sum = sum - sparse[148..156].iter().map(|byte| u32::from(*byte)).sum::<u32>() + 8 * 32;
+        sparse[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        let mut map = vec![7; BLOCK];
+        map[504] = 0;
+        assert_eq!(verdict(&[sparse, map, padded(b"abc"), end()]), Ok(()));
+    }
+}
