@@ -77,7 +77,10 @@ fn a_dump_is_checked_whether_it_is_compressed_or_not() {
         }
         // That it can be decoded is all that was asked for.
         let found = look(VerifyLevel::Decode, &cut).unwrap();
-        assert_eq!((found.kind, found.is_complete, found.fault), (Some(kind), false, None));
+        assert_eq!(
+            (found.kind, found.is_complete, found.fault),
+            (Some(kind), false, None)
+        );
     }
 }
 
@@ -96,8 +99,14 @@ fn what_comes_out_is_held_against_what_the_agent_said_of_its_dump() {
     let size = DUMP.len() as u64;
     assert_eq!(expecting(Some(size), None).fault, None);
     let differs = |expected, actual| Some(ContentFault::RawSizeDiffers { expected, actual });
-    assert_eq!(expecting(Some(size - 1), None).fault, differs(size - 1, None));
-    assert_eq!(expecting(Some(size + 1), None).fault, differs(size + 1, Some(size)));
+    assert_eq!(
+        expecting(Some(size - 1), None).fault,
+        differs(size - 1, None)
+    );
+    assert_eq!(
+        expecting(Some(size + 1), None).fault,
+        differs(size + 1, Some(size))
+    );
     let other = Sha256::from([1; 32]);
     let found = expecting(Some(size), Some(other));
     assert_eq!(found.fault, Some(ContentFault::RawContentDiffers));
@@ -112,7 +121,10 @@ fn a_limit_of_the_decoder_is_at_fault_only_where_it_had_to_decode() {
     assert_eq!(found.fault, None);
     assert_eq!(found.unseen, Some(Unseen::NeedsDictionary));
     let why = Unseen::NeedsDictionary;
-    assert_eq!(fault(VerifyLevel::Decode, frame), Some(ContentFault::CannotLook { why }));
+    assert_eq!(
+        fault(VerifyLevel::Decode, frame),
+        Some(ContentFault::CannotLook { why })
+    );
 }
 
 #[test]
@@ -120,7 +132,10 @@ fn a_version_that_is_not_known_is_no_fault_at_any_level() {
     let newer = b"PGDMP\x01\x63\x00\x04\x08\x01 and whatever that version has";
     for level in [VerifyLevel::Recognised, VerifyLevel::Content] {
         let found = look(level, newer).unwrap();
-        assert_eq!((found.fault, found.unseen), (None, Some(Unseen::UnknownForm)));
+        assert_eq!(
+            (found.fault, found.unseen),
+            (None, Some(Unseen::UnknownForm))
+        );
         assert!(!found.is_complete);
     }
 }
@@ -131,7 +146,10 @@ fn a_panic_is_a_fault_of_the_one_file() {
     let mut look = Look::start(&question(VerifyLevel::Recognised), 10, &rooms).unwrap();
     look.guarded(|_| panic!("a decoder that was taken in"));
     look.push(b"more of it");
-    assert_eq!(look.finish().unwrap().fault, Some(ContentFault::DecoderFailed));
+    assert_eq!(
+        look.finish().unwrap().fault,
+        Some(ContentFault::DecoderFailed)
+    );
 }
 
 #[test]

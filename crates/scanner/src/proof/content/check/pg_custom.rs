@@ -503,7 +503,11 @@ mod tests {
     }
 
     fn text(text: &str) -> Vec<u8> {
-        [int(i32::try_from(text.len()).unwrap()), text.as_bytes().to_vec()].concat()
+        [
+            int(i32::try_from(text.len()).unwrap()),
+            text.as_bytes().to_vec(),
+        ]
+        .concat()
     }
 
     fn position(state: u8, at: u64) -> Vec<u8> {
@@ -512,7 +516,14 @@ mod tests {
 
     /// An entry of the table of contents.
     fn entry(minor: u8, number: i32, place: Vec<u8>) -> Vec<u8> {
-        let mut bytes = [int(number), int(1), text("0"), text("16385"), text("t"), text("TABLE DATA")];
+        let mut bytes = [
+            int(number),
+            int(1),
+            text("0"),
+            text("16385"),
+            text("t"),
+            text("TABLE DATA"),
+        ];
         bytes[5].extend(int(3));
         let mut bytes = bytes.concat();
         let definitions = if minor < 14 { 5 } else { 6 };
@@ -586,10 +597,17 @@ mod tests {
             let archive = archive(minor, &deflated(b"some rows"));
             assert_eq!(verdict(&archive), Ok(()), "1.{minor}");
             for end in 11..archive.len() {
-                assert_eq!(verdict(&archive[..end]), Err(Trouble::Cut), "1.{minor} at {end}");
+                assert_eq!(
+                    verdict(&archive[..end]),
+                    Err(Trouble::Cut),
+                    "1.{minor} at {end}"
+                );
             }
         }
-        assert_eq!(verdict(b"PGDMP\x01\x11\0\x04\x08\x01"), Err(Trouble::Unknown));
+        assert_eq!(
+            verdict(b"PGDMP\x01\x11\0\x04\x08\x01"),
+            Err(Trouble::Unknown)
+        );
     }
 
     #[test]
@@ -603,7 +621,10 @@ mod tests {
         longer.push(0);
         assert!(is_damaged(&archive(14, &longer)));
         let bomb = archive(14, &deflated(&[0; 100_000]));
-        assert!(matches!(verdict_of(99_999, &bomb), Err(Trouble::Damaged(_))));
+        assert!(matches!(
+            verdict_of(99_999, &bomb),
+            Err(Trouble::Damaged(_))
+        ));
         assert_eq!(verdict_of(200_000, &bomb), Ok(()));
     }
 
@@ -613,13 +634,18 @@ mod tests {
             let mut bytes = head(14, false, 2);
             bytes.extend(entry(14, 5, place));
             bytes.extend(entry(14, 6, position(1, 0)));
-            (bytes.len(), [bytes, block(DATA, 5, &[chunk(b"rows"), int(0)])].concat())
+            (
+                bytes.len(),
+                [bytes, block(DATA, 5, &[chunk(b"rows"), int(0)])].concat(),
+            )
         };
         let (at, _) = archive(position(POSITION_SET, 0));
         let place = position(POSITION_SET, at as u64);
         // The other entry had nothing to write: it has no place, though one has.
         assert_eq!(verdict(&archive(place).1), Ok(()));
-        assert!(is_damaged(&archive(position(POSITION_SET, at as u64 + 1)).1));
+        assert!(is_damaged(
+            &archive(position(POSITION_SET, at as u64 + 1)).1
+        ));
         // Where none has a place, each has to have its data.
         assert_eq!(verdict(&archive(position(1, 0)).1), Err(Trouble::Cut));
         assert!(is_damaged(&archive(position(NO_DATA, 0)).1));

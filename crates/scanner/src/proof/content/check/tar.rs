@@ -238,7 +238,10 @@ mod tests {
         let member = [header(b'0', b"00000000003"), padded(b"abc")].concat();
         assert_eq!(verdict(&[member.clone(), end()]), Ok(()));
         assert_eq!(verdict(&[member.clone(), vec![0; BLOCK]]), Ok(()));
-        assert_eq!(verdict(&[member.clone(), end(), padded(b"whatever")]), Ok(()));
+        assert_eq!(
+            verdict(&[member.clone(), end(), padded(b"whatever")]),
+            Ok(())
+        );
         assert_eq!(verdict(&[member.clone()]), Err(Trouble::Cut));
         assert_eq!(verdict(&[member.clone(), vec![0; 100]]), Err(Trouble::Cut));
         assert_eq!(verdict(&[member[..600].to_vec()]), Err(Trouble::Cut));
@@ -274,7 +277,12 @@ mod tests {
         let mut sparse = header(b'S', b"00000000003");
         sparse[482] = 1;
         let sum: u32 = sparse.iter().map(|byte| u32::from(*byte)).sum();
-        let sum = sum - sparse[148..156].iter().map(|byte| u32::from(*byte)).sum::<u32>() + 8 * 32;
+        let sum = sum
+            - sparse[148..156]
+                .iter()
+                .map(|byte| u32::from(*byte))
+                .sum::<u32>()
+            + 8 * 32;
         sparse[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
         let mut map = vec![7; BLOCK];
         map[504] = 0;
