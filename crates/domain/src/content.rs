@@ -116,7 +116,7 @@ pub enum ContentKind {
     PostgresPlain,
     /// What `pg_dumpall` writes: SQL.
     PostgresCluster,
-    /// What MySQL's `mysqldump` writes: SQL.
+    /// What `mysqldump` of `MySQL` writes: SQL.
     Mysql,
     /// What `mariadb-dump` writes: SQL.
     Mariadb,

@@ -150,6 +150,8 @@ pub(crate) const BUILT_IN: &[(&str, &str)] = files![
     "fr/outage/body.txt.hbs",
     "fr/outage/subject.txt.hbs",
     "fr/partials/backup-rows.hbs",
+    "fr/partials/content-kind.hbs",
+    "fr/partials/content.hbs",
     "fr/partials/digest-headline.hbs",
     "fr/partials/digest-jumped.hbs",
     "fr/partials/digest-meaning.hbs",

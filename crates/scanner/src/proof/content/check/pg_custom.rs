@@ -620,7 +620,7 @@ mod tests {
         let mut longer = deflated(b"some rows");
         longer.push(0);
         assert!(is_damaged(&archive(14, &longer)));
-        let bomb = archive(14, &deflated(&[0; 100_000]));
+        let bomb = archive(14, &deflated(&vec![0; 100_000]));
         assert!(matches!(
             verdict_of(99_999, &bomb),
             Err(Trouble::Damaged(_))

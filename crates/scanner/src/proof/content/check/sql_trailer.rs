@@ -8,7 +8,7 @@ use super::{Check, Trouble};
 /// The end of a dump is looked for in so many bytes. After it only comments and the like stand.
 const TAIL_BYTES: usize = 4096;
 
-/// What dumps of MariaDB may begin with: a comment that only its own client reads as a command.
+/// What dumps of `MariaDB` may begin with: a comment that only its own client reads as a command.
 const SANDBOX: &str = "/*M!999999\\- enable the sandbox mode */";
 
 /// How lines begin that may stand after the end: comments, and the command of `psql` that ends what

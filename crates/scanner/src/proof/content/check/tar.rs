@@ -242,7 +242,7 @@ mod tests {
             verdict(&[member.clone(), end(), padded(b"whatever")]),
             Ok(())
         );
-        assert_eq!(verdict(&[member.clone()]), Err(Trouble::Cut));
+        assert_eq!(verdict(std::slice::from_ref(&member)), Err(Trouble::Cut));
         assert_eq!(verdict(&[member.clone(), vec![0; 100]]), Err(Trouble::Cut));
         assert_eq!(verdict(&[member[..600].to_vec()]), Err(Trouble::Cut));
     }
