@@ -30,6 +30,9 @@ mod settling;
 /// The tree of validated backups.
 mod validated;
 
+/// Backups that arrive as they were sent and can't be read back.
+mod dumps;
+
 /// What agents put into the deposit to harm.
 mod hostile;
 

@@ -188,6 +188,8 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
         time_zone: deposit.time_zone.clone(),
         settle: deposit.settle,
         warnings: config.warnings,
+        verify: config.verify.level,
+        max_expansion: config.verify.max_expansion,
         cores: scan.cores.unwrap_or(usual.cores),
         max_read_rate: scan.max_read_rate,
         stall_timeout: scan.stall_timeout,

@@ -53,7 +53,7 @@ pub enum JobsCommand {
         after_help = "Example: vigie jobs import jobs.csv --dry-run\n\nThe first line of a CSV file \
                             names its columns, in any order: agent, database, every, cron, grace, \
                             early, timezone, company, city, neighborhood, year, recipients (separated \
-                            by ;), active. A TOML file has [[jobs]] as the config does.\n\nNothing is \
+                            by ;), active, verify. A TOML file has [[jobs]] as the config does.\n\nNothing is \
                             imported unless all is right. What the file leaves out stays as it \
                             is.\n\nExit status: 0 imported, 1 not imported, 2 usage, configuration, or \
                             something wrong in the file."
@@ -170,6 +170,9 @@ pub struct AddArguments {
     /// Who is told, instead of the administrators; can be repeated
     #[arg(long = "recipient", value_name = "ADDRESS")]
     pub recipients: Vec<String>,
+    /// How deep its backups are looked into: recognised, hash, decode or content
+    #[arg(long, value_name = "LEVEL")]
+    pub verify: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -91,6 +91,13 @@ fn print(out: &mut dyn Write, job: &JobHistory) -> io::Result<()> {
         if entry.unchanged {
             write!(out, "  unchanged")?;
         }
+        if let Some(content) = entry
+            .content
+            .as_ref()
+            .filter(|content| content.fault.is_none())
+        {
+            write!(out, "  {content}")?;
+        }
         if let Some(reason) = &entry.reason {
             write!(out, "  {}", printable(&reason.to_string()))?;
         }

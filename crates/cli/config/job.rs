@@ -11,7 +11,7 @@ use super::raw::{RawJob, RawSchedule};
 use super::reading::{self, Reading};
 use super::recipient::{self, AddressBook};
 use super::schedule::{ScheduleParts, Schedules, complain_of_parts_without_cron};
-use super::warnings;
+use super::{verify, warnings};
 
 /// What is so for all jobs that do not say otherwise.
 #[derive(Debug, Clone)]
@@ -90,6 +90,8 @@ pub fn read_one(
     let warnings = raw
         .warnings
         .map(|raw| warnings::read(raw, &join(path, "warnings"), defaults.warnings, reading));
+    let verify = raw.verify.as_deref();
+    let verify = reading.parse(&join(path, "verify"), verify, verify::level);
     Some(JobDeclaration {
         agent: agent?,
         database: database?,
@@ -101,6 +103,7 @@ pub fn read_one(
         recipients,
         active: raw.active.unwrap_or(true),
         warnings,
+        verify,
     })
 }
 
@@ -203,6 +206,7 @@ mod tests {
             recipients: Vec::new(),
             active: true,
             warnings: None,
+            verify: None,
         };
         assert_eq!(job(""), expected);
     }

@@ -14,7 +14,7 @@ use super::problem::{Complaint, Problem};
 use super::raw::RawJob;
 use super::schedule::Schedules;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "agent",
     "database",
     "every",
@@ -28,6 +28,7 @@ const COLUMNS: [&str; 13] = [
     "year",
     "recipients",
     "active",
+    "verify",
 ];
 
 /// The jobs of the table, and all that is wrong with it.
@@ -227,6 +228,7 @@ fn fill(job: &mut RawJob, column: &str, cell: &str) -> Result<(), Complaint> {
         "city" => job.city = text,
         "neighborhood" => job.neighborhood = text,
         "year" => job.year = Some(year(cell)?),
+        "verify" => job.verify = text,
         "recipients" => {
             let addresses = cell.split(';').map(str::trim);
             let addresses = addresses.filter(|address| !address.is_empty());
@@ -268,7 +270,7 @@ fn unknown(name: &str) -> Complaint {
 mod tests {
     use std::time::Duration;
 
-    use vigie_domain::{AgentId, Schedule};
+    use vigie_domain::{AgentId, Schedule, VerifyLevel};
 
     use super::*;
     use crate::config::tests::config;
@@ -289,8 +291,8 @@ mod tests {
     #[test]
     fn each_column_is_a_key_of_a_job() {
         let text = "\
-agent,database,every,grace,company,city,neighborhood,year,recipients,active
-A_B_C,X,12h,1h,\"One, Ltd\",Yaoundé,\"the \"\"old\"\" one\",2024,a@example.com; b@example.com,no
+agent,database,every,grace,company,city,neighborhood,year,recipients,active,verify
+A_B_C,X,12h,1h,\"One, Ltd\",Yaoundé,\"the \"\"old\"\" one\",2024,a@example.com; b@example.com,no,decode
 ";
         let expected = JobDeclaration {
             agent: AgentId::new("A_B_C").unwrap(),
@@ -303,6 +305,7 @@ A_B_C,X,12h,1h,\"One, Ltd\",Yaoundé,\"the \"\"old\"\" one\",2024,a@example.com;
             recipients: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
             active: false,
             warnings: None,
+            verify: Some(VerifyLevel::Decode),
         };
         assert_eq!(jobs(text), [expected]);
     }

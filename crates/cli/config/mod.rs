@@ -47,6 +47,7 @@ mod switch_or_table;
 mod templates;
 mod time_zone;
 mod token;
+mod verify;
 mod warnings;
 mod window;
 
@@ -78,6 +79,7 @@ pub use scan::ScanConfig;
 pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
 pub use token::TokenSource;
+pub use verify::VerifyConfig;
 
 use job::JobDefaults;
 use places::Places;
@@ -106,6 +108,8 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// What is told of backups that are proven and odd.
     pub warnings: WarningSettings,
+    /// How deep staged files are looked into.
+    pub verify: VerifyConfig,
     /// In which words, from whom and to whom mails go, and which way.
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
@@ -192,6 +196,7 @@ impl Config {
         if let Some(raw) = raw.warnings {
             warnings = warnings::read(raw, "warnings", warnings, &mut reading);
         }
+        let verify = verify::read(&raw.verify, &mut reading);
         let (job_defaults, schedule, jobs) =
             job::read(&raw.schedule, warnings, raw.jobs, &mut book, &mut reading);
         let routing = route::read(raw.routes, &mut book, &mut reading);
@@ -226,6 +231,7 @@ impl Config {
                 schedule,
                 alerts,
                 warnings,
+                verify,
                 mail,
                 smtp,
                 sendmail,

@@ -19,6 +19,7 @@ pub struct RawConfig {
     pub schedule: RawSchedule,
     pub alerts: RawAlerts,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
+    pub verify: RawVerify,
     pub mail: RawMail,
     pub smtp: RawSmtp,
     pub sendmail: RawSendmail,
@@ -95,6 +96,13 @@ pub struct RawWarnings {
     pub later: Option<bool>,
     pub retried: Option<bool>,
     pub clock: Option<bool>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawVerify {
+    pub level: Option<String>,
+    pub max_expansion: Option<i64>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -281,6 +289,7 @@ pub struct RawJob {
     pub recipients: Option<OneOrSeveral<TextOrTable<RawRecipient>>>,
     pub active: Option<bool>,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
+    pub verify: Option<String>,
 }
 
 impl RawJob {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::rest::watch_or_rest;
 use crate::{
-    AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, Schedule, Transition,
+    AgentId, DomainEvent, EventKind, ExpectedBackupJob, JobId, Schedule, Transition, VerifyLevel,
     WarningSettings,
 };
 
@@ -31,6 +31,8 @@ pub struct JobDeclaration {
     pub active: bool,
     /// What to warn of; `None` means what is said of all jobs.
     pub warnings: Option<WarningSettings>,
+    /// How deep its backups are looked into; `None` means what is said of all jobs.
+    pub verify: Option<VerifyLevel>,
 }
 
 /// A new job became known from a report, at the instant when its clock started.
@@ -100,6 +102,7 @@ fn follow(
         active: declaration.active,
         retired_at: None,
         warning_settings: declaration.warnings,
+        verify: declaration.verify,
         ..known.cloned().unwrap_or(plain)
     };
     note_source(&mut job);
@@ -147,6 +150,7 @@ mod tests {
             recipients: Vec::new(),
             active: true,
             warnings: None,
+            verify: None,
         }
     }
 

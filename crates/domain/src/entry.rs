@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DatabaseReport, ExpectedBackupJob, Finding, JobId, JobStatus, Report, Sha256, StageName,
-    Stages, judge_entry,
+    ContentFault, ContentFinding, DatabaseReport, ExpectedBackupJob, Finding, JobId, JobStatus,
+    Report, Sha256, StageName, Stages, judge_entry,
 };
 
 /// What became of one backup that a report spoke of.
@@ -110,6 +110,13 @@ pub enum EntryReason {
     ContentDiffers,
     /// The report gives no hash to compare with.
     NoHashReported,
+    /// The staged file can't be read back: whatever made it, it is no backup.
+    NotReadable {
+        /// What is wrong with it.
+        fault: ContentFault,
+        /// Whether it is what the agent sent; the report may give no hash to tell.
+        is_as_sent: bool,
+    },
     /// The server could not read the staged file. It is tried again in the next cycle.
     CannotRead {
         /// The system's words.
@@ -151,6 +158,21 @@ impl fmt::Display for EntryReason {
             }
             Self::NoHashReported => {
                 formatter.write_str("the report gives no hash to compare the staged file with")
+            }
+            Self::NotReadable { fault, is_as_sent } => {
+                formatter.write_str("the staged file ")?;
+                if *is_as_sent {
+                    formatter.write_str("arrived as it was sent, but ")?;
+                }
+                match fault {
+                    ContentFault::NotRecognised => {
+                        formatter.write_str("is nothing that Vigie can look into")
+                    }
+                    ContentFault::CannotLook { why } => {
+                        write!(formatter, "can't be looked into: {why}")
+                    }
+                    fault => write!(formatter, "can't be read back: {fault}"),
+                }
             }
             Self::CannotRead { error } => {
                 write!(
@@ -203,6 +225,9 @@ pub struct BackupEntry {
     pub actual_sha256: Option<Sha256>,
     /// The size in bytes that the server found.
     pub actual_size: Option<u64>,
+    /// What a look into the file found; `None` when nobody looked, or nothing was recognised.
+    #[serde(default)]
+    pub content: Option<ContentFinding>,
     /// A SUCCESS with the same content as the last good backup.
     pub unchanged: bool,
     /// Where the proven copy is kept, relative to the validated tree.
@@ -223,9 +248,13 @@ impl BackupEntry {
     ) -> Self {
         let verdict = judge_entry(database, finding);
         let (actual_size, actual_sha256) = match finding {
-            Finding::Measured { size, sha256 } => (Some(*size), *sha256),
+            Finding::Measured { size, sha256, .. } => (Some(*size), *sha256),
             Finding::StillGrowing { size } => (Some(*size), None),
             _ => (None, None),
+        };
+        let content = match finding {
+            Finding::Measured { content, .. } => content.clone(),
+            _ => None,
         };
         let is_known_content = job
             .last_good
@@ -249,6 +278,7 @@ impl BackupEntry {
             expected_size: database.stages.compress.size,
             actual_sha256,
             actual_size,
+            content,
             validated_path: None,
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::validated_path::validated_folder;
-use crate::{AgentId, Schedule, Sha256, Warning, WarningSettings};
+use crate::{AgentId, Schedule, Sha256, VerifyLevel, Warning, WarningSettings};
 
 /// The number by which a store knows a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -192,6 +192,9 @@ pub struct ExpectedBackupJob {
     /// What was odd about the last good backup.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// How deep its backups are looked into; `None` for what the config says of all jobs.
+    #[serde(default)]
+    pub verify: Option<VerifyLevel>,
 }
 
 impl ExpectedBackupJob {
@@ -235,6 +238,7 @@ impl ExpectedBackupJob {
             same_content: None,
             warning_settings: None,
             warnings: Vec::new(),
+            verify: None,
         };
         job.validated_folder = job.preferred_validated_folder();
         job

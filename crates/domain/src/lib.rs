@@ -34,6 +34,7 @@
 //! ```
 
 mod agent;
+mod content;
 mod declaration;
 mod entry;
 mod event;
@@ -50,6 +51,7 @@ mod verdict;
 mod warning;
 
 pub use agent::{AgentId, InvalidAgentId};
+pub use content::{Compression, ContentFault, ContentFinding, ContentKind, Unseen, VerifyLevel};
 pub use declaration::{JobDeclaration, add_job, declare_job, register_job};
 pub use entry::{BackupEntry, BackupEntryStatus, EntryReason};
 pub use event::{DomainEvent, EventKind};

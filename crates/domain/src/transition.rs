@@ -220,6 +220,7 @@ mod tests {
         Finding::Measured {
             size: 3,
             sha256: Some(Sha256::from([byte; 32])),
+            content: None,
         }
     }
 

@@ -1,9 +1,9 @@
 //! The verdict on one backup: what the report says, held against what lies in the deposit.
 
-use crate::{BackupEntryStatus, DatabaseReport, EntryReason, Sha256, StageName};
+use crate::{BackupEntryStatus, ContentFinding, DatabaseReport, EntryReason, Sha256, StageName};
 
 /// The staged file that a verdict waits for, and what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProofNeeded {
     /// The file's bare name in the agent's folder.
     pub staged_file_name: String,
@@ -11,6 +11,10 @@ pub struct ProofNeeded {
     pub size: Option<u64>,
     /// The SHA-256 that the agent reported.
     pub sha256: Option<Sha256>,
+    /// The size in bytes that the agent reported of its dump, before it was compressed.
+    pub raw_size: Option<u64>,
+    /// The SHA-256 that the agent reported of its dump.
+    pub raw_sha256: Option<Sha256>,
 }
 
 /// What was found where the staged file should be.
@@ -41,6 +45,8 @@ pub enum Finding {
         size: u64,
         /// The SHA-256 of its content; `None` when its size already told enough.
         sha256: Option<Sha256>,
+        /// What a look into it found; `None` when nobody looked, or nothing was recognised.
+        content: Option<ContentFinding>,
     },
 }
 
@@ -83,7 +89,11 @@ pub fn judge_entry(report: &DatabaseReport, finding: &Finding) -> Verdict {
         Finding::StillGrowing { .. } => {
             Verdict::bad(Status::TransferIntegrityFailed, EntryReason::StillGrowing)
         }
-        Finding::Measured { size, sha256 } => from_measure(report, *size, *sha256),
+        Finding::Measured {
+            size,
+            sha256,
+            content,
+        } => from_measure(report, *size, *sha256, content.as_ref()),
     })
 }
 
@@ -134,7 +144,12 @@ pub(crate) fn from_report_alone(report: &DatabaseReport) -> Option<Verdict> {
     None
 }
 
-fn from_measure(report: &DatabaseReport, size: u64, sha256: Option<Sha256>) -> Verdict {
+fn from_measure(
+    report: &DatabaseReport,
+    size: u64,
+    sha256: Option<Sha256>,
+    content: Option<&ContentFinding>,
+) -> Verdict {
     use BackupEntryStatus as Status;
     let expected = &report.stages.compress;
     let has_other_size = expected.size.is_some_and(|expected| expected != size);
@@ -150,12 +165,19 @@ fn from_measure(report: &DatabaseReport, size: u64, sha256: Option<Sha256>) -> V
     if has_other_size {
         return Verdict::bad(Status::TransferIntegrityFailed, EntryReason::SizeDiffers);
     }
+    let unreadable = |is_as_sent| {
+        let fault = content?.fault.clone()?;
+        let reason = EntryReason::NotReadable { fault, is_as_sent };
+        Some(Verdict::bad(Status::Failed, reason))
+    };
     match expected.sha256 {
-        None => Verdict::bad(Status::Unknown, EntryReason::NoHashReported),
-        Some(expected) if sha256 == Some(expected) => Verdict {
+        None => {
+            unreadable(false).unwrap_or(Verdict::bad(Status::Unknown, EntryReason::NoHashReported))
+        }
+        Some(expected) if sha256 == Some(expected) => unreadable(true).unwrap_or(Verdict {
             status: Status::Success,
             reason: None,
-        },
+        }),
         Some(_) => Verdict::bad(Status::HashMismatch, EntryReason::ContentDiffers),
     }
 }
@@ -163,7 +185,7 @@ fn from_measure(report: &DatabaseReport, size: u64, sha256: Option<Sha256>) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SectionFault, Stage, Stages};
+    use crate::{Compression, ContentFault, SectionFault, Stage, Stages};
 
     const SIZE: u64 = 1024;
 
@@ -196,7 +218,11 @@ mod tests {
     }
 
     fn measured(size: u64, sha256: Option<Sha256>) -> Finding {
-        Finding::Measured { size, sha256 }
+        Finding::Measured {
+            size,
+            sha256,
+            content: None,
+        }
     }
 
     fn status(report: &DatabaseReport, finding: &Finding) -> BackupEntryStatus {
@@ -281,6 +307,51 @@ mod tests {
         assert_eq!(
             status(&report, &measured(SIZE - 1, None)),
             BackupEntryStatus::TransferIntegrityFailed
+        );
+    }
+
+    #[test]
+    fn what_arrived_as_it_was_sent_and_can_not_be_read_back_is_no_success() {
+        let fault = ContentFault::StreamCut {
+            compression: Compression::Zstd,
+        };
+        let looked_into = |fault: Option<&ContentFault>, sha256| Finding::Measured {
+            size: SIZE,
+            sha256: Some(sha256),
+            content: Some(ContentFinding {
+                fault: fault.cloned(),
+                ..ContentFinding::default()
+            }),
+        };
+        let verdict = judge_entry(&good(), &looked_into(Some(&fault), hash(1)));
+        assert_eq!(verdict.status, BackupEntryStatus::Failed);
+        let reason = verdict.reason.unwrap();
+        assert_eq!(
+            reason.to_string(),
+            "the staged file arrived as it was sent, but can't be read back: the zstd stream stops \
+             before its end"
+        );
+        assert_eq!(
+            status(&good(), &looked_into(None, hash(1))),
+            BackupEntryStatus::Success
+        );
+        // That other bytes arrived says more than that they can't be read.
+        assert_eq!(
+            status(&good(), &looked_into(Some(&fault), hash(2))),
+            BackupEntryStatus::HashMismatch
+        );
+        let mut report = good();
+        report.stages.compress.sha256 = None;
+        let verdict = judge_entry(&report, &looked_into(Some(&fault), hash(1)));
+        let is_as_sent = false;
+        assert_eq!(verdict.status, BackupEntryStatus::Failed);
+        assert_eq!(
+            verdict.reason,
+            Some(EntryReason::NotReadable { fault, is_as_sent })
+        );
+        assert_eq!(
+            status(&report, &looked_into(None, hash(1))),
+            BackupEntryStatus::Unknown
         );
     }
 

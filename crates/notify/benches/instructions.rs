@@ -231,7 +231,11 @@ impl Decided {
                 7 => (SIZE / 2, None),
                 _ => (SIZE, database.stages.compress.sha256),
             };
-            Finding::Measured { size, sha256 }
+            Finding::Measured {
+                size,
+                sha256,
+                content: None,
+            }
         };
         let backup = |night: u32| ProvenBackup {
             ended_at: now() - DAY * (101 - night),

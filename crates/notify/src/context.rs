@@ -4,6 +4,7 @@
 //! What is not known is null and never left out, so that a template that misspells a variable fails
 //! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
 
+mod content;
 mod digest;
 mod group;
 mod incident;
@@ -18,6 +19,7 @@ mod warning;
 
 use std::sync::Arc;
 
+pub use content::{ContentContext, FaultContext};
 pub use digest::{
     DigestContext, DigestJobContext, EndingSilenceContext, JumpedSizeContext, RecoveredJobContext,
     UnchangedJobContext, UndeclaredJobContext, WaitingMailsContext, WrongJobContext,
@@ -58,7 +60,7 @@ const MESSAGE: usize = 4_000;
 const STAGE_MESSAGE: usize = 500;
 
 /// Every code that a reason has.
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 15] = [
     "stage_failed",
     "stage_not_reported",
     "transfer_reported_broken",
@@ -71,6 +73,7 @@ const REASONS: [&str; 14] = [
     "still_growing",
     "content_differs",
     "no_hash_reported",
+    "not_readable",
     "cannot_read",
     "cannot_keep",
 ];
@@ -194,6 +197,8 @@ pub struct BackupContext {
     pub actual_sha256: Option<String>,
     /// The size in bytes that the server found; null when it found no file.
     pub actual_size: Option<u64>,
+    /// What a look into the file found.
+    pub content: ContentContext,
     /// Whether a `SUCCESS` has the same content as the last good backup.
     pub unchanged: bool,
     /// Where the proven copy is kept, relative to the validated tree; null when there is none.
@@ -310,7 +315,7 @@ pub struct ReasonContext {
     /// `stage_failed`, `stage_not_reported`, `transfer_reported_broken`, `section_unreadable`,
     /// `staged_file_not_named`, `staged_file_absent`, `staged_file_not_regular`,
     /// `staged_file_empty`, `size_differs`, `still_growing`, `content_differs`,
-    /// `no_hash_reported`, `cannot_read` or `cannot_keep`; null for a `SUCCESS`.
+    /// `no_hash_reported`, `not_readable`, `cannot_read` or `cannot_keep`; null for a `SUCCESS`.
     #[schemars(extend("enum" = REASONS))]
     pub code: Option<&'static str>,
     /// The stage that is meant: `BACKUP`, `COMPRESS` or `TRANSFER`; null for other codes.
@@ -324,6 +329,11 @@ pub struct ReasonContext {
     pub kind: Option<String>,
     /// The system's words; null for other codes.
     pub error: Option<String>,
+    /// Why it can't be read back; its values are null for other codes than `not_readable`.
+    pub fault: FaultContext,
+    /// Whether what can't be read back is what the agent sent; false when the report gives no SHA-256,
+    /// and for other codes.
+    pub is_as_sent: bool,
 }
 
 /// What an agent says of one stage.
@@ -491,6 +501,7 @@ impl BackupContext {
             staged_file_name: name(&entry.staged_file_name),
             actual_sha256: entry.actual_sha256.map(|digest| digest.to_string()),
             actual_size: entry.actual_size,
+            content: ContentContext::new(entry.content.as_ref()),
             unchanged: entry.unchanged,
             validated_path: name(&entry.validated_path),
         }
@@ -605,6 +616,8 @@ impl ReasonContext {
             problem: None,
             kind: None,
             error: None,
+            fault: FaultContext::NONE,
+            is_as_sent: false,
         };
         let plain = |code| Self {
             code: Some(code),
@@ -639,6 +652,11 @@ impl ReasonContext {
             EntryReason::StillGrowing => plain("still_growing"),
             EntryReason::ContentDiffers => plain("content_differs"),
             EntryReason::NoHashReported => plain("no_hash_reported"),
+            EntryReason::NotReadable { fault, is_as_sent } => Self {
+                fault: FaultContext::cut(fault, reader, limit),
+                is_as_sent: *is_as_sent,
+                ..plain("not_readable")
+            },
             EntryReason::CannotRead { error } => Self {
                 error: Some(reader.line(error, limit)),
                 ..plain("cannot_read")

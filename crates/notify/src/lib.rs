@@ -78,15 +78,15 @@ pub use arrangement::Grouping;
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
-    AgentCountContext, BackupContext, CauseContext, ClockContext, CommonContext, DelayContext,
-    DigestContext, DigestJobContext, EndingSilenceContext, EntryContext, GroupContext,
-    IncidentContext, JobContext, JobMailContext, JobsContext, JumpedSizeContext, LastEntryContext,
-    LastGoodContext, LinksContext, ListContext, ListedJobContext, MissingContext, OddityContext,
-    OutageContext, ReasonContext, RecoveredJobContext, RecoveryContext, ReminderContext,
-    RestContext, ScheduleContext, ScopeContext, SizeContext, StageContext, StatusChangeContext,
-    StatusCountContext, SummaryContext, UnchangedJobContext, UndeclaredJobContext,
-    UndeliveredContext, UndeliveredMailContext, WaitingMailsContext, WarningContext,
-    WrongJobContext,
+    AgentCountContext, BackupContext, CauseContext, ClockContext, CommonContext, ContentContext,
+    DelayContext, DigestContext, DigestJobContext, EndingSilenceContext, EntryContext,
+    FaultContext, GroupContext, IncidentContext, JobContext, JobMailContext, JobsContext,
+    JumpedSizeContext, LastEntryContext, LastGoodContext, LinksContext, ListContext,
+    ListedJobContext, MissingContext, OddityContext, OutageContext, ReasonContext,
+    RecoveredJobContext, RecoveryContext, ReminderContext, RestContext, ScheduleContext,
+    ScopeContext, SizeContext, StageContext, StatusChangeContext, StatusCountContext,
+    SummaryContext, UnchangedJobContext, UndeclaredJobContext, UndeliveredContext,
+    UndeliveredMailContext, WaitingMailsContext, WarningContext, WrongJobContext,
 };
 pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
 pub use digest::{

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use vigie_domain::{
-    AgentId, BackupEntry, BackupEntryStatus, EntryReason, ExpectedBackupJob, JobId, JobStatus,
-    LastGoodBackup, Schedule, Sha256, Stage, StageName, Stages,
+    AgentId, BackupEntry, BackupEntryStatus, Compression, ContentFault, ContentFinding,
+    ContentKind, EntryReason, ExpectedBackupJob, JobId, JobStatus, LastGoodBackup, Schedule,
+    Sha256, Stage, StageName, Stages, Unseen,
 };
 
 pub use digest::{DigestSample, digest_full, digest_minimal};
@@ -322,6 +323,7 @@ pub fn entry_minimal(status: BackupEntryStatus) -> JobSample {
         expected_size: None,
         actual_sha256: None,
         actual_size: None,
+        content: None,
         unchanged: false,
         validated_path: None,
     };
@@ -371,8 +373,15 @@ pub fn with_each_reason() -> Vec<JobSample> {
         (Status::Failed, EntryReason::CannotRead { error: text() }),
         (Status::Failed, EntryReason::CannotKeep { error: text() }),
     ];
+    let faults = each_fault().into_iter().map(|fault| {
+        let is_as_sent = fault != ContentFault::RawContentDiffers;
+        (
+            Status::Failed,
+            EntryReason::NotReadable { fault, is_as_sent },
+        )
+    });
     let mut samples = Vec::new();
-    for (status, reason) in reasons {
+    for (status, reason) in reasons.into_iter().chain(faults) {
         for mut sample in [entry_full(status), entry_minimal(status)] {
             if let Some(entry) = &mut sample.entry {
                 entry.reason = Some(reason.clone());
@@ -381,6 +390,41 @@ pub fn with_each_reason() -> Vec<JobSample> {
         }
     }
     samples
+}
+
+/// Every fault of a backup that can't be read back.
+fn each_fault() -> Vec<ContentFault> {
+    let compression = Compression::Zstd;
+    let kinds = ContentKind::ALL.into_iter();
+    let unseen = [
+        Unseen::NeedsMemory { limit: 128 << 20 },
+        Unseen::NeedsDictionary,
+        Unseen::UnknownForm,
+    ];
+    let mut faults = vec![
+        ContentFault::StreamCut { compression },
+        ContentFault::StreamDamaged { compression },
+        ContentFault::StreamFollowed { compression },
+        ContentFault::RawSizeDiffers {
+            expected: 6_871_947_673,
+            actual: Some(6_871_947_600),
+        },
+        ContentFault::RawSizeDiffers {
+            expected: 6_871_947_673,
+            actual: None,
+        },
+        ContentFault::RawContentDiffers,
+        ContentFault::ExpandsTooFar { limit: 1 << 40 },
+        ContentFault::DecoderFailed,
+        ContentFault::NotRecognised,
+        ContentFault::ContentDamaged {
+            kind: ContentKind::Tar,
+            problem: "what is wrong".to_owned(),
+        },
+    ];
+    faults.extend(unseen.map(|why| ContentFault::CannotLook { why }));
+    faults.extend(kinds.map(|kind| ContentFault::ContentCut { kind }));
+    faults
 }
 
 /// An entry that is not OK leaves its job in the same status; a good one that came too late leaves
@@ -472,6 +516,13 @@ fn full_entry(job: &ExpectedBackupJob, status: BackupEntryStatus) -> BackupEntry
         expected_size: Some(SIZE),
         actual_sha256: Some(sha256(MADE)),
         actual_size: Some(SIZE),
+        content: is_good.then(|| ContentFinding {
+            compression: Some(Compression::Zstd),
+            raw_size: Some(6_871_947_673),
+            kind: Some(ContentKind::PostgresPlain),
+            is_complete: true,
+            ..ContentFinding::default()
+        }),
         unchanged: is_good,
         validated_path: is_good
             .then(|| "SDMC/DOUALA/AKWA/2025/XAFRIC_2025/XAFRIC_2025.sql.zst".to_owned()),

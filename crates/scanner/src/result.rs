@@ -69,6 +69,9 @@ pub struct EntrySummary {
     pub unchanged: bool,
     /// Why it is no SUCCESS, as a sentence.
     pub reason: Option<String>,
+    /// What a look into it found, in words; `None` when nobody looked, or nothing was recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// One event.
@@ -187,6 +190,7 @@ impl EntrySummary {
             status: entry.status,
             unchanged: entry.unchanged,
             reason: entry.reason.as_ref().map(ToString::to_string),
+            content: entry.content.as_ref().map(ToString::to_string),
         }
     }
 }

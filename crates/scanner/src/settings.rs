@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use vigie_domain::{ReportLimits, Schedule, WarningSettings};
+use vigie_domain::{ReportLimits, Schedule, VerifyLevel, WarningSettings};
 
 /// What a [`Scanner`](crate::Scanner) has to be told.
 #[derive(Debug, Clone)]
@@ -38,6 +38,11 @@ pub struct ScannerSettings {
     pub settle: Duration,
     /// What to warn of where a job says nothing else.
     pub warnings: WarningSettings,
+    /// How deep staged files are looked into where a job says nothing else.
+    pub verify: VerifyLevel,
+    /// How many times its own size a staged file may decode to, and one GiB more, when the agent does not
+    /// say how large its dump is. A file that decodes to more is at fault.
+    pub max_expansion: NonZeroU64,
     /// On how many cores staged files are hashed at once, at most.
     pub cores: NonZeroUsize,
     /// How many bytes of staged files are read in a second, at most, over all files; `None` for as many
@@ -55,8 +60,9 @@ impl ScannerSettings {
     /// The settings that suit most deposits: databases register themselves with `default_schedule`,
     /// no copies are kept, reports may be 30 days old and 4 MiB large and hold what
     /// [`ReportLimits::default`] allows, 500 reports or 4 MiB of them are read of each agent in a cycle, times
-    /// without an offset are UTC, files that grow are waited for a minute, all that is odd is told, every core
-    /// is used without a limit, a folder may not answer for a minute, and each 60th cycle lists every folder.
+    /// without an offset are UTC, files that grow are waited for a minute, all that is odd is told, what is
+    /// recognised is looked into, every core is used without a limit, a folder may not answer for a minute,
+    /// and each 60th cycle lists every folder.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, default_schedule: Schedule) -> Self {
         Self {
@@ -72,6 +78,8 @@ impl ScannerSettings {
             time_zone: TimeZone::UTC,
             settle: Duration::from_mins(1),
             warnings: WarningSettings::default(),
+            verify: VerifyLevel::default(),
+            max_expansion: const { NonZeroU64::new(1000).unwrap() },
             cores: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             max_read_rate: None,
             stall_timeout: Duration::from_mins(1),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqlitePool};
-use vigie_domain::{AgentId, ExpectedBackupJob, JobId, ValidatedFile};
+use vigie_domain::{AgentId, ExpectedBackupJob, JobId, ValidatedFile, VerifyLevel};
 use vigie_scanner::KnownJob;
 
 use crate::error::Fault;
@@ -42,6 +42,7 @@ pub(crate) fn job_of(row: &SqliteRow) -> Result<ExpectedBackupJob, Fault> {
         same_content: optional_json_of(row, "same_content")?,
         warning_settings: optional_json_of(row, "warning_settings")?,
         warnings: json_of(row, "warnings")?,
+        verify: optional_word_of(row, "verify")?,
     })
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn agent_of(row: &SqliteRow) -> Result<AgentId, Fault> {
 }
 
 /// What declares a job and puts it to rest, in the order in which [`Written::bind`] gives the values.
-const DECLARED: [&str; 19] = [
+const DECLARED: [&str; 20] = [
     "id",
     "agent_key",
     "agent",
@@ -75,6 +76,7 @@ const DECLARED: [&str; 19] = [
     "validated_folder",
     "known_since",
     "warning_settings",
+    "verify",
 ];
 
 /// What reports and deadlines decide on; the same.
@@ -320,7 +322,8 @@ fn bind_declared<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<
         .bind(optional_json(
             "warning_settings",
             job.warning_settings.as_ref(),
-        )?))
+        )?)
+        .bind(job.verify.map(VerifyLevel::as_str)))
 }
 
 fn bind_moved<'q>(query: Query<'q>, job: &ExpectedBackupJob) -> Result<Query<'q>, Fault> {

@@ -41,6 +41,7 @@ fn declaration(agent: &str, database: &str) -> JobDeclaration {
         recipients: Vec::new(),
         active: true,
         warnings: None,
+        verify: None,
     }
 }
 

@@ -67,6 +67,7 @@ async fn store_with_events(count: usize) -> (TempDir, SqliteStore, Vec<DomainEve
         recipients: Vec::new(),
         active: true,
         warnings: None,
+        verify: None,
     };
     let declarations: Vec<JobDeclaration> = (0..count).map(declaration).collect();
     store.declare_jobs(&declarations, at(0)).await.unwrap();

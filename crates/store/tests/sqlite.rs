@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use vigie_domain::{
     AgentId, BackupEntry, ExpectedBackupJob, Finding, JobDeclaration, JobStatus, ProvenBackup,
-    Report, SameContent, Schedule, Sha256, StageName, Transition, Warning, WarningSettings,
-    judge_deadline, record_entry,
+    Report, SameContent, Schedule, Sha256, StageName, Transition, VerifyLevel, Warning,
+    WarningSettings, judge_deadline, record_entry,
 };
 use vigie_scanner::{
     JobMove, KnownJob, ReportCommit, ReportKey, ReportRecord, SeenReport, Store, StoreError,
@@ -51,6 +51,7 @@ fn declaration(database: &str) -> JobDeclaration {
         recipients: vec!["dba@example.com".to_owned()],
         active: true,
         warnings: None,
+        verify: None,
     }
 }
 
@@ -309,6 +310,7 @@ async fn what_is_odd_about_a_job_and_what_is_to_be_told_of_it_are_kept() {
             size: false,
             ..WarningSettings::default()
         }),
+        verify: Some(VerifyLevel::Decode),
         ..declaration("X")
     };
     store
@@ -317,6 +319,7 @@ async fn what_is_odd_about_a_job_and_what_is_to_be_told_of_it_are_kept() {
         .unwrap();
     let known = store.jobs_of_database("X", None).await.unwrap().remove(0);
     assert_eq!(known.warning_settings, quiet.warnings);
+    assert_eq!(known.verify, quiet.verify);
     let mut commit = failed_backup(&known);
     let job = &mut commit.moves[0].job;
     job.warnings = vec![Warning::StagesRetried {

@@ -68,6 +68,7 @@ fn raw_of(arguments: &AddArguments) -> RawJob {
         recipients: Some(OneOrSeveral::Several(recipients.collect())),
         active: None,
         warnings: None,
+        verify: arguments.verify.clone(),
     }
 }
 

@@ -152,6 +152,8 @@ impl DatabaseReport {
             staged_file_name: self.staged_file_name.clone()?,
             size: self.stages.compress.size,
             sha256: self.stages.compress.sha256,
+            raw_size: self.stages.backup.size,
+            raw_sha256: self.stages.backup.sha256,
         })
     }
 }

@@ -51,7 +51,11 @@ fn entry(job: &ExpectedBackupJob, content: u8, size: u64, ended_at: Timestamp) -
         overall_status: None,
         databases: Vec::new(),
     };
-    let finding = Finding::Measured { size, sha256 };
+    let finding = Finding::Measured {
+        size,
+        sha256,
+        content: None,
+    };
     BackupEntry::judged(job, "r.json", &report, &database, &finding, ended_at)
 }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use vigie_domain::{
-    AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, Finding, JobId, ProofNeeded,
-    ProvenBackup, Transition, ValidatedFileId, WarningSettings, file_name_of, judge_entry,
-    judge_warnings, record_entry,
+    AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, EntryReason, Finding, JobId,
+    ProofNeeded, ProvenBackup, Transition, ValidatedFileId, WarningSettings, file_name_of,
+    judge_entry, judge_warnings, record_entry,
 };
 
 use crate::cycle::settle::{Rest, Watch};
@@ -121,7 +121,7 @@ impl Section {
             self.finding,
             Finding::Absent | Finding::Measured { .. } | Finding::NotRegular { kind: HOLLOW }
         );
-        if proof.is_steady && (self.is_good() || !may_settle) {
+        if proof.is_steady && (self.is_final() || !may_settle) {
             return;
         }
         let (settle, now) = (workshop.settings.settle, workshop.now);
@@ -163,13 +163,13 @@ impl Section {
             Rest::AsBefore => {}
             Rest::Paused => {
                 let proof = self.prove(needed, folder, workshop);
-                if !(proof.is_steady && self.is_good()) {
+                if !(proof.is_steady && self.is_final()) {
                     self.watch = Some(watch);
                 }
             }
             Rest::Changed | Rest::Never => {
                 let proof = self.prove(needed, folder, workshop);
-                let Finding::Measured { size, sha256 } = self.finding else {
+                let Finding::Measured { size, sha256, .. } = self.finding else {
                     return;
                 };
                 // What was read from end to end without a change is what it is, however late it came
@@ -198,7 +198,8 @@ impl Section {
         let known_file = self.known.proven_file.as_ref();
         let known_file = known_file.filter(|_| !is_to_be_kept);
         let file_name = file_name_of(&needed.staged_file_name);
-        let still = known_file.and_then(|known| known.still_proves(needed, folder));
+        let level = job.verify.unwrap_or(workshop.settings.verify);
+        let still = known_file.and_then(|known| known.still_proves(needed, level, folder));
         let mut proof = if let Some(proof) = still {
             let known = || workshop.note_known(needed.size.unwrap_or_default());
             let _ = folder.pulse().wait(known);
@@ -209,10 +210,10 @@ impl Section {
                 folder: &job.validated_folder,
                 file_name: &file_name,
             });
-            workshop.prove(&job.agent, folder, needed, keep)
+            workshop.prove(&job.agent, folder, needed, level, keep)
         };
         self.finding = proof.finding.clone();
-        self.proven_file = ProvenFile::of(needed, &proof, workshop.now);
+        self.proven_file = ProvenFile::of(needed, level, &proof, workshop.now);
         self.kept = match standing {
             Some(standing) => Some(Ok(standing)),
             None => proof.kept.take().map(|kept| {
@@ -225,11 +226,21 @@ impl Section {
         proof
     }
 
-    fn is_good(&self) -> bool {
-        matches!(
-            judge_entry(self.database(), &self.finding).status,
-            BackupEntryStatus::Success | BackupEntryStatus::Unknown
-        )
+    /// Whether waiting would change nothing: it is what it should be, or what the agent sent.
+    fn is_final(&self) -> bool {
+        let verdict = judge_entry(self.database(), &self.finding);
+        let is_as_sent = matches!(
+            verdict.reason,
+            Some(EntryReason::NotReadable {
+                is_as_sent: true,
+                ..
+            })
+        );
+        is_as_sent
+            || matches!(
+                verdict.status,
+                BackupEntryStatus::Success | BackupEntryStatus::Unknown
+            )
     }
 
     fn standing(&self) -> Option<ValidatedFileId> {

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tracing::debug_span;
-use vigie_domain::{AgentId, ProofNeeded};
+use vigie_domain::{AgentId, ProofNeeded, VerifyLevel};
 
 use crate::cycle::committing::{Done, DoneOfAgent};
 use crate::cycle::gate::Gate;
@@ -19,8 +19,10 @@ use crate::cycle::settle::LOOK_EVERY;
 use crate::deposit::AgentFolder;
 use crate::deposit::inbox::Inbox;
 use crate::places::Places;
+use crate::proof::content::Question;
+use crate::proof::content::room::{Guest, Rooms};
 use crate::proof::pace::{Pace, Reader};
-use crate::proof::{Keep, Proof, prove};
+use crate::proof::{Keep, Means, Proof, prove};
 use crate::watchdog::pulse::{Holds, Pulse};
 use crate::watchdog::{Stall, Watchdog};
 use crate::{DepositError, Observer, Progress, ScannerSettings, Work};
@@ -39,6 +41,7 @@ pub(crate) struct Workshop {
     pub now: Timestamp,
     pub watchdog: Watchdog,
     pace: Arc<Pace>,
+    rooms: Rooms,
     small: Gate,
     large: Gate,
     observe: Observer,
@@ -70,6 +73,7 @@ impl Workshop {
             now,
             watchdog,
             pace,
+            rooms: Rooms::new(cores),
             small: Gate::new(small),
             large: Gate::new(cores),
             observe,
@@ -213,6 +217,7 @@ impl Workshop {
         agent: &AgentId,
         folder: &AgentFolder,
         needed: &ProofNeeded,
+        level: VerifyLevel,
         keep: Option<Keep<'_>>,
     ) -> Proof {
         let file = Arc::new(FileInHand {
@@ -220,6 +225,7 @@ impl Workshop {
             bytes: needed.size.unwrap_or_default(),
             read: AtomicU64::new(0),
             reader: self.pace.reader(),
+            guest: self.rooms.guest(),
             observe: self.observe.clone(),
         });
         let (name, pulse) = (&needed.staged_file_name, folder.pulse());
@@ -233,7 +239,12 @@ impl Workshop {
         // Of a thread that nobody waits for any more nothing is told.
         let _ = pulse.wait(|| self.tell(begun));
         let note = |bytes| file.tell_read(bytes);
-        let proof = prove(folder, needed, keep, &file.reader, &note);
+        let question = Question::new(level, self.settings.max_expansion.get(), needed);
+        let means = Means {
+            reader: &file.reader,
+            guest: &file.guest,
+        };
+        let proof = prove(folder, needed, &question, keep, means, &note);
         let _ = pulse.wait(|| {
             self.note_read(file.read.load(Ordering::Relaxed));
             file.tell_end();
@@ -305,6 +316,7 @@ struct FileInHand {
     bytes: u64,
     read: AtomicU64,
     reader: Reader,
+    guest: Guest,
     observe: Observer,
 }
 
@@ -325,6 +337,7 @@ impl FileInHand {
 impl Holds for FileInHand {
     fn pass_on(&self) {
         self.reader.end_turn();
+        self.guest.leave();
     }
 
     fn write_off(&self) {

@@ -1,5 +1,6 @@
 //! Computes the SHA-256 of a file, at the pace that is allowed, and writes a copy of the very bytes
-//! that were hashed. Knows no name, and nothing of what the SHA-256 should be.
+//! that were hashed. What is hashed is looked into where that is asked for. Knows no name, and nothing
+//! of what the SHA-256 should be.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -8,8 +9,9 @@ use std::thread;
 
 use cap_std::fs::{File, FileExt};
 use sha2::{Digest, Sha256 as Sha256Hasher};
-use vigie_domain::Sha256;
+use vigie_domain::{ContentFinding, Sha256};
 
+use crate::proof::content::Look;
 use crate::proof::copying::{ALIGNMENT, BLOCK_BYTES, Block, clone, reserve, write_blocks};
 use crate::proof::pace::Reader;
 use crate::proof::page_cache::{is_to_be_released, release_behind};
@@ -33,6 +35,8 @@ pub(crate) struct Hashing<'a> {
     reader: &'a Reader,
     pulse: &'a Pulse,
     read: &'a (dyn Fn(u64) + Sync),
+    /// The look into what is read.
+    look: Option<Look<'a>>,
 }
 
 impl<'a> Hashing<'a> {
@@ -51,7 +55,13 @@ impl<'a> Hashing<'a> {
             reader,
             pulse,
             read,
+            look: None,
         }
+    }
+
+    /// Looks into what it reads.
+    pub(crate) fn looking(self, look: Option<Look<'a>>) -> Self {
+        Self { look, ..self }
     }
 
     /// Reads on in the file to its size, or to its end where it is shorter by now.
@@ -75,6 +85,19 @@ impl<'a> Hashing<'a> {
         }
         self.pulse.wait(|| reserve(copy, self.size))??;
         self.read_beside_writing(file, copy)
+    }
+
+    /// What the look found, once all of the file was read.
+    pub(crate) fn finish_look(&mut self) -> io::Result<Option<ContentFinding>> {
+        let Some(look) = self.look.take() else {
+            return Ok(None);
+        };
+        let reader = self.reader;
+        let finish = || {
+            let _turn = reader.turn();
+            look.finish()
+        };
+        Ok(self.pulse.wait(finish)?)
     }
 
     /// How many bytes were read, and their SHA-256.
@@ -168,14 +191,35 @@ impl<'a> Hashing<'a> {
     ) -> io::Result<bool> {
         let from = self.position;
         self.pulse.wait(|| self.reader.allow(to - from))?;
-        let turn = self.pulse.wait(|| self.reader.turn())?;
-        while self.position < to && read_some(self)? > 0 {}
-        drop(turn);
+        loop {
+            let turn = self.pulse.wait(|| self.reader.turn())?;
+            self.resume_look()?;
+            while self.position < to && !self.is_held_up() && read_some(self)? > 0 {}
+            drop(turn);
+            if !self.is_held_up() {
+                break;
+            }
+            if let Some(look) = &mut self.look {
+                // Whoever waits here must not keep others from a core.
+                self.pulse.wait(|| look.wait())?;
+            }
+        }
         self.pulse.wait(|| (self.read)(self.position - from))?;
         if is_released {
             release_behind(file, from, self.position);
         }
         Ok(self.position == to)
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.look.as_ref().is_some_and(Look::is_held_up)
+    }
+
+    fn resume_look(&mut self) -> io::Result<()> {
+        if let Some(look) = &mut self.look {
+            self.pulse.wait(|| look.resume())?;
+        }
+        Ok(())
     }
 
     fn read_some(&mut self, buffer: &mut [u8], file: &File) -> io::Result<usize> {
@@ -186,6 +230,9 @@ impl<'a> Hashing<'a> {
                     let length = read?;
                     self.pulse.beat()?;
                     self.hasher.update(&buffer[..length]);
+                    if let Some(look) = &mut self.look {
+                        self.pulse.wait(|| look.push(&buffer[..length]))?;
+                    }
                     self.position += length as u64;
                     return Ok(length);
                 }

@@ -1,6 +1,7 @@
-//! Proves a staged file: computes its SHA-256 and, where a copy is to be kept, writes the very bytes
-//! that were proven. Decides nothing; the verdict is the domain's.
+//! Proves a staged file: computes its SHA-256, looks into it and, where a copy is to be kept, writes the
+//! very bytes that were proven. Decides nothing; the verdict is the domain's.
 
+pub(crate) mod content;
 pub(crate) mod copying;
 pub(crate) mod hashing;
 pub(crate) mod pace;
@@ -11,10 +12,12 @@ pub(crate) mod validated_tree;
 use std::io;
 
 use cap_std::fs::{File, MetadataExt};
-use vigie_domain::{Finding, ProofNeeded, Sha256};
+use vigie_domain::{ContentFinding, Finding, ProofNeeded, Sha256};
 
 use crate::deposit::identity::FileIdentity;
 use crate::deposit::{AgentFolder, Staged};
+use crate::proof::content::room::Guest;
+use crate::proof::content::{Look, Question};
 use crate::proof::hashing::Hashing;
 use crate::proof::pace::Reader;
 use crate::proof::validated_tree::{PartialCopy, ValidatedTree};
@@ -61,6 +64,13 @@ impl Proof {
     }
 }
 
+/// How files are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Means<'a> {
+    pub reader: &'a Reader,
+    pub guest: &'a Guest,
+}
+
 /// Looks at a staged file and reads it when its size alone does not tell. `read` is told, piece by
 /// piece, how many bytes were read.
 ///
@@ -69,8 +79,9 @@ impl Proof {
 pub(crate) fn prove(
     folder: &AgentFolder,
     needed: &ProofNeeded,
+    question: &Question,
     keep: Option<Keep<'_>>,
-    reader: &Reader,
+    means: Means<'_>,
     read: &(dyn Fn(u64) + Sync),
 ) -> Proof {
     let pulse = folder.pulse();
@@ -85,7 +96,11 @@ pub(crate) fn prove(
     let size = identity.size;
     let is_told_by_size = size == 0 || needed.size.is_some_and(|expected| expected != size);
     let mut proof = Proof {
-        finding: Finding::Measured { size, sha256: None },
+        finding: Finding::Measured {
+            size,
+            sha256: None,
+            content: None,
+        },
         identity: Some(identity),
         is_steady: true,
         kept: None,
@@ -106,11 +121,12 @@ pub(crate) fn prove(
     }
     // What can't be proven is not kept.
     let keep = keep.filter(|_| needed.sha256.is_some());
-    let mut copy = match pulse.wait(|| Copy::start(keep)) {
-        Ok(copy) => copy,
+    let started = pulse.wait(|| (Look::start(question, size, means.guest), Copy::start(keep)));
+    let (look, mut copy) = match started {
+        Ok(started) => started,
         Err(given_up) => return Proof::without_reading(unreadable(&given_up.into())),
     };
-    let hashing = Hashing::new(size, reader, pulse, read);
+    let hashing = Hashing::new(size, means.reader, pulse, read).looking(look);
     match read_through(&file, identity, &mut copy, hashing, pulse) {
         Err(error) => {
             copy.abandon(pulse);
@@ -119,14 +135,17 @@ pub(crate) fn prove(
         Ok(Reading {
             size,
             sha256,
+            content,
             is_steady,
         }) => {
+            let is_readable = content.as_ref().is_none_or(|found| found.fault.is_none());
             proof.finding = Finding::Measured {
                 size,
                 sha256: Some(sha256),
+                content,
             };
             proof.is_steady = is_steady;
-            if is_steady && needed.sha256 == Some(sha256) {
+            if is_steady && is_readable && needed.sha256 == Some(sha256) {
                 proof.kept = pulse.wait(|| copy.finish()).unwrap_or_default();
             } else {
                 copy.abandon(pulse);
@@ -147,6 +166,7 @@ fn is_hollow(file: &File) -> io::Result<bool> {
 struct Reading {
     size: u64,
     sha256: Sha256,
+    content: Option<ContentFinding>,
     is_steady: bool,
 }
 
@@ -162,12 +182,14 @@ fn read_through(
     }
     let after = FileIdentity::of(&file.metadata()?);
     pulse.beat()?;
+    let content = hashing.finish_look()?;
     let (size, sha256) = hashing.finish();
     let is_cut_short = size < before.size;
     Ok(Reading {
         // Of a file that grows no more is read than there was at first: there may be no end to it.
         size: if is_cut_short { size } else { after.size },
         sha256,
+        content,
         is_steady: after == before && !is_cut_short,
     })
 }
@@ -235,10 +257,11 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use sha2::{Digest, Sha256 as Sha256Hasher};
-    use vigie_domain::AgentId;
+    use vigie_domain::{AgentId, VerifyLevel};
 
     use super::*;
     use crate::deposit::Deposit;
+    use crate::proof::content::room::Rooms;
     use crate::proof::pace::Pace;
 
     const CONTENT: &[u8] = b"the compressed dump";
@@ -278,6 +301,20 @@ mod tests {
         (0..=250).cycle().take(LARGE).collect()
     }
 
+    /// At the level that nobody asked for, as nobody looks inside unless he recognises it.
+    fn look(
+        folder: &AgentFolder,
+        needed: &ProofNeeded,
+        keep: Option<Keep<'_>>,
+        reader: &Reader,
+        read: &(dyn Fn(u64) + Sync),
+    ) -> Proof {
+        let question = Question::new(VerifyLevel::default(), 1000, needed);
+        let guest = &Rooms::new(NonZeroUsize::MIN).guest();
+        let means = Means { reader, guest };
+        prove(folder, needed, &question, keep, means, read)
+    }
+
     fn staged(place: &Place) -> PathBuf {
         place.root.path().join("deposit/A_B_C/databases/X.zst")
     }
@@ -291,13 +328,14 @@ mod tests {
             staged_file_name: "X.zst".to_owned(),
             size: Some(size as u64),
             sha256: Some(sha256),
+            ..ProofNeeded::default()
         };
         let keep = Keep {
             tree: &place.tree,
             folder: "A/B/C/no-year/X",
             file_name: "X.zst",
         };
-        prove(&place.folder, &needed, Some(keep), &unhurried(), &|_| ())
+        look(&place.folder, &needed, Some(keep), &unhurried(), &|_| ())
     }
 
     /// Until then a change might not show in the times of a file, and it would be luck to see it.
@@ -319,13 +357,14 @@ mod tests {
             staged_file_name: "X.zst".to_owned(),
             size: Some(LARGE as u64),
             sha256: Some(hash_of(&large())),
+            ..ProofNeeded::default()
         };
         let keep = Keep {
             tree: &place.tree,
             folder: "A/B/C/no-year/X",
             file_name: "X.zst",
         };
-        prove(&place.folder, &needed, Some(keep), &in_pieces(), &|_| {
+        look(&place.folder, &needed, Some(keep), &in_pieces(), &|_| {
             meanwhile();
         })
     }
@@ -359,6 +398,7 @@ mod tests {
             Finding::Measured {
                 size: CONTENT.len() as u64,
                 sha256: Some(hash_of(CONTENT)),
+                content: None,
             }
         );
         assert_eq!(kept(place.root.path()), Vec::<String>::new());
@@ -371,6 +411,7 @@ mod tests {
             staged_file_name: "X.zst".to_owned(),
             size: None,
             sha256: None,
+            ..ProofNeeded::default()
         };
         let keep = Keep {
             tree: &place.tree,
@@ -378,7 +419,7 @@ mod tests {
             file_name: "X.zst",
         };
         assert_eq!(
-            prove(&place.folder, &needed, Some(keep), &unhurried(), &|_| ()).kept,
+            look(&place.folder, &needed, Some(keep), &unhurried(), &|_| ()).kept,
             None
         );
         assert!(!place.root.path().join("validated/A").exists());
@@ -389,7 +430,14 @@ mod tests {
         let place = place();
         let proof = prove_and_keep(&place, 3, hash_of(CONTENT));
         let size = CONTENT.len() as u64;
-        assert_eq!(proof.finding, Finding::Measured { size, sha256: None });
+        assert_eq!(
+            proof.finding,
+            Finding::Measured {
+                size,
+                sha256: None,
+                content: None,
+            }
+        );
     }
 
     #[test]
@@ -433,6 +481,7 @@ mod tests {
             staged_file_name: "X.zst".to_owned(),
             size: None,
             sha256: Some(hash_of(&large())),
+            ..ProofNeeded::default()
         };
         for keep in [
             None,
@@ -443,12 +492,19 @@ mod tests {
             }),
         ] {
             told.store(0, Ordering::Relaxed);
-            let proof = prove(&place.folder, &needed, keep, &in_pieces(), &|bytes| {
+            let proof = look(&place.folder, &needed, keep, &in_pieces(), &|bytes| {
                 told.fetch_add(bytes, Ordering::Relaxed);
             });
             let size = LARGE as u64;
             let sha256 = Some(hash_of(&large()));
-            assert_eq!(proof.finding, Finding::Measured { size, sha256 });
+            assert_eq!(
+                proof.finding,
+                Finding::Measured {
+                    size,
+                    sha256,
+                    content: None,
+                }
+            );
             assert!(proof.is_steady);
             assert_eq!(told.load(Ordering::Relaxed), size);
         }
@@ -551,8 +607,9 @@ mod tests {
             staged_file_name: "X.zst".to_owned(),
             size: None,
             sha256: None,
+            ..ProofNeeded::default()
         };
-        let proof = prove(&place.folder, &needed, None, &in_pieces(), &|_| {
+        let proof = look(&place.folder, &needed, None, &in_pieces(), &|_| {
             let file = fs::File::options().write(true).open(&file).unwrap();
             file.set_len(100).unwrap();
         });
@@ -563,6 +620,7 @@ mod tests {
             Finding::Measured {
                 size: read as u64,
                 sha256: Some(hash_of(&large()[..read])),
+                content: None,
             }
         );
     }

@@ -101,6 +101,7 @@ fn results(
             status: entry.status,
             unchanged: entry.unchanged,
             reason: entry.reason.as_ref().map(ToString::to_string),
+            content: entry.content.as_ref().map(ToString::to_string),
         });
     in_order(
         "entries of the result",

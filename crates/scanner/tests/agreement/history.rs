@@ -286,6 +286,7 @@ fn declaration(rng: &mut Rng, folder: &str, database: &str) -> JobDeclaration {
         recipients: Vec::new(),
         active: !one_in(rng, 8),
         warnings: one_in(rng, 5).then_some(WarningSettings::NONE),
+        verify: None,
     }
 }
 

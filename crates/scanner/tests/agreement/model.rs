@@ -520,7 +520,14 @@ impl Visit<'_> {
             let size = bytes.len() as u64;
             let is_told_by_size = size == 0 || needed.size.is_some_and(|expected| expected != size);
             let sha256 = (!is_told_by_size).then(|| hash(&[&bytes]));
-            return (Finding::Measured { size, sha256 }, bytes);
+            return (
+                Finding::Measured {
+                    size,
+                    sha256,
+                    content: None,
+                },
+                bytes,
+            );
         }
         (Finding::Absent, Vec::new())
     }

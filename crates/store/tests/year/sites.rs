@@ -153,6 +153,7 @@ impl Site {
             },
             active: true,
             warnings: None,
+            verify: None,
         };
         self.databases.iter().map(declaration).collect()
     }
@@ -268,6 +269,7 @@ fn section(name: &str, fate: Fate, content: u64) -> (DatabaseReport, Finding) {
     let measured = |content| Finding::Measured {
         size: 1_000_000,
         sha256: Some(hash(content)),
+        content: None,
     };
     let finding = match fate {
         Fate::Good => measured(content),
