@@ -4,6 +4,7 @@
 //! What is not known is null and never left out, so that a template that misspells a variable fails
 //! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
 
+mod damaged;
 mod digest;
 mod group;
 mod incident;
@@ -18,6 +19,7 @@ mod warning;
 
 use std::sync::Arc;
 
+pub use damaged::{DamagedContext, FaultContext, IntactContext, KeptFileContext};
 pub use digest::{
     DigestContext, DigestJobContext, EndingSilenceContext, JumpedSizeContext, RecoveredJobContext,
     UnchangedJobContext, UndeclaredJobContext, WaitingMailsContext, WrongJobContext,
@@ -26,7 +28,10 @@ pub use group::{GroupContext, ScopeContext};
 pub use incident::{IncidentContext, StatusChangeContext};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-pub use jobs::{AgentCountContext, JobsContext, ListedJobContext, RestContext, StatusCountContext};
+pub use jobs::{
+    AgentCountContext, JobsContext, ListedDamageContext, ListedJobContext, RestContext,
+    StatusCountContext,
+};
 pub(crate) use jobs::{SingleMail, WriteSingle};
 pub use list::ListContext;
 pub use outage::{ClockContext, OutageContext};
@@ -392,6 +397,21 @@ pub(crate) fn value(
             history,
         } => {
             let context = RecoveryContext::new(job, entry, history, now, reader, surroundings);
+            serde_json::to_value(context)
+        }
+        About::Damage {
+            job,
+            file,
+            intact_at,
+            others,
+        } => {
+            let damage = damaged::Damage {
+                job,
+                file,
+                intact_at,
+                others,
+            };
+            let context = DamagedContext::new(&damage, now, reader, surroundings);
             serde_json::to_value(context)
         }
         About::Warning {

@@ -78,22 +78,23 @@ pub use arrangement::Grouping;
 pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
-    AgentCountContext, BackupContext, CauseContext, ClockContext, CommonContext, DelayContext,
-    DigestContext, DigestJobContext, EndingSilenceContext, EntryContext, GroupContext,
-    IncidentContext, JobContext, JobMailContext, JobsContext, JumpedSizeContext, LastEntryContext,
-    LastGoodContext, LinksContext, ListContext, ListedJobContext, MissingContext, OddityContext,
-    OutageContext, ReasonContext, RecoveredJobContext, RecoveryContext, ReminderContext,
-    RestContext, ScheduleContext, ScopeContext, SizeContext, StageContext, StatusChangeContext,
-    StatusCountContext, SummaryContext, UnchangedJobContext, UndeclaredJobContext,
-    UndeliveredContext, UndeliveredMailContext, WaitingMailsContext, WarningContext,
-    WrongJobContext,
+    AgentCountContext, BackupContext, CauseContext, ClockContext, CommonContext, DamagedContext,
+    DelayContext, DigestContext, DigestJobContext, EndingSilenceContext, EntryContext,
+    FaultContext, GroupContext, IncidentContext, IntactContext, JobContext, JobMailContext,
+    JobsContext, JumpedSizeContext, KeptFileContext, LastEntryContext, LastGoodContext,
+    LinksContext, ListContext, ListedDamageContext, ListedJobContext, MissingContext,
+    OddityContext, OutageContext, ReasonContext, RecoveredJobContext, RecoveryContext,
+    ReminderContext, RestContext, ScheduleContext, ScopeContext, SizeContext, StageContext,
+    StatusChangeContext, StatusCountContext, SummaryContext, UnchangedJobContext,
+    UndeclaredJobContext, UndeliveredContext, UndeliveredMailContext, WaitingMailsContext,
+    WarningContext, WrongJobContext,
 };
 pub use delivery::{Delivered, DeliverySettings, DeliveryWorker};
 pub use digest::{
     Digest, DigestJob, DigestPeriod, DigestSettings, EndingSilence, JumpedSize, RecoveredJob,
     UnchangedJob, UndeclaredJob, WaitingMails, WrongJob,
 };
-pub use fault::{ClockJump, CycleFacts, FaultRecord, watch};
+pub use fault::{ClockJump, CycleFacts, FaultRecord, TreeState, watch};
 pub use incident::{
     Acknowledgement, Incident, IncidentKey, Reminders, StatusChange, Telling, follow, is_news,
     remind,
