@@ -107,7 +107,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let team = Team::new();
     let checked = team.succeed(&["check"]);
     assert!(
-        checked.contains("own: 10 mails with 40 samples in 2 languages (en, fr): nothing is wrong"),
+        checked.contains("own: 11 mails with 44 samples in 2 languages (en, fr): nothing is wrong"),
         "{checked}"
     );
     assert_eq!(
@@ -314,8 +314,8 @@ fn a_misspelt_variable_is_told_with_its_place_and_what_was_meant() {
     assert_eq!(
         json,
         json!({
-            "directory": "own", "errors": 1, "warnings": 0, "mails": 10,
-            "locales": ["en", "fr"], "samples": 40,
+            "directory": "own", "errors": 1, "warnings": 0, "mails": 11,
+            "locales": ["en", "fr"], "samples": 44,
             "faults": [{
                 "path": "en/missing/subject.txt.hbs", "line": 1, "column": 13,
                 "severity": "error", "problem": problem,

@@ -30,6 +30,9 @@ mod settling;
 /// The tree of validated backups.
 mod validated;
 
+/// What becomes of what is kept, and who is told.
+mod scrub;
+
 /// What agents put into the deposit to harm.
 mod hostile;
 

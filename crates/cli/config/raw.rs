@@ -16,6 +16,7 @@ pub struct RawConfig {
     pub deposit: RawDeposit,
     pub database: RawDatabase,
     pub scan: RawScan,
+    pub scrub: RawScrub,
     pub schedule: RawSchedule,
     pub alerts: RawAlerts,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
@@ -58,6 +59,13 @@ pub struct RawScan {
     pub cores: Option<i64>,
     pub max_read_rate: Option<RawReadRate>,
     pub full_sweep_every: Option<i64>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawScrub {
+    pub every: Option<RawSpan>,
+    pub max_read_rate: Option<RawReadRate>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

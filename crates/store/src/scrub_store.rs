@@ -1,6 +1,7 @@
 //! The port of a scrub on SQLite: which copies are due, and what was found of them. Touches none of them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -222,10 +223,10 @@ async fn judge(
     let mut intact: HashMap<JobId, IntactCopies> = HashMap::new();
     let mut judged = Vec::with_capacity(looked_at.len());
     for LookedAt { job, file, check } in looked_at {
-        if !intact.contains_key(&job.id) {
-            intact.insert(job.id, intact_of(connection, job.id).await?);
-        }
-        let others = intact.get(&job.id).cloned().unwrap_or_default();
+        let others = match intact.entry(job.id) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => place.insert(intact_of(connection, job.id).await?).clone(),
+        };
         let CheckedFile { file, event } =
             record_check(&job, &file, check.found.clone(), check.at, others);
         judged.push(JudgedFile { job, file, event });

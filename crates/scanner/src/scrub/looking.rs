@@ -242,13 +242,14 @@ mod tests {
 
     #[test]
     fn what_is_read_stops_between_two_pieces() {
-        let place = Place::new();
+        let Place { root, tree, file } = Place::new();
         let (stop, read) = (AtomicBool::new(false), AtomicU64::new(0));
         let pace = Pace::in_pieces_of(100_000);
-        let look = look(&place.tree, &place.file, &pace, &stop, &|bytes| {
+        let look = look(&tree, &file, &pace, &stop, &|bytes| {
             read.fetch_add(bytes, Ordering::Relaxed);
             stop.store(true, Ordering::Relaxed);
         });
+        drop(root);
         assert!(matches!(look, Look::Stopped), "{look:?}");
         assert!(read.into_inner() <= 200_000);
     }
