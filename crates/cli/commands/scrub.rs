@@ -74,13 +74,13 @@ pub async fn run(
     );
     let order = order(arguments, now);
     let scrub = scrubber.scrub(&order, &around);
-    let scrubbed = showing.during(&counters, scrub).await;
-    plan(&vigie, &tree_state(&scrubbed)).await?;
+    let found = showing.during(&counters, scrub).await;
+    plan(&vigie, &tree_state(&found)).await?;
     // What was found before it ended early is told too.
     let mails = deliver(&vigie, SystemClock.now()).await?;
     let outcome = ScrubOutcome {
         now,
-        scrub: scrubbed?,
+        scrub: found?,
         mails,
     };
     log(&outcome.scrub);
