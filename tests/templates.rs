@@ -107,7 +107,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let team = Team::new();
     let checked = team.succeed(&["check"]);
     assert!(
-        checked.contains("own: 10 mails with 40 samples in 2 languages (en, fr): nothing is wrong"),
+        checked.contains("own: 11 mails with 44 samples in 2 languages (en, fr): nothing is wrong"),
         "{checked}"
     );
     assert_eq!(
@@ -118,7 +118,7 @@ fn what_was_ejected_is_sound_and_writes_the_same_mails() {
     let site = Site::new();
     succeeded(of_site(&site, &["snapshot", "snapshots"]));
     let names = site.files_in("snapshots");
-    assert_eq!(names.len(), 80);
+    assert_eq!(names.len(), 88);
     for name in names {
         let relative = format!("snapshots/{name}");
         let built_in = fs::read_to_string(site.path(&relative)).unwrap();
@@ -224,7 +224,7 @@ fn a_changed_word_is_a_change_of_that_mails_snapshots_and_of_those_that_quote_it
     team.write(SUBJECT, "[MISSING] {{job.database}}\n");
     team.succeed(&["snapshot", "snapshots"]);
     let same = team.succeed(&["snapshot", "--check", "snapshots"]);
-    assert!(same.contains("80 snapshots in snapshots: every mail is as it was"));
+    assert!(same.contains("88 snapshots in snapshots: every mail is as it was"));
     team.write(SUBJECT, "[MISSING] {{job.database}}: nothing heard\n");
     let (diff, error) = failed(team.command(&["snapshot", "--check", "snapshots"]));
     let differing: Vec<&str> = diff
@@ -314,8 +314,8 @@ fn a_misspelt_variable_is_told_with_its_place_and_what_was_meant() {
     assert_eq!(
         json,
         json!({
-            "directory": "own", "errors": 1, "warnings": 0, "mails": 10,
-            "locales": ["en", "fr"], "samples": 40,
+            "directory": "own", "errors": 1, "warnings": 0, "mails": 11,
+            "locales": ["en", "fr"], "samples": 44,
             "faults": [{
                 "path": "en/missing/subject.txt.hbs", "line": 1, "column": 13,
                 "severity": "error", "problem": problem,
@@ -361,9 +361,9 @@ fn a_template_whose_default_has_changed_is_a_warning_until_it_is_updated() {
 fn a_preview_has_an_index_and_the_parts_of_each_mail() {
     let team = Team::new();
     let told = team.succeed(&["preview"]);
-    assert!(told.contains("Wrote 80 mails to vigie-preview; open vigie-preview/index.html"));
+    assert!(told.contains("Wrote 88 mails to vigie-preview; open vigie-preview/index.html"));
     let index = team.read("vigie-preview/index.html");
-    assert_eq!(index.matches("<iframe").count(), 2 * 80);
+    assert_eq!(index.matches("<iframe").count(), 2 * 88);
     assert!(!index.contains("class=\"faults\"") && !index.contains("http"));
     let text = team.read("vigie-preview/missing.full.fr.txt");
     assert!(text.contains("Aucun rapport"), "{text}");

@@ -33,6 +33,9 @@ mod validated;
 /// Backups that arrive as they were sent and can't be read back.
 mod dumps;
 
+/// What becomes of what is kept, and who is told.
+mod scrub;
+
 /// What agents put into the deposit to harm.
 mod hostile;
 

@@ -5,6 +5,7 @@ mod matching;
 mod moment;
 mod outbox;
 mod routes;
+mod scrub;
 mod silence;
 mod templates;
 
@@ -26,6 +27,7 @@ pub use outbox::{
     DropArguments, OutboxCommand, OutboxListArguments, RetryArguments, ShowArguments,
 };
 pub use routes::{RoutesCommand, RoutesListArguments, RoutesTestArguments};
+pub use scrub::ScrubArguments;
 pub use silence::{
     SilenceAddArguments, SilenceCommand, SilenceExpireArguments, SilenceListArguments,
 };
@@ -76,12 +78,24 @@ pub enum Command {
     /// what is wrong with them is logged, and all stays as it was.
     #[command(after_help = "Example: vigie run --config /etc/vigie/vigie.toml")]
     Run,
+    /// Reads the backups that were kept again, those read the longest ago first, and tells of damage
+    ///
+    /// Each is read from the disk, as far as the system lets go of what it has in memory, and compared with
+    /// the hash that was proven when it was kept. What was read is recorded as it goes: a scrub that is
+    /// interrupted goes on with the next one. `vigie run` does this by itself: see `[scrub]` in the config.
+    #[command(
+        after_help = "Examples:\n  vigie scrub\n  vigie scrub --older-than 7d --max-bytes 10GiB\n  \
+                            vigie scrub --format json\n\n\
+                            Exit status: 0 all that was read is as it was kept, 1 some is damaged, or could not be \
+                            read, 2 usage or configuration."
+    )]
+    Scrub(ScrubArguments),
     /// Shows every job with its latest backup
     #[command(
         after_help = "Examples:\n  vigie status --failing\n  vigie status --format json\n  \
                             vigie status --check    one line for a monitoring system\n\n\
                             Exit status of --check: 0 all is well, 1 a job whose backup can't be \
-                            compared, a mail that was refused or has waited for an hour, 2 a failing job or a deadline that nobody judged, 3 the \
+                            compared, a mail that was refused or has waited for an hour, 2 a failing job, a kept backup that is damaged or a deadline that nobody judged, 3 the \
                             state can't be told."
     )]
     Status(StatusArguments),
@@ -208,8 +222,8 @@ pub struct MailTestArguments {
     /// Who the mail goes to: an address, with or without a name
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub to: String,
-    /// Which mail: missing, entry, reminder, recovery, warning, group, outage, summary, digest or
-    /// undelivered
+    /// Which mail: missing, entry, reminder, recovery, damaged, warning, group, outage, summary, digest
+    /// or undelivered
     #[arg(long, value_name = "MAIL", default_value = "missing")]
     pub mail: MailKind,
     /// The language, instead of the one that the config has for this address

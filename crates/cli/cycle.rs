@@ -49,6 +49,7 @@ pub async fn cycle(
     if let Err(ScanError::Deposit(error)) = &scanned {
         facts.deposit_error = Some(error.to_string());
     }
+    facts.validated = vigie.tree.state();
     let planned = vigie.planner.plan_cycle(now, &facts).await?;
     if facts.clock_jump.is_some() {
         // What is told need not be told by the next cycle too, should this one fail.

@@ -21,6 +21,7 @@ mod printable;
 mod progress;
 mod reload;
 mod screen;
+mod scrubbing;
 mod stages;
 mod table;
 mod tokens;
@@ -94,6 +95,10 @@ async fn run(arguments: Arguments, screen: &Screen, stages: Stages) -> anyhow::R
         Command::Scan(scan) => {
             let showing = Showing::on(screen, arguments.quiet, stages);
             Box::pin(commands::scan::run(config, scan, &showing)).await
+        }
+        Command::Scrub(scrub) => {
+            let showing = Showing::on(screen, arguments.quiet, stages).of("scrub");
+            Box::pin(commands::scrub::run(config, scrub, &showing)).await
         }
         Command::Run => Box::pin(commands::run::run(config, &Showing::logged(stages))).await,
         Command::Status(status) if status.check => Ok(commands::status::check(config).await),

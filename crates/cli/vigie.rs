@@ -1,14 +1,14 @@
 //! Joins the parts as the config says: store, scanner and what sends the mails.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use tracing::warn;
 use vigie_notify::{
     AlertPolicy, Clock as _, Composer, DeliverySettings, DeliveryWorker, Planner, SystemClock,
-    Templates, Transport,
+    Templates, Transport, TreeState,
 };
 use vigie_scanner::{Scanner, ScannerSettings};
 use vigie_store::SqliteStore;
@@ -24,6 +24,24 @@ pub struct Vigie {
     pub scanner: Scanner<SqliteStore>,
     pub planner: Planner<SqliteStore, SystemClock>,
     pub worker: Arc<MailWorker>,
+    pub tree: TreeWatch,
+}
+
+/// What the last look at the validated tree told, by whoever looked.
+#[derive(Debug, Clone, Default)]
+pub struct TreeWatch(Arc<Mutex<TreeState>>);
+
+impl TreeWatch {
+    pub fn see(&self, state: TreeState) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    pub fn state(&self) -> TreeState {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 /// What sends the mails.
@@ -67,6 +85,7 @@ impl Vigie {
                 SystemClock,
                 delivery_settings(&config),
             )),
+            tree: TreeWatch::default(),
             store,
             config,
         })

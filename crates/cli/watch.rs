@@ -2,7 +2,7 @@
 //! no deposit and no mail.
 
 use jiff::{SignedDuration, Timestamp};
-use vigie_notify::{ClockJump, CycleFacts};
+use vigie_notify::{ClockJump, CycleFacts, TreeState};
 use vigie_store::LastCycle;
 
 /// A clock may be set by so much without a word: that is what keeps clocks right.
@@ -54,6 +54,7 @@ pub fn facts(last: Option<LastCycle>, now: Timestamp) -> CycleFacts {
     let is_long = |usual: SignedDuration| idle > SHORT && idle > usual.saturating_mul(LONG);
     CycleFacts {
         deposit_error: None,
+        validated: TreeState::NotLooked,
         clock_jump,
         idle_since: usual.is_some_and(is_long).then_some(last.done_at),
     }

@@ -86,7 +86,7 @@ pub enum CheckFormat {
 
 #[derive(Debug, Args)]
 pub struct PreviewArguments {
-    /// Only this mail: `missing`, `entry`, `reminder`, `recovery`, `warning`, `group`, `outage`, `summary`,
+    /// Only this mail: `missing`, `entry`, `reminder`, `recovery`, `damaged`, `warning`, `group`, `outage`, `summary`,
     /// `digest` or `undelivered`
     #[arg(value_name = "MAIL")]
     pub mail: Option<MailKind>,
@@ -111,7 +111,7 @@ pub struct PreviewArguments {
 
 #[derive(Debug, Args)]
 pub struct EjectArguments {
-    /// Only this mail, `missing`, `entry`, `reminder`, `recovery`, `warning`, `group`, `outage`, `summary`,
+    /// Only this mail, `missing`, `entry`, `reminder`, `recovery`, `damaged`, `warning`, `group`, `outage`, `summary`,
     /// `digest` or `undelivered`, with the partials that it includes
     #[arg(value_name = "MAIL")]
     pub mail: Option<MailKind>,
@@ -140,7 +140,7 @@ pub struct SnapshotArguments {
 
 #[derive(Debug, Args)]
 pub struct VariablesArguments {
-    /// Only this mail: `missing`, `entry`, `reminder`, `recovery`, `warning`, `group`, `outage`, `summary`,
+    /// Only this mail: `missing`, `entry`, `reminder`, `recovery`, `damaged`, `warning`, `group`, `outage`, `summary`,
     /// `digest` or `undelivered`
     #[arg(value_name = "MAIL")]
     pub mail: Option<MailKind>,

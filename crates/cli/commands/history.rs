@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use vigie_domain::{AgentId, BackupEntry, JobStatus, Warning};
+use vigie_scanner::DueFile;
 
 use crate::arguments::{Format, HistoryArguments};
+use crate::commands::damage::{ShownDamage, print_damage};
 use crate::printable::printable;
 use crate::vigie::{load_config, open_existing};
 
@@ -21,7 +23,14 @@ struct JobHistory {
     status: JobStatus,
     /// What was odd about the last good backup.
     warnings: Vec<Warning>,
+    /// The kept backups of it that are not as they were kept.
+    #[serde(serialize_with = "shown")]
+    damaged: Vec<DueFile>,
     entries: Vec<BackupEntry>,
+}
+
+fn shown<S: Serializer>(damaged: &[DueFile], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(damaged.iter().map(ShownDamage::of))
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +53,9 @@ pub async fn run(config: Option<&Path>, arguments: &HistoryArguments) -> anyhow:
         bail!("no job is known for the database {database}{whose}; `vigie status` lists all jobs");
     }
     let mut history = History { jobs: Vec::new() };
+    let damaged = store.damaged_files().await?;
     for job in jobs {
+        let of_job = damaged.iter().filter(|file| file.file.job_id == job.id);
         history.jobs.push(JobHistory {
             id: job.id.0,
             entries: store.entries_of_job(&job, arguments.limit).await?,
@@ -52,6 +63,7 @@ pub async fn run(config: Option<&Path>, arguments: &HistoryArguments) -> anyhow:
             database: job.database,
             status: job.current_status,
             warnings: job.warnings,
+            damaged: of_job.cloned().collect(),
         });
     }
     let mut out = io::stdout().lock();
@@ -79,6 +91,7 @@ fn print(out: &mut dyn Write, job: &JobHistory) -> io::Result<()> {
     for warning in &job.warnings {
         writeln!(out, "  odd: {warning}")?;
     }
+    print_damage(out, "  damaged: ", &job.damaged)?;
     if job.entries.is_empty() {
         writeln!(out, "  no report has spoken of it")?;
     }

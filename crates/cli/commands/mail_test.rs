@@ -53,6 +53,7 @@ fn sample(mail: MailKind) -> Sample {
         MailKind::Missing => samples::missing_full().into(),
         MailKind::Reminder => samples::reminder_full().into(),
         MailKind::Recovery => samples::recovery_full().into(),
+        MailKind::Damaged => samples::damaged_full().into(),
         MailKind::Warning => samples::warning_full().into(),
         MailKind::Group => samples::group_full().into(),
         MailKind::Outage => samples::outage_deposit_full().into(),

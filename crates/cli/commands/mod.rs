@@ -2,6 +2,7 @@
 
 pub mod ack;
 pub mod config_check;
+mod damage;
 pub mod demo;
 mod held_back;
 pub mod history;
@@ -12,6 +13,7 @@ pub mod outbox;
 pub mod routes;
 pub mod run;
 pub mod scan;
+pub mod scrub;
 pub mod silence;
 pub mod status;
 pub mod templates;

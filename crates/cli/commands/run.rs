@@ -17,6 +17,7 @@ use crate::lock::CycleLock;
 use crate::ping::{PingTask, Pinger};
 use crate::progress::Showing;
 use crate::reload::{TemplateWatch, reload};
+use crate::scrubbing::ScrubTask;
 use crate::vigie::{Vigie, load_config};
 use crate::watch::{ClockWatch, since_boot};
 
@@ -32,6 +33,7 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
     let pings = PingTask::start();
     let mut watch = TemplateWatch::new(&vigie);
     let mut mails = DeliveryTask::start(&vigie);
+    let mut scrubs = ScrubTask::start(&vigie);
     let mut has_declared = false;
     let mut clock_watch = ClockWatch::default();
     let mut tick = tick_of(&vigie);
@@ -56,8 +58,9 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
                     watch = TemplateWatch::new(&vigie);
                     // Cycles go on while the mails of before arrive; those of now wait for that.
                     let old_mails = std::mem::replace(&mut mails, DeliveryTask::start(&vigie));
+                    let old_scrubs = std::mem::replace(&mut scrubs, ScrubTask::start(&vigie));
                     tokio::spawn(async move {
-                        old_mails.stop().await;
+                        tokio::join!(old_mails.stop(), stop_scrubs(old_scrubs));
                         old.store.close().await;
                     });
                     has_declared = false;
@@ -103,12 +106,18 @@ pub async fn run(path: Option<&Path>, showing: &Showing) -> anyhow::Result<ExitC
     }
     // What is on its way arrives; all else waits for the next start.
     tokio::select! {
-        _ = async { tokio::join!(mails.stop(), pings.stop()) } => {}
+        _ = async { tokio::join!(mails.stop(), pings.stop(), stop_scrubs(scrubs)) } => {}
         () = stop.recv() => return Ok(ExitCode::SUCCESS),
     }
     info!("stopped");
     vigie.store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn stop_scrubs(scrubs: Option<ScrubTask>) {
+    if let Some(scrubs) = scrubs {
+        scrubs.stop().await;
+    }
 }
 
 /// The signals that end the program.

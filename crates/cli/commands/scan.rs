@@ -164,7 +164,7 @@ fn print_work(out: &mut dyn Write, work: Work) -> io::Result<()> {
     writeln!(out)
 }
 
-fn print_mails(out: &mut dyn Write, mails: &MailResult) -> io::Result<()> {
+pub fn print_mails(out: &mut dyn Write, mails: &MailResult) -> io::Result<()> {
     let delivered = mails.delivered;
     writeln!(
         out,
@@ -201,6 +201,8 @@ fn label_of(event: &EventSummary) -> &'static str {
         "JobRecovered" => "recovered",
         "JobDeactivated" => "put to rest",
         "JobWarned" => "OK, but odd",
+        "ValidatedFileDamaged" => "kept backup damaged",
+        "ValidatedFileRestored" => "kept backup as it was",
         "ReportRejected" => "report rejected",
         name => event.status.unwrap_or(name),
     }

@@ -11,11 +11,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use vigie_domain::{BackupEntry, ExpectedBackupJob, JobId, JobSource, JobStatus, Pause, Warning};
 use vigie_notify::{Acknowledgement, Clock, FaultRecord, Ledger, Outbox, SystemClock, SystemFault};
+use vigie_scanner::DueFile;
 use vigie_store::{JobOverview, LastCycle, SqliteStore};
 
 use crate::age::age;
 use crate::arguments::{Format, StatusArguments};
 use crate::causes::causes;
+use crate::commands::damage::{ShownDamage, print_damage};
 use crate::commands::held_back::HeldBack;
 use crate::pause::pause_in_words;
 use crate::printable::{printable, printable_within};
@@ -66,6 +68,8 @@ struct ShownStatus<'a> {
     mails: Mails,
     /// What people are to be told and are not told yet.
     held_back: HeldBack,
+    /// The kept backups that are not as they were kept.
+    damaged: Vec<ShownDamage<'a>>,
 }
 
 /// The mails that did not get through.
@@ -118,12 +122,13 @@ impl Mails {
 pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let config = load_config(config)?;
     let now = SystemClock.now();
-    let (mut overviews, taken_on, mails, held_back) = match open_existing(&config).await? {
+    let (mut overviews, taken_on, mails, held_back, damaged) = match open_existing(&config).await? {
         Some(store) => (
             store.jobs_with_latest_entries().await?,
             store.acknowledgements().await?,
             Mails::of(&store).await?,
             HeldBack::of(&store).await?,
+            store.damaged_files().await?,
         ),
         None => <_>::default(),
     };
@@ -140,12 +145,14 @@ pub async fn run(config: Option<&Path>, arguments: &StatusArguments) -> anyhow::
                 jobs,
                 mails,
                 held_back,
+                damaged: damaged.iter().map(ShownDamage::of).collect(),
             };
             serde_json::to_writer_pretty(&mut out, &status)?;
             writeln!(out)?;
         }
         Format::Text => {
             print(&mut out, &overviews)?;
+            print_damage(&mut out, "damaged: ", &damaged)?;
             for told in mails.told(now).into_iter().chain(held_back.told()) {
                 writeln!(out, "{told}")?;
             }
@@ -275,6 +282,8 @@ struct State {
     mails: Mails,
     /// What is wrong with the whole system.
     faults: Vec<FaultRecord>,
+    /// The kept backups that are not as they were kept.
+    damaged: Vec<DueFile>,
 }
 
 async fn state(config: Option<&Path>) -> anyhow::Result<State> {
@@ -288,6 +297,7 @@ async fn state(config: Option<&Path>) -> anyhow::Result<State> {
         interval: config.scan.interval,
         mails: Mails::of(&store).await?,
         faults: store.faults_since(Timestamp::MAX).await?,
+        damaged: store.damaged_files().await?,
     })
 }
 
@@ -313,7 +323,7 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
     let unjudged = jobs.iter().filter(|job| is_unjudged(job, state, now));
     let unjudged = unjudged.count();
     let severity = match (failing + unjudged, uncompared) {
-        _ if !state.faults.is_empty() => Severity::Critical,
+        _ if !state.faults.is_empty() || !state.damaged.is_empty() => Severity::Critical,
         (0, 0) if !state.mails.need_attention(now) => Severity::Ok,
         (0, _) => Severity::Warning,
         _ => Severity::Critical,
@@ -335,12 +345,22 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
             "{unjudged} past their deadline, but no cycle was done {since}"
         ));
     }
+    if let Some(first) = state.damaged.first() {
+        let path = printable_within(&first.file.path, WIDEST_CELL * 4).replace('|', "/");
+        told.push(match state.damaged.len() {
+            1 => format!("1 kept backup is damaged: {path}"),
+            count => format!("{count} kept backups are damaged, the first is {path}"),
+        });
+    }
     for fault in &state.faults {
-        if let SystemFault::DepositUnreachable { error } = &fault.fault {
-            let since = fault.opened_at.strftime("%Y-%m-%d %H:%M UTC");
-            let error = printable(error).replace('|', "/");
-            told.push(format!("the deposit can't be read since {since}: {error}"));
-        }
+        let (what, error) = match &fault.fault {
+            SystemFault::DepositUnreachable { error } => ("the deposit", error),
+            SystemFault::ValidatedUnreachable { error } => ("what is kept", error),
+            _ => continue,
+        };
+        let since = fault.opened_at.strftime("%Y-%m-%d %H:%M UTC");
+        let error = printable(error).replace('|', "/");
+        told.push(format!("{what} can't be read since {since}: {error}"));
     }
     told.extend(state.mails.told(now));
     let mut data: Vec<String> = JobStatus::ALL
@@ -349,6 +369,7 @@ fn summary(state: &State, now: Timestamp) -> (Severity, String) {
         .collect();
     data.push(format!("mails_waiting={}", state.mails.waiting));
     data.push(format!("mails_dead={}", state.mails.dead));
+    data.push(format!("damaged={}", state.damaged.len()));
     (
         severity,
         format!("{} | {}", told.join("; "), data.join(" ")),
@@ -403,6 +424,7 @@ mod tests {
             interval: Duration::from_mins(1),
             mails: Mails::default(),
             faults: Vec::new(),
+            damaged: Vec::new(),
         }
     }
 
@@ -480,7 +502,7 @@ mod tests {
             summary(&watched(jobs.into()), now()).1,
             "2 jobs: 1 OK, 1 MISSING | ok=1 failed=0 missing=1 hash_mismatch=0 \
              transfer_integrity_failed=0 unknown=0 mails_waiting=0 \
-             mails_dead=0"
+             mails_dead=0 damaged=0"
         );
     }
 

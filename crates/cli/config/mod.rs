@@ -41,6 +41,7 @@ mod report_limits;
 mod route;
 mod scan;
 mod schedule;
+mod scrub;
 mod sendmail;
 mod smtp;
 mod switch_or_table;
@@ -76,6 +77,7 @@ pub use problem::{Complaint, ConfigErrors, Problem};
 pub use raw::RawJob;
 pub use recipient::RecipientConfig;
 pub use scan::ScanConfig;
+pub use scrub::ScrubConfig;
 pub use sendmail::SendmailConfig;
 pub use smtp::{ClientCertificate, SmtpConfig, SmtpSecurity};
 pub use token::TokenSource;
@@ -102,6 +104,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// When the deposit is scanned, and how much of the machine that may take.
     pub scan: ScanConfig,
+    /// How often kept backups are read again.
+    pub scrub: ScrubConfig,
     /// When backups are expected of which nothing else is said.
     pub schedule: Schedule,
     /// How often people are told of what stays wrong.
@@ -188,6 +192,7 @@ impl Config {
         let deposit = deposit::read(&raw.deposit, &mut reading);
         let database = database::read(&raw.database, &mut reading);
         let scan = scan::read(&raw.scan, &mut reading);
+        let scrub = scrub::read(&raw.scrub, &mut reading);
         let alerts = alerts::read(raw.alerts, &mut reading);
         let templates = templates::read(raw.templates, &mut reading);
         let ping = ping::read(&raw.ping, &mut reading);
@@ -228,6 +233,7 @@ impl Config {
                 deposit,
                 database,
                 scan,
+                scrub,
                 schedule,
                 alerts,
                 warnings,
@@ -253,6 +259,11 @@ impl Config {
     pub fn problem(&self, key: &str, complaint: Complaint) -> Problem {
         self.places.problem(key, complaint)
     }
+}
+
+/// How large a size that somebody gives on the command line is, in bytes, as it is written in the config too.
+pub fn size_of(text: &str) -> Result<u64, Complaint> {
+    byte_size::parse(text)
 }
 
 /// How long a time that somebody gives on the command line is, as it is written in the config too.

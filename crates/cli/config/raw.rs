@@ -16,6 +16,7 @@ pub struct RawConfig {
     pub deposit: RawDeposit,
     pub database: RawDatabase,
     pub scan: RawScan,
+    pub scrub: RawScrub,
     pub schedule: RawSchedule,
     pub alerts: RawAlerts,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
@@ -66,6 +67,13 @@ pub struct RawScan {
     pub report_bytes_per_agent: Option<RawByteSize>,
     pub stall_timeout: Option<String>,
     pub full_sweep_every: Option<i64>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawScrub {
+    pub every: Option<RawSpan>,
+    pub max_read_rate: Option<RawReadRate>,
 }
 
 #[derive(Default, Deserialize, Serialize)]

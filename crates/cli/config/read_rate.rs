@@ -4,12 +4,13 @@ use std::num::NonZeroU64;
 
 use super::byte_size;
 use super::problem::Complaint;
+use super::raw::RawReadRate;
 
 /// A number of bytes a second that is not zero. `/s` may be left out.
 ///
 /// A number without a unit is refused: the options of rsync, restic and borg that limit a rate count
 /// such a number in KiB, and sizes are counted in bytes here.
-pub fn parse(text: &str) -> Result<NonZeroU64, Complaint> {
+fn parse(text: &str) -> Result<NonZeroU64, Complaint> {
     let size = text.trim();
     let size = size.strip_suffix("/s").unwrap_or(size).trim_end();
     let unit = size.trim_start_matches(|character: char| character.is_ascii_digit());
@@ -32,8 +33,16 @@ pub fn parse(text: &str) -> Result<NonZeroU64, Complaint> {
     })
 }
 
+/// What the config says of a rate.
+pub fn read(rate: &RawReadRate) -> Result<NonZeroU64, Complaint> {
+    match rate {
+        RawReadRate::Bare(number) => Err(without_unit(&number.to_string())),
+        RawReadRate::Written(text) => parse(text),
+    }
+}
+
 /// What is wrong with a number alone, as it was written.
-pub fn without_unit(written: &str) -> Complaint {
+fn without_unit(written: &str) -> Complaint {
     Complaint::new(
         format!("is {written}, which could be bytes or KiB a second"),
         "write the unit too, such as \"50MB/s\" or \"200MiB/s\"",

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use super::problem::Complaint;
-use super::raw::{RawReadRate, RawScan};
+use super::raw::RawScan;
 use super::reading::Reading;
 use super::{byte_size, duration, read_rate};
 
@@ -56,7 +56,7 @@ pub fn read(raw: &RawScan, reading: &mut Reading) -> ScanConfig {
         max_read_rate: raw
             .max_read_rate
             .as_ref()
-            .and_then(|rate| reading.accept("scan.max_read_rate", max_read_rate(rate))),
+            .and_then(|rate| reading.accept("scan.max_read_rate", read_rate::read(rate))),
         reports_per_agent: raw
             .reports_per_agent
             .and_then(|number| reading.accept("scan.reports_per_agent", reports(number)))
@@ -85,13 +85,6 @@ fn cores(number: i64) -> Result<NonZeroUsize, Complaint> {
                 format!("write a number from 1 to {MOST_CORES}, or leave the key out for all");
             Complaint::new(format!("is {number}"), remedy)
         })
-}
-
-fn max_read_rate(rate: &RawReadRate) -> Result<NonZeroU64, Complaint> {
-    match rate {
-        RawReadRate::Bare(number) => Err(read_rate::without_unit(&number.to_string())),
-        RawReadRate::Written(text) => read_rate::parse(text),
-    }
 }
 
 fn reports(number: i64) -> Result<NonZeroUsize, Complaint> {

@@ -299,6 +299,7 @@ mod template {
             deposit,
             database,
             scan,
+            scrub,
             schedule,
             alerts,
             warnings,
@@ -313,7 +314,7 @@ mod template {
             ..
         } = config;
         format!(
-            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
+            "{deposit:#?} {database:#?} {scan:#?} {scrub:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
              {sendmail:#?} {templates:#?} {routing:#?} {windows:#?} {digests:#?} {ping:#?}"
         )
     }

@@ -37,7 +37,12 @@ const LOGGED_EVERY: Duration = Duration::from_mins(1);
 pub struct Showing {
     way: Way,
     stages: Stages,
+    /// What lines are about.
+    work: &'static str,
 }
+
+/// What a cycle is called in lines.
+const SCAN: &str = "scan";
 
 #[derive(Debug, Clone)]
 enum Way {
@@ -54,8 +59,11 @@ enum Way {
 impl Showing {
     /// For nobody.
     pub fn nothing() -> Self {
-        let (way, stages) = (Way::Nothing, Stages::default());
-        Self { way, stages }
+        Self {
+            way: Way::Nothing,
+            stages: Stages::default(),
+            work: SCAN,
+        }
     }
 
     /// For somebody who started a cycle and waits for its end.
@@ -65,13 +73,25 @@ impl Showing {
             Some(bars) => Way::Bars(bars.clone()),
             None => Way::Lines,
         };
-        Self { way, stages }
+        Self {
+            way,
+            stages,
+            work: SCAN,
+        }
     }
 
     /// For those who read what a service logs.
     pub fn logged(stages: Stages) -> Self {
-        let way = Way::Logged;
-        Self { way, stages }
+        Self {
+            way: Way::Logged,
+            stages,
+            work: SCAN,
+        }
+    }
+
+    /// The same for other work than a cycle.
+    pub fn of(self, work: &'static str) -> Self {
+        Self { work, ..self }
     }
 
     /// Does this work, and tells meanwhile what is counted of it.
@@ -79,7 +99,7 @@ impl Showing {
         let done = tokio::select! {
             biased;
             done = work => done,
-            never = self.way.show(counters) => match never {},
+            never = self.way.show(counters, self.work) => match never {},
         };
         self.stages.tell();
         done
@@ -87,7 +107,7 @@ impl Showing {
 }
 
 impl Way {
-    async fn show(&self, counters: &Counters) -> Infallible {
+    async fn show(&self, counters: &Counters, work: &str) -> Infallible {
         match self {
             Self::Nothing => pending().await,
             Self::Bars(all) => {
@@ -96,13 +116,13 @@ impl Way {
             }
             Self::Lines => {
                 each(LINES_EVERY, LINES_EVERY, counters, |now| {
-                    eprintln!("scan: {}", words::line(now));
+                    eprintln!("{work}: {}", words::line(now));
                 })
                 .await
             }
             Self::Logged => {
                 each(LOGGED_EVERY, LOGGED_EVERY, counters, |now| {
-                    info!("scan: {}", words::line(now));
+                    info!("{work}: {}", words::line(now));
                 })
                 .await
             }

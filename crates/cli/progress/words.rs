@@ -60,7 +60,10 @@ fn done(now: &Snapshot) -> Vec<String> {
         let (read, to_read) = (binary_size(now.read), binary_size(now.to_read));
         parts.push(format!("{read} of {to_read} read"));
     }
-    parts.push(format!("{} of {} agents", now.visited, now.agents));
+    // A scrub knows files alone.
+    if now.agents > 0 {
+        parts.push(format!("{} of {} agents", now.visited, now.agents));
+    }
     parts
 }
 
@@ -81,7 +84,7 @@ fn going_on(now: &Snapshot) -> Vec<String> {
 /// The bytes of all agents: those that were not visited yet are taken to be as those that were.
 fn estimate(now: &Snapshot) -> u64 {
     let (visited, agents) = (u128::from(now.visited.max(1)), u128::from(now.agents));
-    let all = u128::from(now.to_read) * agents / visited;
+    let all = u128::from(now.to_read) * agents.max(1) / visited;
     u64::try_from(all).unwrap_or(u64::MAX).max(now.to_read)
 }
 

@@ -1,9 +1,12 @@
-//! The facts that a scan emits. Knows nobody who listens to them.
+//! The facts that a scan or a scrub emits. Knows nobody who listens to them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, BackupEntry, ExpectedBackupJob, JobStatus, Warning};
+use crate::{
+    AgentId, BackupEntry, ExpectedBackupJob, IntactCopies, JobStatus, ValidatedFault,
+    ValidatedFile, Warning,
+};
 
 /// A fact, with the instant from which it is one.
 ///
@@ -83,6 +86,26 @@ pub enum EventKind {
         /// What is odd, and was not before.
         warnings: Vec<Warning>,
     },
+    /// A backup that was kept is not what it was any more, or is wrong in another way than before.
+    ValidatedFileDamaged {
+        /// The job, whose status tells of what reports bring and not of this.
+        job: Box<ExpectedBackupJob>,
+        /// The kept backup; its fault says what is wrong.
+        file: Box<ValidatedFile>,
+        /// When it was last found as it should be; `None` when something was wrong with it before.
+        intact_at: Option<Timestamp>,
+        /// What else is kept of the job.
+        others: Box<IntactCopies>,
+    },
+    /// A backup that was kept is as it should be again.
+    ValidatedFileRestored {
+        /// The job.
+        job: Box<ExpectedBackupJob>,
+        /// The kept backup.
+        file: Box<ValidatedFile>,
+        /// What was wrong with it.
+        fault: ValidatedFault,
+    },
     /// A report could not be taken and was set aside.
     ReportRejected {
         /// The agent in whose folder it lay.
@@ -108,6 +131,8 @@ impl DomainEvent {
             EventKind::JobRecovered { .. } => "JobRecovered",
             EventKind::JobDeactivated { .. } => "JobDeactivated",
             EventKind::JobWarned { .. } => "JobWarned",
+            EventKind::ValidatedFileDamaged { .. } => "ValidatedFileDamaged",
+            EventKind::ValidatedFileRestored { .. } => "ValidatedFileRestored",
             EventKind::ReportRejected { .. } => "ReportRejected",
         }
     }
@@ -122,7 +147,9 @@ impl DomainEvent {
             | EventKind::JobMissing { job, .. }
             | EventKind::JobRecovered { job, .. }
             | EventKind::JobDeactivated { job, .. }
-            | EventKind::JobWarned { job, .. } => Some(job),
+            | EventKind::JobWarned { job, .. }
+            | EventKind::ValidatedFileDamaged { job, .. }
+            | EventKind::ValidatedFileRestored { job, .. } => Some(job),
             EventKind::ReportRejected { .. } => None,
         }
     }
@@ -135,7 +162,9 @@ impl DomainEvent {
             | EventKind::JobMissing { job, .. }
             | EventKind::JobRecovered { job, .. }
             | EventKind::JobDeactivated { job, .. }
-            | EventKind::JobWarned { job, .. } => Some(job),
+            | EventKind::JobWarned { job, .. }
+            | EventKind::ValidatedFileDamaged { job, .. }
+            | EventKind::ValidatedFileRestored { job, .. } => Some(job),
             EventKind::ReportRejected { .. } => None,
         }
     }
@@ -163,7 +192,9 @@ impl DomainEvent {
             | EventKind::JobMissing { job, .. }
             | EventKind::JobRecovered { job, .. }
             | EventKind::JobDeactivated { job, .. }
-            | EventKind::JobWarned { job, .. } => &job.agent,
+            | EventKind::JobWarned { job, .. }
+            | EventKind::ValidatedFileDamaged { job, .. }
+            | EventKind::ValidatedFileRestored { job, .. } => &job.agent,
         }
     }
 

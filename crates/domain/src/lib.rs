@@ -12,6 +12,7 @@
 //! 4. [`record_entry`] moves the job and tells which [`DomainEvent`]s follow.
 //! 5. [`judge_warnings`] adds what is odd about a backup that is proven.
 //! 6. [`judge_deadline`] turns a job that nobody spoke of into a missing one.
+//! 7. [`record_check`] tells what a later look at a backup that was kept makes of it.
 //!
 //! ```
 //! use std::time::Duration;
@@ -68,7 +69,9 @@ pub use schedule::{CronSchedule, InvalidSchedule, Schedule};
 pub use sha256::{InvalidSha256, Sha256};
 pub use suspicion::{ProvenBackup, WarningSettings, judge_warnings, warnings_of};
 pub use transition::{Transition, judge_deadline, record_entry};
-pub use validated_file::{ValidatedFault, ValidatedFile, ValidatedFileId};
+pub use validated_file::{
+    CheckedFile, IntactCopies, ValidatedFault, ValidatedFile, ValidatedFileId, record_check,
+};
 pub use validated_path::file_name_of;
 pub use verdict::{Finding, ProofNeeded, Verdict, judge_entry};
 pub use warning::Warning;

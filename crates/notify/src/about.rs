@@ -1,7 +1,9 @@
 //! What a mail can be about. Knows no reader and no words.
 
 use jiff::Timestamp;
-use vigie_domain::{BackupEntry, ExpectedBackupJob, LastGoodBackup, Warning};
+use vigie_domain::{
+    BackupEntry, ExpectedBackupJob, IntactCopies, LastGoodBackup, ValidatedFile, Warning,
+};
 
 use crate::{
     DeliveryId, Digest, GroupScope, Mail, MailKind, Notice, Outage, StatusChange, SummaryCause,
@@ -65,6 +67,13 @@ pub(crate) enum About<'a> {
         entry: &'a BackupEntry,
         history: &'a IncidentHistory,
     },
+    /// A backup of a job that was kept and is damaged, when it was last right, and what is left.
+    Damage {
+        job: &'a ExpectedBackupJob,
+        file: &'a ValidatedFile,
+        intact_at: Option<Timestamp>,
+        others: &'a IntactCopies,
+    },
     /// A job that is OK, and what is odd about its backup.
     Warning {
         job: &'a ExpectedBackupJob,
@@ -104,6 +113,7 @@ impl About<'_> {
             Self::Job { entry: Some(_), .. } => MailKind::Entry,
             Self::Reminder { .. } => MailKind::Reminder,
             Self::Recovery { .. } => MailKind::Recovery,
+            Self::Damage { .. } => MailKind::Damaged,
             Self::Warning { .. } => MailKind::Warning,
             Self::Group { .. } => MailKind::Group,
             Self::Outage { .. } => MailKind::Outage,
@@ -120,7 +130,8 @@ impl About<'_> {
             Self::Reminder { job, history, .. } | Self::Recovery { job, history, .. } => {
                 Some((job, history.opened_at))
             }
-            Self::Warning { .. }
+            Self::Damage { .. }
+            | Self::Warning { .. }
             | Self::Group { .. }
             | Self::Outage { .. }
             | Self::Summary { .. }
@@ -133,6 +144,7 @@ impl About<'_> {
     pub(crate) fn is_urgent(&self) -> bool {
         match self {
             Self::Job { entry, .. } | Self::Reminder { entry, .. } => entry.is_none(),
+            Self::Damage { .. } => true,
             Self::Recovery { .. } | Self::Warning { .. } | Self::Digest { .. } => false,
             Self::Group { notices, .. } | Self::Summary { notices, .. } => {
                 notices.iter().any(|notice| About::from(notice).is_urgent())
@@ -170,6 +182,17 @@ impl<'a> From<&'a Notice> for About<'a> {
                 job,
                 entry,
                 history,
+            },
+            Notice::Damage {
+                job,
+                file,
+                intact_at,
+                others,
+            } => Self::Damage {
+                job,
+                file,
+                intact_at: *intact_at,
+                others,
             },
             Notice::Warning {
                 job,

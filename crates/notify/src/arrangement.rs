@@ -418,9 +418,10 @@ impl OneReader<'_> {
 /// Recoveries of jobs of which it is to be told that they are not OK again. Told beside that, or after it,
 /// they would say that all is well.
 fn outdated(pending: &mut Vec<PendingNotification>) -> Vec<PendingNotification> {
-    let problems = pending
-        .iter()
-        .filter(|pending| pending.kind.class() == NoticeClass::Problem);
+    // What became of a backup that was kept says nothing about how the job is.
+    let problems = pending.iter().filter(|pending| {
+        pending.kind.class() == NoticeClass::Problem && pending.kind != NotificationKind::Damage
+    });
     let wrong: BTreeSet<JobId> = problems.map(|pending| pending.job.id).collect();
     take(pending, |pending| {
         pending.kind == NotificationKind::Recovery && wrong.contains(&pending.job.id)
@@ -431,6 +432,7 @@ fn outdated(pending: &mut Vec<PendingNotification>) -> Vec<PendingNotification> 
 fn order(pending: &PendingNotification) -> impl Ord + '_ {
     (
         pending.kind.class(),
+        pending.kind != NotificationKind::Damage,
         rank(pending.job.status),
         &pending.job.agent,
         &pending.job.database,

@@ -5,6 +5,7 @@
 //! instead of printing nothing. Text from agents is harmless here already, and cut to a length.
 
 mod content;
+mod damaged;
 mod digest;
 mod group;
 mod incident;
@@ -19,7 +20,8 @@ mod warning;
 
 use std::sync::Arc;
 
-pub use content::{ContentContext, FaultContext};
+pub use content::{ContentContext, ContentFaultContext};
+pub use damaged::{DamagedContext, IntactContext, KeptFileContext, KeptFileFaultContext};
 pub use digest::{
     DigestContext, DigestJobContext, EndingSilenceContext, JumpedSizeContext, RecoveredJobContext,
     UnchangedJobContext, UndeclaredJobContext, WaitingMailsContext, WrongJobContext,
@@ -28,7 +30,10 @@ pub use group::{GroupContext, ScopeContext};
 pub use incident::{IncidentContext, StatusChangeContext};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-pub use jobs::{AgentCountContext, JobsContext, ListedJobContext, RestContext, StatusCountContext};
+pub use jobs::{
+    AgentCountContext, JobsContext, ListedDamageContext, ListedJobContext, RestContext,
+    StatusCountContext,
+};
 pub(crate) use jobs::{SingleMail, WriteSingle};
 pub use list::ListContext;
 pub use outage::{ClockContext, OutageContext};
@@ -330,7 +335,7 @@ pub struct ReasonContext {
     /// The system's words; null for other codes.
     pub error: Option<String>,
     /// Why it can't be read back; its values are null for other codes than `not_readable`.
-    pub fault: FaultContext,
+    pub fault: ContentFaultContext,
     /// Whether what can't be read back is what the agent sent; false when the report gives no SHA-256,
     /// and for other codes.
     pub is_as_sent: bool,
@@ -402,6 +407,21 @@ pub(crate) fn value(
             history,
         } => {
             let context = RecoveryContext::new(job, entry, history, now, reader, surroundings);
+            serde_json::to_value(context)
+        }
+        About::Damage {
+            job,
+            file,
+            intact_at,
+            others,
+        } => {
+            let damage = damaged::Damage {
+                job,
+                file,
+                intact_at,
+                others,
+            };
+            let context = DamagedContext::new(&damage, now, reader, surroundings);
             serde_json::to_value(context)
         }
         About::Warning {
@@ -616,7 +636,7 @@ impl ReasonContext {
             problem: None,
             kind: None,
             error: None,
-            fault: FaultContext::NONE,
+            fault: ContentFaultContext::NONE,
             is_as_sent: false,
         };
         let plain = |code| Self {
@@ -653,7 +673,7 @@ impl ReasonContext {
             EntryReason::ContentDiffers => plain("content_differs"),
             EntryReason::NoHashReported => plain("no_hash_reported"),
             EntryReason::NotReadable { fault, is_as_sent } => Self {
-                fault: FaultContext::cut(fault, reader, limit),
+                fault: ContentFaultContext::cut(fault, reader, limit),
                 is_as_sent: *is_as_sent,
                 ..plain("not_readable")
             },

@@ -53,9 +53,10 @@ impl<'a, R: Readers> Desk<'a, R> {
         let Some(job) = event.job() else {
             return;
         };
-        if let EventKind::JobWarned { job, .. } = &event.kind {
-            self.warn(id, job);
-            return;
+        match &event.kind {
+            EventKind::JobWarned { job, .. } => return self.warn(id, job),
+            EventKind::ValidatedFileDamaged { job, .. } => return self.tell_damage(id, job),
+            _ => {}
         }
         let before = self.open.remove(&job.id);
         let followed = follow(
@@ -155,6 +156,12 @@ impl<'a, R: Readers> Desk<'a, R> {
         }
     }
 
+    fn tell_damage(&mut self, id: EventId, job: &ExpectedBackupJob) {
+        for reader in self.readers.readers_of(job, AlertSeverity::Critical) {
+            self.ask(job.id, None, id, NotificationKind::Damage, reader);
+        }
+    }
+
     fn warn(&mut self, id: EventId, job: &ExpectedBackupJob) {
         for reader in self.readers.readers_of(job, AlertSeverity::Warning) {
             self.ask(job.id, None, id, NotificationKind::Warning, reader);
@@ -169,7 +176,7 @@ impl<'a, R: Readers> Desk<'a, R> {
         kind: NotificationKind,
         reader: String,
     ) {
-        // An incident is one subject, whichever of its events is the last; a warning is its event.
+        // An incident is one subject, whichever of its events is the last; damage and a warning are their events.
         let of = if incident.is_some() {
             EventId(0)
         } else {

@@ -12,10 +12,24 @@ use crate::{Outage, ReminderNumber, SystemFault};
 pub struct CycleFacts {
     /// Why the deposit could not be read; `None` when it could.
     pub deposit_error: Option<String>,
+    /// What is known of the validated tree.
+    pub validated: TreeState,
     /// That the clock shows what it can't, if it does.
     pub clock_jump: Option<ClockJump>,
     /// When the last cycle was done, if that is so long ago that people have to know.
     pub idle_since: Option<Timestamp>,
+}
+
+/// What a program knows of a tree on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum TreeState {
+    /// Nobody has looked.
+    #[default]
+    NotLooked,
+    /// It is there.
+    Stands,
+    /// It can't be relied on, for this reason.
+    Unreachable(String),
 }
 
 /// That a clock was put forward or back.
@@ -59,13 +73,7 @@ pub fn watch(
     now: Timestamp,
     reminders: &Reminders,
 ) -> Vec<(FaultRecord, Option<Outage>)> {
-    let may_tell = |is_same: fn(&SystemFault) -> bool| {
-        let told = recent.iter().filter(|record| {
-            let is_recent = record.opened_at.duration_until(now) < FAULT_MEMORY;
-            record.is_told && is_recent && is_same(&record.fault)
-        });
-        told.count() < TOLD
-    };
+    let may_tell = |is_same| may_tell(recent, is_same, now);
     let mut told = Vec::new();
     if let Some(ClockJump { expected, found }) = facts.clock_jump {
         let fault = SystemFault::ClockJumped { expected, found };
@@ -77,19 +85,71 @@ pub fn watch(
         let outage = record.is_told.then(|| outage(&record, None, None));
         told.push((record, outage));
     }
-    let is_open =
-        |record: &&FaultRecord| record.closed_at.is_none() && is_of_deposit(&record.fault);
-    let known = recent.iter().find(is_open);
-    told.extend(match (known, &facts.deposit_error) {
+    let unreachable = |error: &String| SystemFault::DepositUnreachable {
+        error: error.clone(),
+    };
+    let deposit = facts.deposit_error.as_ref().map(unreachable);
+    let known = open_of(recent, is_of_deposit);
+    told.extend(follow(
+        known,
+        deposit,
+        may_tell(is_of_deposit),
+        now,
+        reminders,
+    ));
+    told.extend(watch_validated(recent, &facts.validated, now, reminders));
+    told
+}
+
+/// The same of what is known of the validated tree alone.
+pub(crate) fn watch_validated(
+    recent: &[FaultRecord],
+    state: &TreeState,
+    now: Timestamp,
+    reminders: &Reminders,
+) -> Option<(FaultRecord, Option<Outage>)> {
+    let fault = match state {
+        TreeState::NotLooked => return None,
+        TreeState::Stands => None,
+        TreeState::Unreachable(error) => Some(SystemFault::ValidatedUnreachable {
+            error: error.clone(),
+        }),
+    };
+    let known = open_of(recent, is_of_validated);
+    let may_tell = may_tell(recent, is_of_validated, now);
+    follow(known, fault, may_tell, now, reminders)
+}
+
+fn open_of(recent: &[FaultRecord], is_same: fn(&SystemFault) -> bool) -> Option<&FaultRecord> {
+    let mut records = recent.iter();
+    records.find(|record| record.closed_at.is_none() && is_same(&record.fault))
+}
+
+/// Whether one more of the same may be told of.
+fn may_tell(recent: &[FaultRecord], is_same: fn(&SystemFault) -> bool, now: Timestamp) -> bool {
+    let told = recent.iter().filter(|record| {
+        let is_recent = record.opened_at.duration_until(now) < FAULT_MEMORY;
+        record.is_told && is_recent && is_same(&record.fault)
+    });
+    told.count() < TOLD
+}
+
+/// What becomes of a fault that is open, or of one that is there now.
+fn follow(
+    known: Option<&FaultRecord>,
+    now_wrong: Option<SystemFault>,
+    may_tell: bool,
+    now: Timestamp,
+    reminders: &Reminders,
+) -> Option<(FaultRecord, Option<Outage>)> {
+    match (known, now_wrong) {
         (None, None) => None,
-        (None, Some(error)) => {
-            let error = error.clone();
-            let fault = SystemFault::DepositUnreachable { error };
-            let record = opened(fault, now, may_tell(is_of_deposit), reminders);
+        (None, Some(fault)) => {
+            let record = opened(fault, now, may_tell, reminders);
             let outage = record.is_told.then(|| outage(&record, None, None));
             Some((record, outage))
         }
-        (Some(known), Some(error)) => remind(known, error, now, reminders),
+        (Some(known), Some(fault)) => remind(known, fault, now, reminders),
         (Some(known), None) => {
             let record = FaultRecord {
                 remind_at: None,
@@ -99,12 +159,15 @@ pub fn watch(
             let outage = known.is_told.then(|| outage(&record, None, Some(now)));
             Some((record, outage))
         }
-    });
-    told
+    }
 }
 
 const fn is_of_deposit(fault: &SystemFault) -> bool {
     matches!(fault, SystemFault::DepositUnreachable { .. })
+}
+
+const fn is_of_validated(fault: &SystemFault) -> bool {
+    matches!(fault, SystemFault::ValidatedUnreachable { .. })
 }
 
 const fn is_of_clock(fault: &SystemFault) -> bool {
@@ -141,7 +204,7 @@ fn outage(
 
 fn remind(
     known: &FaultRecord,
-    error: &str,
+    fault: SystemFault,
     now: Timestamp,
     reminders: &Reminders,
 ) -> Option<(FaultRecord, Option<Outage>)> {
@@ -150,9 +213,7 @@ fn remind(
     let which = known.reminders + u32::from(known.is_told);
     let next_at = reminders.next_after(known.opened_at, which, now);
     let record = FaultRecord {
-        fault: SystemFault::DepositUnreachable {
-            error: error.to_owned(),
-        },
+        fault,
         reminders: which,
         remind_at: next_at,
         is_told: true,
@@ -243,6 +304,24 @@ mod tests {
         let flapping = told.iter().filter(|at| **at <= 300).count();
         assert!((4..=24).contains(&flapping), "{told:?}");
         assert!(told.iter().any(|at| (300..=361).contains(at)), "{told:?}");
+    }
+
+    #[test]
+    fn a_validated_tree_at_which_nobody_looked_is_neither_lost_nor_back() {
+        let told = tell(12, |hour| CycleFacts {
+            validated: match hour {
+                3 | 8 => TreeState::Unreachable("it is empty".to_owned()),
+                10 => TreeState::Stands,
+                _ => TreeState::NotLooked,
+            },
+            ..CycleFacts::default()
+        });
+        let told: Vec<_> = told
+            .into_iter()
+            .map(|(hour, outage)| (hour, outage.fault.code(), outage.ended_at))
+            .collect();
+        let code = "validated_unreachable";
+        assert_eq!(told, [(3, code, None), (10, code, Some(at(10)))]);
     }
 
     #[test]

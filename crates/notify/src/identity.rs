@@ -1,11 +1,11 @@
 //! What tells a mail from all others, and which mails are one conversation. Knows no sender and no
 //! reader.
 
-use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus, Warning};
+use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus, ValidatedFile, Warning};
 
 use crate::about::About;
 use crate::mail::digest;
-use crate::notice::worst_first;
+use crate::notice::{DAMAGED, code_of, worst_first};
 use crate::{
     Digest, GroupScope, IncidentHistory, Notice, NoticeClass, Outage, ReminderNumber, SummaryCause,
     UndeliveredMail,
@@ -40,6 +40,7 @@ impl Identity {
                 entry,
                 history,
             } => facts_of_recovery(job, entry, history),
+            About::Damage { job, file, .. } => facts_of_damage(job, file),
             About::Warning {
                 job,
                 entry,
@@ -81,7 +82,10 @@ pub(crate) fn threads_of(about: About<'_>) -> Vec<Identity> {
             threads.extend(worst_first.filter_map(|notice| thread_of_single(About::from(notice))));
             threads.truncate(MOST_THREADS);
         }
-        About::Warning { .. } | About::Digest { .. } | About::Undelivered { .. } => {}
+        About::Damage { .. }
+        | About::Warning { .. }
+        | About::Digest { .. }
+        | About::Undelivered { .. } => {}
     }
     threads
 }
@@ -171,6 +175,23 @@ fn facts_of_undelivered<'a>(
     (code, address, facts)
 }
 
+/// The same for a mail that tells of a kept backup that is damaged.
+fn facts_of_damage<'a>(
+    job: &'a ExpectedBackupJob,
+    file: &'a ValidatedFile,
+) -> (&'static str, &'a str, Vec<String>) {
+    let facts = vec![
+        job.id.to_string(),
+        job.agent.as_str().to_owned(),
+        job.database.clone(),
+        file.id.0.to_string(),
+        file.path.clone(),
+        format!("{:?}", file.fault),
+        file.checked_at.as_microsecond().to_string(),
+    ];
+    (DAMAGED, &job.database, facts)
+}
+
 /// The same for a mail that tells what is odd about a job.
 fn facts_of_warning<'a>(
     job: &'a ExpectedBackupJob,
@@ -193,8 +214,7 @@ fn facts_of_group<'a>(
         Some(NoticeClass::Warning) => "WARNING",
         _ => worst_first(notices)
             .first()
-            .map_or(JobStatus::Unknown, |notice| notice.job().current_status)
-            .as_str(),
+            .map_or(JobStatus::Unknown.as_str(), |notice| code_of(notice)),
     };
     let by = scope.by.as_str().to_owned();
     let mut facts = vec!["group".to_owned(), by, scope.name.clone()];

@@ -130,18 +130,21 @@ impl Reminders {
 }
 
 /// Whether anything may have to be told or kept of this event, whatever is known of its job: it could
-/// begin, change or end an incident ([`follow`]), or tells what is odd. Of all others, those of backups
+/// begin, change or end an incident ([`follow`]), or tells what is odd or damaged. Of all others, those of backups
 /// that went well above all, a planner has nothing to do.
 #[must_use]
 pub fn is_news(event: &DomainEvent) -> bool {
     match &event.kind {
-        EventKind::JobRegistered { .. } | EventKind::ReportRejected { .. } => false,
+        EventKind::JobRegistered { .. }
+        | EventKind::ValidatedFileRestored { .. }
+        | EventKind::ReportRejected { .. } => false,
         EventKind::BackupRecorded { job, .. } => job.incident_since.is_some(),
         EventKind::JobDegraded { .. }
         | EventKind::JobMissing { .. }
         | EventKind::JobRecovered { .. }
         | EventKind::JobDeactivated { .. }
-        | EventKind::JobWarned { .. } => true,
+        | EventKind::JobWarned { .. }
+        | EventKind::ValidatedFileDamaged { .. } => true,
     }
 }
 

@@ -79,9 +79,10 @@ pub use clock::{Clock, SystemClock};
 pub use compose::{Composer, ComposerError, ComposerSettings, Recipient};
 pub use context::{
     AgentCountContext, BackupContext, CauseContext, ClockContext, CommonContext, ContentContext,
-    DelayContext, DigestContext, DigestJobContext, EndingSilenceContext, EntryContext,
-    FaultContext, GroupContext, IncidentContext, JobContext, JobMailContext, JobsContext,
-    JumpedSizeContext, LastEntryContext, LastGoodContext, LinksContext, ListContext,
+    ContentFaultContext, DamagedContext, DelayContext, DigestContext, DigestJobContext,
+    EndingSilenceContext, EntryContext, GroupContext, IncidentContext, IntactContext, JobContext,
+    JobMailContext, JobsContext, JumpedSizeContext, KeptFileContext, KeptFileFaultContext,
+    LastEntryContext, LastGoodContext, LinksContext, ListContext, ListedDamageContext,
     ListedJobContext, MissingContext, OddityContext, OutageContext, ReasonContext,
     RecoveredJobContext, RecoveryContext, ReminderContext, RestContext, ScheduleContext,
     ScopeContext, SizeContext, StageContext, StatusChangeContext, StatusCountContext,
@@ -93,7 +94,7 @@ pub use digest::{
     Digest, DigestJob, DigestPeriod, DigestSettings, EndingSilence, JumpedSize, RecoveredJob,
     UnchangedJob, UndeclaredJob, WaitingMails, WrongJob,
 };
-pub use fault::{ClockJump, CycleFacts, FaultRecord, watch};
+pub use fault::{ClockJump, CycleFacts, FaultRecord, TreeState, watch};
 pub use incident::{
     Acknowledgement, Incident, IncidentKey, Reminders, StatusChange, Telling, follow, is_news,
     remind,

@@ -5,7 +5,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use vigie_domain::{BackupEntry, ExpectedBackupJob, JobStatus, Warning};
+use vigie_domain::{
+    BackupEntry, ExpectedBackupJob, IntactCopies, JobStatus, ValidatedFile, Warning,
+};
 
 use crate::{AlertSeverity, IncidentHistory, ReminderNumber};
 
@@ -40,6 +42,17 @@ pub enum Notice {
         /// What was before.
         history: IncidentHistory,
     },
+    /// A backup of it that was kept is not what it was any more.
+    Damage {
+        /// The job, whatever its status.
+        job: Box<ExpectedBackupJob>,
+        /// The kept backup; its fault says what is wrong.
+        file: Box<ValidatedFile>,
+        /// When it was last found as it should be; `None` when something was wrong with it before.
+        intact_at: Option<Timestamp>,
+        /// What else is kept of the job.
+        others: Box<IntactCopies>,
+    },
     /// It is OK, and its backup is odd.
     Warning {
         /// The job.
@@ -54,7 +67,7 @@ pub enum Notice {
 /// Notices that may stand in one mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NoticeClass {
-    /// Something is wrong, or still is.
+    /// Something is wrong, or still is: with a job, or with a backup of it that was kept.
     Problem,
     /// Something is well again.
     Recovery,
@@ -81,6 +94,7 @@ impl Notice {
             Self::Alert { job, .. }
             | Self::Reminder { job, .. }
             | Self::Recovery { job, .. }
+            | Self::Damage { job, .. }
             | Self::Warning { job, .. } => job,
         }
     }
@@ -89,11 +103,36 @@ impl Notice {
     #[must_use]
     pub const fn class(&self) -> NoticeClass {
         match self {
-            Self::Alert { .. } | Self::Reminder { .. } => NoticeClass::Problem,
+            Self::Alert { .. } | Self::Reminder { .. } | Self::Damage { .. } => {
+                NoticeClass::Problem
+            }
             Self::Recovery { .. } => NoticeClass::Recovery,
             Self::Warning { .. } => NoticeClass::Warning,
         }
     }
+}
+
+/// The code of a kept backup that is damaged, where the statuses of jobs stand too.
+pub(crate) const DAMAGED: &str = "DAMAGED";
+
+/// What a notice tells of a job, where the statuses of jobs stand.
+pub(crate) fn code_of(notice: &Notice) -> &'static str {
+    match notice {
+        Notice::Damage { .. } => DAMAGED,
+        _ => notice.job().current_status.as_str(),
+    }
+}
+
+/// How bad what has this code is, the worst first: what can't be had again comes before what may come
+/// with the next report.
+pub(crate) fn rank_of_code(code: &str) -> u8 {
+    if code == DAMAGED {
+        return 0;
+    }
+    let status = JobStatus::ALL
+        .into_iter()
+        .find(|status| status.as_str() == code);
+    1 + status.map_or(u8::MAX - 1, rank)
 }
 
 /// How bad a status is, the worst first: what never came, what came damaged, what failed and says
@@ -117,7 +156,7 @@ pub(crate) fn worst_first<'a>(notices: impl IntoIterator<Item = &'a Notice>) -> 
         let job = notice.job();
         let agent = job.agent.as_str().to_owned();
         (
-            rank(job.current_status),
+            rank_of_code(code_of(notice)),
             agent,
             job.database.clone(),
             job.id.0,
@@ -214,6 +253,11 @@ pub enum SystemFault {
         /// The error, as a sentence.
         error: String,
     },
+    /// The validated tree can't be relied on, so that nothing is known of the backups that are kept.
+    ValidatedUnreachable {
+        /// The error, as a sentence.
+        error: String,
+    },
     /// The machine's clock shows another time than it can be.
     ClockJumped {
         /// What it should have shown.
@@ -230,13 +274,19 @@ pub enum SystemFault {
 
 impl SystemFault {
     /// The names of all faults, in the order in which they are documented.
-    pub const CODES: [&'static str; 3] = ["deposit_unreachable", "clock_jumped", "many_missing"];
+    pub const CODES: [&'static str; 4] = [
+        "deposit_unreachable",
+        "validated_unreachable",
+        "clock_jumped",
+        "many_missing",
+    ];
 
     /// Its name, as it stands in JSON, SQL and templates.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::DepositUnreachable { .. } => "deposit_unreachable",
+            Self::ValidatedUnreachable { .. } => "validated_unreachable",
             Self::ClockJumped { .. } => "clock_jumped",
             Self::ManyMissing { .. } => "many_missing",
         }

@@ -23,6 +23,8 @@ pub enum NotificationKind {
     Reminder,
     /// A job is OK again.
     Recovery,
+    /// A backup that was kept is damaged.
+    Damage,
     /// A proven backup is odd.
     Warning,
     /// A job was not OK and is OK again, and both were held back: nobody is told, but how many such
@@ -38,6 +40,7 @@ impl NotificationKind {
             Self::Alert => "alert",
             Self::Reminder => "reminder",
             Self::Recovery => "recovery",
+            Self::Damage => "damage",
             Self::Warning => "warning",
             Self::Passed => "passed",
         }
@@ -47,7 +50,7 @@ impl NotificationKind {
     #[must_use]
     pub const fn class(self) -> NoticeClass {
         match self {
-            Self::Alert | Self::Reminder => NoticeClass::Problem,
+            Self::Alert | Self::Reminder | Self::Damage => NoticeClass::Problem,
             Self::Recovery | Self::Passed => NoticeClass::Recovery,
             Self::Warning => NoticeClass::Warning,
         }
@@ -66,7 +69,7 @@ impl fmt::Display for NotificationKind {
 pub struct AskedNotification {
     /// The job.
     pub job: JobId,
-    /// Its incident; `None` for a warning.
+    /// Its incident; `None` for damage and for a warning.
     pub incident: Option<IncidentKey>,
     /// The event that asks for it.
     pub event: EventId,
@@ -163,9 +166,9 @@ impl PendingJob {
 pub struct NotificationDetail {
     /// The outbox's number for it.
     pub id: NotificationId,
-    /// The incident as it is now; `None` for a warning.
+    /// The incident as it is now; `None` for damage and for a warning.
     pub incident: Option<Incident>,
-    /// The event that was last heard of the incident, or that the warning is.
+    /// The event that was last heard of the incident, or that the damage or the warning is.
     pub event: (EventId, vigie_domain::DomainEvent),
 }
 

@@ -2,6 +2,7 @@
 //! one with all that can be known and one with as little as there can be. Every instant is fixed, so that
 //! the same sample always gives the same mail.
 
+mod damaged;
 mod digest;
 mod incident;
 mod several;
@@ -17,6 +18,7 @@ use vigie_domain::{
     Sha256, Stage, StageName, Stages, Unseen,
 };
 
+pub use damaged::{DamagedSample, damaged_full, damaged_minimal, with_each_fault};
 pub use digest::{DigestSample, digest_full, digest_minimal};
 pub(crate) use incident::reminder_of;
 pub use incident::{
@@ -24,10 +26,11 @@ pub use incident::{
     reminder_entry_minimal, reminder_full, reminder_minimal,
 };
 pub use several::{
-    GroupSample, OutageSample, SummarySample, group_full, group_minimal, group_mixed_full,
-    group_recovery_full, group_warning_full, outage_clock_minimal, outage_deposit_ended,
-    outage_deposit_full, outage_deposit_minimal, outage_many_missing_ended,
-    outage_many_missing_full, summary_downtime_full, summary_full, summary_minimal,
+    GroupSample, OutageSample, SummarySample, group_damaged_full, group_full, group_minimal,
+    group_mixed_full, group_recovery_full, group_warning_full, outage_clock_minimal,
+    outage_deposit_ended, outage_deposit_full, outage_deposit_minimal, outage_many_missing_ended,
+    outage_many_missing_full, outage_validated_full, summary_downtime_full, summary_full,
+    summary_minimal,
 };
 pub(crate) use undelivered::refused_missing;
 pub use undelivered::{UndeliveredSample, undelivered_full, undelivered_minimal};
@@ -52,6 +55,8 @@ pub enum Sample {
     Reminder(Box<ReminderSample>),
     /// A job that is OK again: the recovery mail.
     Recovery(Box<RecoverySample>),
+    /// A kept backup that is damaged: the damaged mail.
+    Damaged(Box<DamagedSample>),
     /// A job that is OK, and odd: the warning mail.
     Warning(Box<WarningSample>),
     /// Several jobs that have something in common: the group mail.
@@ -87,6 +92,7 @@ impl Sample {
             Self::Job(sample) => &sample.name,
             Self::Reminder(sample) => &sample.name,
             Self::Recovery(sample) => &sample.name,
+            Self::Damaged(sample) => &sample.name,
             Self::Warning(sample) => &sample.name,
             Self::Group(sample) => &sample.name,
             Self::Outage(sample) => &sample.name,
@@ -103,6 +109,7 @@ impl Sample {
             Self::Job(sample) => sample.now,
             Self::Reminder(sample) => sample.now,
             Self::Recovery(sample) => sample.now,
+            Self::Damaged(sample) => sample.now,
             Self::Warning(sample) => sample.now,
             Self::Group(sample) => sample.now,
             Self::Outage(sample) => sample.now,
@@ -134,6 +141,12 @@ impl Sample {
                 job: &sample.job,
                 entry: &sample.entry,
                 history: &sample.history,
+            },
+            Self::Damaged(sample) => About::Damage {
+                job: &sample.job,
+                file: &sample.file,
+                intact_at: sample.intact_at,
+                others: &sample.others,
             },
             Self::Warning(sample) => About::Warning {
                 job: &sample.job,
@@ -174,6 +187,12 @@ impl From<ReminderSample> for Sample {
 impl From<RecoverySample> for Sample {
     fn from(sample: RecoverySample) -> Self {
         Self::Recovery(Box::new(sample))
+    }
+}
+
+impl From<DamagedSample> for Sample {
+    fn from(sample: DamagedSample) -> Self {
+        Self::Damaged(Box::new(sample))
     }
 }
 
@@ -227,11 +246,13 @@ pub fn all() -> Vec<Sample> {
     samples.push(reminder_entry_minimal(failed).into());
     samples.push(recovery_full().into());
     samples.push(recovery_minimal().into());
+    samples.extend([damaged_full().into(), damaged_minimal().into()]);
     samples.extend([warning_full().into(), warning_minimal().into()]);
     for group in [
         group_full(),
         group_mixed_full(),
         group_recovery_full(),
+        group_damaged_full(),
         group_warning_full(),
         group_minimal(),
     ] {
@@ -241,6 +262,7 @@ pub fn all() -> Vec<Sample> {
         outage_deposit_full(),
         outage_deposit_minimal(),
         outage_deposit_ended(),
+        outage_validated_full(),
         outage_clock_minimal(),
         outage_many_missing_full(),
         outage_many_missing_ended(),

@@ -16,8 +16,9 @@ use crate::samples::{self, JobSample, Sample};
 use crate::templates::MailKind;
 use crate::wording::Wording;
 use crate::{
-    DigestContext, EntryContext, GroupContext, Locale, MissingContext, Notice, OutageContext,
-    RecoveryContext, ReminderContext, SummaryContext, UndeliveredContext, WarningContext,
+    DamagedContext, DigestContext, EntryContext, GroupContext, Locale, MissingContext, Notice,
+    OutageContext, RecoveryContext, ReminderContext, SummaryContext, UndeliveredContext,
+    WarningContext,
 };
 
 /// The longest text that is given as an example.
@@ -119,6 +120,7 @@ impl Shape {
             MailKind::Entry => Self::of_struct::<EntryContext>(),
             MailKind::Reminder => Self::of_struct::<ReminderContext>(),
             MailKind::Recovery => Self::of_struct::<RecoveryContext>(),
+            MailKind::Damaged => Self::of_struct::<DamagedContext>(),
             MailKind::Warning => Self::of_struct::<WarningContext>(),
             MailKind::Group => Self::of_struct::<GroupContext>(),
             MailKind::Outage => Self::of_struct::<OutageContext>(),
@@ -320,6 +322,11 @@ fn examples(mail: MailKind) -> Vec<Value> {
             other.job.schedule = samples::recovery_minimal().job.schedule;
             vec![samples::recovery_full().into(), other.into()]
         }
+        MailKind::Damaged => {
+            let mut each = samples::with_each_fault();
+            each.insert(0, samples::damaged_full());
+            each.into_iter().map(Sample::from).collect()
+        }
         MailKind::Warning => {
             let mut each = samples::with_each_warning();
             each.insert(0, samples::warning_full());
@@ -329,7 +336,13 @@ fn examples(mail: MailKind) -> Vec<Value> {
             let mut many = samples::group_mixed_full();
             many.notices = more_than_listed(&many.notices);
             let odd = samples::group_warning_full();
-            vec![samples::group_full().into(), many.into(), odd.into()]
+            let damaged = samples::group_damaged_full();
+            vec![
+                samples::group_full().into(),
+                many.into(),
+                odd.into(),
+                damaged.into(),
+            ]
         }
         MailKind::Outage => {
             let mut many = samples::outage_many_missing_full();
@@ -456,11 +469,16 @@ mod tests {
                 .map(|variable| variable.name)
                 .collect();
             // A job that is OK has no incident any more.
-            let is_ok = matches!(mail, MailKind::Recovery | MailKind::Warning);
+            let is_ok = matches!(
+                mail,
+                MailKind::Recovery | MailKind::Damaged | MailKind::Warning
+            );
             let is_over = |name: &String| is_ok && name == "job.incident_since";
             // What is odd belongs to no incident either.
             let is_odd = |name: &String| name == "warnings.listed[].incident_seconds";
-            let allowed = |name: &String| name.contains("reason.") || is_over(name) || is_odd(name);
+            // What stands in some lists alone.
+            let is_of_some = |name: &String| name.contains("reason.") || name.contains("damage.");
+            let allowed = |name: &String| is_of_some(name) || is_over(name) || is_odd(name);
             assert!(without.iter().all(allowed), "{mail}: {without:?}");
         }
     }

@@ -10,6 +10,9 @@
 //! and taken in, the staged files proven, what was found decided and committed, and the reports set aside.
 //! Each stage has a bound on what it holds, so that memory stays flat.
 //!
+//! A [`Scrubber`] reads the backups that were kept again, long after their proof, through the
+//! [`ScrubStore`] port (`scrub/`). It may be at work beside cycles.
+//!
 //! What is on the disk is never trusted: every name is opened below the folder that it was found
 //! in, without following links, and only regular files are read.
 
@@ -21,6 +24,7 @@ mod places;
 mod proof;
 mod result;
 mod scan;
+mod scrub;
 mod settings;
 mod store;
 mod watchdog;
@@ -33,6 +37,11 @@ pub use result::{
     RetiredJob, ScanResult, UndeclaredDatabase, Work,
 };
 pub use scan::Scanner;
+pub use scrub::{
+    DamagedFile, DueFile, DuePlace, DueTotals, FileCheck, FileError, JudgedFile, RecordedChecks,
+    RestoredFile, ScrubError, ScrubOrder, ScrubResult, ScrubSettings, ScrubStore,
+    ScrubSurroundings, Scrubber, TreeError,
+};
 pub use settings::ScannerSettings;
 pub use store::{
     JobMove, KnownJob, ReportCommit, ReportKey, ReportRecord, SeenReport, Store, StoreError,

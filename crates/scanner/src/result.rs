@@ -86,7 +86,8 @@ pub struct EventSummary {
     pub database: Option<String>,
     /// The entry's status for a recorded backup, else the job's.
     pub status: Option<&'static str>,
-    /// Why, for a rejected report or a bad backup; what is odd, for a backup that is warned of.
+    /// Why, for a rejected report or a bad backup; what is odd, for a backup that is warned of; what is wrong,
+    /// for a kept backup.
     pub reason: Option<String>,
     /// The codes of what is odd; none for all other events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -206,6 +207,9 @@ impl From<&DomainEvent> for EventSummary {
             EventKind::JobWarned { warnings, .. } => {
                 let told: Vec<String> = warnings.iter().map(Warning::to_string).collect();
                 Some(told.join("; "))
+            }
+            EventKind::ValidatedFileDamaged { file, .. } => {
+                file.fault.as_ref().map(ToString::to_string)
             }
             _ => event
                 .entry()

@@ -122,6 +122,8 @@ impl<'a> WithoutEntry<'a> {
             EventKind::JobRegistered { .. }
             | EventKind::JobMissing { .. }
             | EventKind::JobDeactivated { .. }
+            | EventKind::ValidatedFileDamaged { .. }
+            | EventKind::ValidatedFileRestored { .. }
             | EventKind::ReportRejected { .. } => return None,
         };
         Some(Self { at: event.at, kind })

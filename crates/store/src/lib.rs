@@ -35,6 +35,7 @@ mod proven_rows;
 mod query_plan;
 mod report_rows;
 mod scanner_store;
+mod scrub_store;
 mod silences;
 mod validated_files;
 

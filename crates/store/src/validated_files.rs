@@ -68,7 +68,7 @@ pub(crate) fn of_move(new: &NewFiles<'_>, moved: &JobMove) -> Option<ValidatedFi
 
 /// What [`file_of`] reads, beside columns of other tables.
 pub(crate) const COLUMNS: &str = "validated_files.id AS file_id, \
-    validated_files.job_id AS file_job_id, path, validated_files.sha256 AS file_sha256, \
+    validated_files.job_id AS file_job_id, validated_files.path, validated_files.sha256 AS file_sha256, \
     validated_files.size AS file_size, kept_at, checked_at, fault";
 
 /// Reads [`COLUMNS`].
@@ -137,6 +137,7 @@ mod tests {
             Finding::Measured {
                 size: 7,
                 sha256: Some(Sha256::from([content; 32])),
+                content: None,
             },
         );
         let report = report.unwrap();

@@ -424,6 +424,7 @@ fn kinds() -> impl Strategy<Value = NotificationKind> {
         Kind::Alert,
         Kind::Reminder,
         Kind::Recovery,
+        Kind::Damage,
         Kind::Warning,
         Kind::Passed,
     ])
@@ -451,7 +452,7 @@ fn pendings() -> impl Strategy<Value = Vec<PendingNotification>> {
                 pending.held_by = held_by;
                 pending.acknowledged = taken_on;
                 pending.asked_at = ago(minutes);
-                if kind == NotificationKind::Warning {
+                if [NotificationKind::Damage, NotificationKind::Warning].contains(&kind) {
                     pending.subject = NotificationSubject::Event(EventId(job));
                 }
                 pending.job.status = status;
@@ -529,6 +530,24 @@ fn what_fails_again_is_not_told_to_be_well() {
     );
 }
 
+#[test]
+fn a_job_whose_kept_backup_is_damaged_is_told_to_be_well_again_all_the_same() {
+    let mut damage = of_kind(NotificationKind::Damage, missing(1, READERS[0]));
+    damage.subject = NotificationSubject::Event(EventId(4));
+    damage.job.status = JobStatus::Ok;
+    let mut end = of_kind(NotificationKind::Recovery, missing(1, READERS[0]));
+    end.id = NotificationId(7);
+    let alert = PendingNotification {
+        id: NotificationId(8),
+        ..missing(2, READERS[0])
+    };
+    let arranged = Case::default().arrange(vec![end, alert, damage]);
+    let letters = arranged.letters.iter();
+    let told: Vec<i64> = letters.map(|letter| letter.tells[0].0.0).collect();
+    // What can't be had again comes first.
+    assert_eq!((told, arranged.dropped), (vec![1, 8, 7], vec![]));
+}
+
 proptest! {
     #[test]
     fn each_is_told_by_one_letter_or_held_or_falls_away(case in cases(), pending in pendings()) {
@@ -546,7 +565,7 @@ proptest! {
         for id in arranged.dropped {
             let dropped = &pending[usize::try_from(id.0).unwrap()];
             let is_outdated = |news: &PendingNotification| {
-                news.kind.class() == NoticeClass::Problem
+                [NotificationKind::Alert, NotificationKind::Reminder].contains(&news.kind)
                     && news.reader == dropped.reader
                     && news.job.id == dropped.job.id
             };
@@ -555,7 +574,9 @@ proptest! {
                     NotificationKind::Reminder => dropped.acknowledged,
                     NotificationKind::Recovery => pending.iter().any(is_outdated),
                     NotificationKind::Passed => true,
-                    NotificationKind::Alert | NotificationKind::Warning => false,
+                    NotificationKind::Alert
+                    | NotificationKind::Damage
+                    | NotificationKind::Warning => false,
                 },
                 "{:?}",
                 dropped

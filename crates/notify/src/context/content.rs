@@ -47,7 +47,7 @@ pub struct ContentContext {
 
 /// Why a backup can't be read back.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct FaultContext {
+pub struct ContentFaultContext {
     /// `stream_cut`, `stream_damaged`, `stream_followed`, `raw_size_differs`, `raw_content_differs`,
     /// `expands_too_far`, `decoder_failed`, `cannot_look`, `not_recognised`, `content_cut` or
     /// `content_damaged`; null for other reasons.
@@ -85,7 +85,7 @@ impl ContentContext {
     }
 }
 
-impl FaultContext {
+impl ContentFaultContext {
     pub(super) const NONE: Self = Self {
         code: None,
         compression: None,

@@ -22,12 +22,14 @@ pub struct GroupContext {
     /// What is told of all of them: `problem`, `recovery` or `warning`.
     #[schemars(extend("enum" = CLASSES))]
     pub class: &'static str,
-    /// The code of the mail: the worst status of a job, `OK` when they are OK again, or `WARNING` when
+    /// The code of the mail: `DAMAGED` when kept backups are, or the worst status of a job, `OK` when they are OK again, or `WARNING` when
     /// they are odd.
     #[schemars(extend("enum" = CODES))]
     pub status: &'static str,
     /// Whether all are MISSING, and no report speaks of any.
     pub all_silent: bool,
+    /// Whether all are kept backups that are damaged.
+    pub all_damaged: bool,
     /// Whether all were told of before, and are still so.
     pub all_reminders: bool,
     /// The jobs.
@@ -35,7 +37,8 @@ pub struct GroupContext {
 }
 
 /// The codes that a group mail can have.
-const CODES: [&str; 7] = [
+const CODES: [&str; 8] = [
+    "DAMAGED",
     "MISSING",
     "HASH_MISMATCH",
     "TRANSFER_INTEGRITY_FAILED",
@@ -85,6 +88,9 @@ impl GroupContext {
             class,
             status,
             all_silent: notices.iter().all(is_silent),
+            all_damaged: notices
+                .iter()
+                .all(|notice| matches!(notice, Notice::Damage { .. })),
             all_reminders: notices
                 .iter()
                 .all(|notice| matches!(notice, Notice::Reminder { .. })),
@@ -97,7 +103,7 @@ impl GroupContext {
 fn is_silent(notice: &Notice) -> bool {
     let entry = match notice {
         Notice::Alert { entry, .. } | Notice::Reminder { entry, .. } => entry.as_ref(),
-        Notice::Recovery { .. } | Notice::Warning { .. } => return false,
+        Notice::Recovery { .. } | Notice::Damage { .. } | Notice::Warning { .. } => return false,
     };
     entry.is_none() && notice.job().current_status == vigie_domain::JobStatus::Missing
 }

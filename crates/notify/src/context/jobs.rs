@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, Zoned};
 use schemars::JsonSchema;
 use serde::Serialize;
-use vigie_domain::{BackupEntry, JobStatus, Warning};
+use vigie_domain::{BackupEntry, JobStatus, ValidatedFault, ValidatedFile, Warning};
 
 use super::{ListContext, Reader, ReasonContext, seconds_between};
 use crate::about::About;
-use crate::notice::{rank, worst_first};
+use crate::notice::{DAMAGED, code_of, rank_of_code, worst_first};
 use crate::{IncidentHistory, Notice};
 
 /// How many jobs are listed.
@@ -22,6 +22,9 @@ const AGENTS: usize = 50;
 
 /// The longest name in a list, and the longest text of a reason: of 200 jobs, all is read in a column.
 const NAME: usize = 80;
+
+/// The longest path in a list.
+const PATH: usize = 200;
 
 /// How many mails are told in full.
 const QUOTED: usize = 25;
@@ -67,11 +70,23 @@ pub struct RestContext {
     pub agents: ListContext<AgentCountContext>,
 }
 
+/// The codes that a job in a list can have.
+const STATUSES: [&str; 7] = [
+    DAMAGED,
+    JobStatus::Ok.as_str(),
+    JobStatus::Failed.as_str(),
+    JobStatus::Missing.as_str(),
+    JobStatus::HashMismatch.as_str(),
+    JobStatus::TransferIntegrityFailed.as_str(),
+    JobStatus::Unknown.as_str(),
+];
+
 /// How many jobs have a status.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StatusCountContext {
-    /// `OK`, `FAILED`, `MISSING`, `HASH_MISMATCH`, `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`.
-    #[schemars(extend("enum" = JobStatus::ALL.map(JobStatus::as_str)))]
+    /// `OK`, `FAILED`, `MISSING`, `HASH_MISMATCH`, `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`; `DAMAGED` for kept
+    /// backups that are.
+    #[schemars(extend("enum" = STATUSES))]
     pub status: &'static str,
     /// How many.
     pub count: u64,
@@ -97,15 +112,16 @@ pub struct ListedJobContext {
     pub database: String,
     /// The id of the agent that makes the backup.
     pub agent: String,
-    /// `OK`, `FAILED`, `MISSING`, `HASH_MISMATCH`, `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`.
-    #[schemars(extend("enum" = JobStatus::ALL.map(JobStatus::as_str)))]
+    /// `OK`, `FAILED`, `MISSING`, `HASH_MISMATCH`, `TRANSFER_INTEGRITY_FAILED` or `UNKNOWN`; `DAMAGED` when it is a
+    /// kept backup of it that is told of.
+    #[schemars(extend("enum" = STATUSES))]
     pub status: &'static str,
     /// Whether a report led to what is told of it; if not, none came.
     pub has_entry: bool,
     /// Whether it was told of before, and is still so.
     pub is_reminder: bool,
-    /// Since when it has not been OK, or been OK again; of one that is odd, when its backup was judged;
-    /// null for an alert that belongs to no incident.
+    /// Since when it has not been OK, or been OK again; of one that is odd, when its backup was judged; of a
+    /// kept backup that is damaged, when that was found; null for an alert that belongs to no incident.
     pub since: Option<Zoned>,
     /// How many seconds its incident has lasted, or did; null when it has none.
     pub incident_seconds: Option<u64>,
@@ -122,11 +138,28 @@ pub struct ListedJobContext {
     /// The codes of what is odd about it: `unchanged`, `size_out_of_band`, `arriving_later`,
     /// `stages_retried` or `clock_ahead`; mostly none.
     pub warnings: Vec<&'static str>,
+    /// The kept backup that is damaged, when that is what is told.
+    pub damage: ListedDamageContext,
     /// The subject that a mail of its own would have had; null for those that are only listed.
     pub subject: Option<String>,
     /// What that would have said, of several lines; null for those that are only listed.
     #[schemars(extend("severalLines" = true))]
     pub text: Option<String>,
+}
+
+/// A kept backup that is damaged, in the list of a mail about several.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct ListedDamageContext {
+    /// `gone`, `not_regular`, `size_differs`, `content_differs` or `unreadable`; null when it is something
+    /// else that is told of the job.
+    #[schemars(extend("enum" = ValidatedFault::CODES))]
+    pub code: Option<&'static str>,
+    /// Where it is, below the validated tree; null when `code` is.
+    pub path: Option<String>,
+    /// When it was kept; null when `code` is.
+    pub kept_at: Option<Zoned>,
+    /// How many other kept backups of the job are as they should be, as far as is known; null when `code` is.
+    pub intact: Option<u32>,
 }
 
 /// What a mail of its own says of one notice.
@@ -225,7 +258,7 @@ impl ListedJobContext {
             id: job.id.0,
             database: reader.line(&job.database, NAME),
             agent: reader.line(job.agent.as_str(), NAME),
-            status: job.current_status.as_str(),
+            status: code_of(notice),
             has_entry: entry.is_some(),
             is_reminder: matches!(notice, Notice::Reminder { .. }),
             since: since.map(|at| reader.at(at)),
@@ -236,9 +269,28 @@ impl ListedJobContext {
             reason: ReasonContext::cut(entry.and_then(|entry| entry.reason.as_ref()), reader, NAME),
             is_server_fault: entry.is_some_and(BackupEntry::is_server_fault),
             warnings: warnings.iter().map(Warning::code).collect(),
+            damage: damage_of(notice, reader),
             subject,
             text,
         }
+    }
+}
+
+fn damage_of(notice: &Notice, reader: &Reader) -> ListedDamageContext {
+    let Notice::Damage { file, others, .. } = notice else {
+        return ListedDamageContext::default();
+    };
+    let ValidatedFile {
+        path,
+        kept_at,
+        fault,
+        ..
+    } = &**file;
+    ListedDamageContext {
+        code: fault.as_ref().map(ValidatedFault::code),
+        path: Some(reader.line(path, PATH)),
+        kept_at: Some(reader.at(*kept_at)),
+        intact: Some(others.count),
     }
 }
 
@@ -281,6 +333,13 @@ impl<'a> Told<'a> {
                 last_good_at: before(history),
                 warnings: &[],
             },
+            Notice::Damage { file, .. } => Self {
+                entry: None,
+                since: Some(file.checked_at),
+                incident: None,
+                last_good_at,
+                warnings: &[],
+            },
             Notice::Warning {
                 entry, warnings, ..
             } => Self {
@@ -296,12 +355,12 @@ impl<'a> Told<'a> {
 
 /// How many have each status, the worst first.
 fn by_status(notices: &[&Notice]) -> Vec<StatusCountContext> {
-    let mut statuses = JobStatus::ALL;
-    statuses.sort_by_key(|status| rank(*status));
+    let mut statuses = STATUSES;
+    statuses.sort_by_key(|status| rank_of_code(status));
     let counts = statuses.into_iter().map(|status| {
-        let has_it = |notice: &&&Notice| notice.job().current_status == status;
+        let has_it = |notice: &&&Notice| code_of(notice) == status;
         StatusCountContext {
-            status: status.as_str(),
+            status,
             count: notices.iter().filter(has_it).count() as u64,
         }
     });

@@ -20,7 +20,7 @@ pub struct OutageContext {
     /// The code of the mail: `OUTAGE`, or `OK` when it is over.
     #[schemars(extend("enum" = ["OUTAGE", "OK"]))]
     pub status: &'static str,
-    /// What is wrong: `deposit_unreachable`, `clock_jumped` or `many_missing`.
+    /// What is wrong: `deposit_unreachable`, `validated_unreachable`, `clock_jumped` or `many_missing`.
     #[schemars(extend("enum" = SystemFault::CODES))]
     pub fault: &'static str,
     /// Since when.
@@ -33,7 +33,7 @@ pub struct OutageContext {
     pub reminder: Option<u32>,
     /// When the next reminder comes; null when there is none.
     pub next_reminder_at: Option<Zoned>,
-    /// Why the deposit can't be read, in the system's words; null for other faults.
+    /// Why the deposit or the kept backups can't be read, in the system's words; null for other faults.
     pub error: Option<String>,
     /// What the clock should have shown, and did; null for other faults.
     pub clock: Option<ClockContext>,
@@ -70,7 +70,8 @@ impl OutageContext {
         let reminder = outage.reminder;
         let next_at = reminder.and_then(|reminder| reminder.next_at);
         let (error, clock, percent) = match &outage.fault {
-            SystemFault::DepositUnreachable { error } => {
+            SystemFault::DepositUnreachable { error }
+            | SystemFault::ValidatedUnreachable { error } => {
                 (Some(reader.line(error, ERROR)), None, None)
             }
             SystemFault::ClockJumped { expected, found } => (

@@ -18,7 +18,7 @@ pub struct SummaryContext {
     pub cause: CauseContext,
     /// How many notices it tells of, each of which is a mail otherwise.
     pub count: usize,
-    /// The jobs that are not OK.
+    /// The jobs that are not OK, and the kept backups that are damaged.
     pub problems: JobsContext,
     /// The jobs that are OK again.
     pub recoveries: JobsContext,

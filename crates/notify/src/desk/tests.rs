@@ -91,6 +91,17 @@ fn odd(minutes: i64) -> (EventId, DomainEvent) {
     event(minutes, kind)
 }
 
+fn damaged(minutes: i64) -> (EventId, DomainEvent) {
+    let sample = samples::damaged_full();
+    let kind = EventKind::ValidatedFileDamaged {
+        job: job(None, JobStatus::Ok),
+        file: Box::new(sample.file),
+        intact_at: sample.intact_at,
+        others: Box::new(sample.others),
+    };
+    event(minutes, kind)
+}
+
 /// The incident that opened with this event, of which these were told and these are not yet.
 fn open(first: (EventId, DomainEvent), told: &[&str], untold: &[&str]) -> OpenIncident {
     let (incident, _) = follow(None, &first.1, &Reminders::default()).unwrap();
@@ -201,6 +212,17 @@ fn each_warning_is_its_own_and_moves_no_incident() {
     let plan = plan_of(Vec::new(), vec![odd(1), odd(2)]);
     let odd = "odd@example.com".to_owned();
     let expected = [1, 2].map(|event| (odd.clone(), NotificationKind::Warning, event));
+    assert_eq!(asked(&plan), expected);
+    assert!(plan.incidents.is_empty());
+}
+
+#[test]
+fn each_kept_backup_that_is_damaged_is_told_to_whom_a_failure_is() {
+    let known = vec![open(missing(1, 1), &TOLD, &[])];
+    let plan = plan_of(known, vec![damaged(2), damaged(3)]);
+    let mut expected = all(NotificationKind::Damage, 2);
+    expected.extend(all(NotificationKind::Damage, 3));
+    expected.sort();
     assert_eq!(asked(&plan), expected);
     assert!(plan.incidents.is_empty());
 }

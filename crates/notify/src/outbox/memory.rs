@@ -15,7 +15,8 @@ use super::{
 use crate::mail::recipient_of;
 use crate::{
     Acknowledgement, AskedNotification, FaultRecord, Incident, IncidentKey, Mail, NoticeClass,
-    NotificationDetail, NotificationId, PendingJob, PendingNotification, ReaderState, Silence,
+    NotificationDetail, NotificationId, NotificationKind, PendingJob, PendingNotification,
+    ReaderState, Silence,
 };
 
 /// Keeps events until they are planned and mails until they are sent, in memory: it loses none to a
@@ -257,7 +258,8 @@ impl Kept {
             let Some(told) = self.pending.remove(*told) else {
                 continue;
             };
-            if told.kind.class() == NoticeClass::Problem {
+            let is_damage = told.kind == NotificationKind::Damage;
+            if told.kind.class() == NoticeClass::Problem && !is_damage {
                 self.pending.outdate(told.job, &told.recipient());
             }
             if let Some(row) = self.deliveries.get_mut(&id) {

@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 
 use super::Planner;
-use crate::fault::FAULT_MEMORY;
-use crate::{Clock, CycleFacts, Ledger, OutboxError, Plan, PlannedMail, watch};
+use crate::fault::{FAULT_MEMORY, watch_validated};
+use crate::{
+    Clock, CycleFacts, FaultRecord, Ledger, Outage, OutboxError, Plan, PlannedMail, SystemFault,
+    TreeState, watch,
+};
 
 impl<L: Ledger, C: Clock> Planner<L, C> {
     /// Tells of faults; how many mails that makes, and whether one is over.
@@ -13,9 +16,35 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         now: Timestamp,
         facts: &CycleFacts,
     ) -> Result<(u64, bool), OutboxError> {
-        let since = now.saturating_sub(FAULT_MEMORY).unwrap_or(Timestamp::MIN);
-        let recent = self.ledger.faults_since(since).await?;
+        let recent = self.recent_faults(now).await?;
         let changed = watch(&recent, facts, now, &self.policy.reminders);
+        self.plan_changed(changed, now).await
+    }
+
+    /// The same of the validated tree alone; how many mails that makes.
+    pub(super) async fn plan_validated(
+        &self,
+        now: Timestamp,
+        state: &TreeState,
+    ) -> Result<u64, OutboxError> {
+        let recent = self.recent_faults(now).await?;
+        let changed = watch_validated(&recent, state, now, &self.policy.reminders);
+        let (mails, _) = self
+            .plan_changed(changed.into_iter().collect(), now)
+            .await?;
+        Ok(mails)
+    }
+
+    async fn recent_faults(&self, now: Timestamp) -> Result<Vec<FaultRecord>, OutboxError> {
+        let since = now.saturating_sub(FAULT_MEMORY).unwrap_or(Timestamp::MIN);
+        self.ledger.faults_since(since).await
+    }
+
+    async fn plan_changed(
+        &self,
+        changed: Vec<(FaultRecord, Option<Outage>)>,
+        now: Timestamp,
+    ) -> Result<(u64, bool), OutboxError> {
         if changed.is_empty() {
             return Ok((0, false));
         }
@@ -31,7 +60,9 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         };
         let mut is_back = false;
         for (record, outage) in changed {
-            is_back |= record.closed_at.is_some();
+            // Cycles go on without the validated tree being looked at.
+            let is_of_cycles = !matches!(record.fault, SystemFault::ValidatedUnreachable { .. });
+            is_back |= record.closed_at.is_some() && is_of_cycles;
             plan.faults.push(record);
             let Some(outage) = outage else {
                 continue;

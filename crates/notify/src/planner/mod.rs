@@ -16,7 +16,7 @@ use vigie_domain::{DomainEvent, ExpectedBackupJob, JobId};
 use crate::desk::{Desk, Readers};
 use crate::{
     AlertSeverity, Clock, Composer, CycleFacts, DigestSettings, EventId, Grouping, Ledger,
-    OutboxError, Plan, QuietWindow, Reminders, Routed, Routing, Templates,
+    OutboxError, Plan, QuietWindow, Reminders, Routed, Routing, Templates, TreeState,
 };
 
 /// How many events are planned in one transaction.
@@ -137,6 +137,25 @@ impl<L: Ledger, C: Clock> Planner<L, C> {
         let notices = self.plan_notices().await?;
         Ok(Planned {
             mails: of_jobs + notices,
+        })
+    }
+
+    /// Plans mails for all new events and of the validated tree, after a scrub that found it so: for who
+    /// does no cycle, and knows nothing of the deposit.
+    ///
+    /// # Errors
+    ///
+    /// When the outbox can't do its part. What was planned until then stays so.
+    pub async fn plan_scrub(
+        &self,
+        now: Timestamp,
+        validated: &TreeState,
+    ) -> Result<Planned, OutboxError> {
+        self.follow_events(now).await?;
+        let of_tree = self.plan_validated(now, validated).await?;
+        let of_jobs = self.tell(now, &CycleFacts::default()).await?;
+        Ok(Planned {
+            mails: of_tree + of_jobs,
         })
     }
 

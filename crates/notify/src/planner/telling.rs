@@ -284,7 +284,7 @@ fn outage_of(percent: u8, notices: &[Notice], now: Timestamp) -> Outage {
         Notice::Reminder { history, .. } | Notice::Recovery { history, .. } => {
             Some(history.opened_at)
         }
-        Notice::Alert { .. } | Notice::Warning { .. } => None,
+        Notice::Alert { .. } | Notice::Damage { .. } | Notice::Warning { .. } => None,
     });
     let reminder = notices.iter().find_map(|notice| match notice {
         Notice::Reminder { reminder, .. } => Some(*reminder),
@@ -363,6 +363,20 @@ fn notice_of(
                 history: history(incident, job, incident.last_good.clone(), ended_at),
             })
         }
+        NotificationKind::Damage => match &event.kind {
+            EventKind::ValidatedFileDamaged {
+                job,
+                file,
+                intact_at,
+                others,
+            } => Some(Notice::Damage {
+                job: job.clone(),
+                file: file.clone(),
+                intact_at: *intact_at,
+                others: others.clone(),
+            }),
+            _ => None,
+        },
         NotificationKind::Warning => match &event.kind {
             EventKind::JobWarned {
                 job,

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use vigie_domain::{BackupEntryStatus, ExpectedBackupJob, JobId};
 
 use super::{
-    JobSample, RecoverySample, ReminderSample, agent, at, entry_full, missing_full,
-    missing_minimal, recovery_full, reminder_full, warning_full,
+    JobSample, RecoverySample, ReminderSample, agent, at, damaged_full, entry_full, missing_full,
+    missing_minimal, recovery_full, reminder_full, warning_full, with_each_fault,
 };
 use crate::{GroupBy, GroupScope, Notice, Outage, ReminderNumber, SummaryCause, SystemFault};
 
@@ -102,6 +102,28 @@ pub fn group_warning_full() -> GroupSample {
     group("group.warning.full", scope, notices, warning_full().now)
 }
 
+/// Kept backups of one agent that a dying disk has lost, each in another way.
+#[must_use]
+pub fn group_damaged_full() -> GroupSample {
+    let with_each = with_each_fault().into_iter().step_by(2);
+    let databases = [
+        "ARCHIVE_2019",
+        "COMPTA_2025",
+        "PAIE_2025",
+        "STOCK_2025",
+        "XAFRIC_2025",
+    ];
+    let notices = (41..).zip(databases).zip(with_each);
+    let notices = notices.map(|((id, database), mut sample)| {
+        let agent = sample.job.agent.as_str().to_owned();
+        named(&mut sample.job, id, database, &agent);
+        sample.file.path = format!("{}/{database}.sql.zst", sample.job.validated_folder);
+        sample.notice()
+    });
+    let now = damaged_full().now;
+    group("group.damaged.full", of_agent(), notices.collect(), now)
+}
+
 /// Two jobs of which nothing has ever been heard.
 #[must_use]
 pub fn group_minimal() -> GroupSample {
@@ -117,6 +139,19 @@ pub fn group_minimal() -> GroupSample {
     };
     let notices = vec![notice(1, "ARCHIVE"), notice(2, "COMPTA")];
     group("group.minimal", scope, notices, missing_minimal().now)
+}
+
+/// A disk with kept backups that is not mounted.
+#[must_use]
+pub fn outage_validated_full() -> OutageSample {
+    let mut sample = outage_deposit_minimal();
+    "outage.validated_unreachable.full".clone_into(&mut sample.name);
+    sample.outage.fault = SystemFault::ValidatedUnreachable {
+        error: "the validated tree /srv/validated is empty, though backups were kept there: is its disk \
+                mounted?"
+            .to_owned(),
+    };
+    sample
 }
 
 /// The second reminder of a deposit that can't be read.
@@ -188,6 +223,7 @@ pub fn summary_full() -> SummarySample {
     let mut notices = group_mixed_full().notices;
     notices.extend(group_recovery_full().notices);
     notices.extend(group_warning_full().notices);
+    notices.push(damaged_full().notice());
     SummarySample {
         name: "summary.full".to_owned(),
         cause: SummaryCause::Limit { per_hour: 20 },

@@ -67,6 +67,8 @@ pub(super) fn check(checked: &Checked<'_>) -> Findings {
     samples.extend(with_each_reason.into_iter().map(Sample::from));
     let with_each_warning = samples::with_each_warning();
     samples.extend(with_each_warning.into_iter().map(Sample::from));
+    let with_each_fault = samples::with_each_fault();
+    samples.extend(with_each_fault.into_iter().map(Sample::from));
     let mut reached = BTreeSet::new();
     for (locale, set) in checked.sets {
         findings.faults.extend(set.faults().cloned());

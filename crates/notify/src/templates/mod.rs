@@ -434,8 +434,9 @@ fn nearest_entry<'a>(
 fn without_template(mail: MailKind, context: &Value) -> Parts {
     let own = &context["status"];
     let status = context["job"]["status"].as_str().or_else(|| own.as_str());
-    // The job of a warning is OK.
-    let status = status.filter(|_| mail != MailKind::Warning);
+    // How the job of these is, is not what they tell.
+    let is_other = matches!(mail, MailKind::Damaged | MailKind::Warning);
+    let status = status.filter(|_| !is_other);
     let status = status.map_or_else(|| mail.as_str().to_uppercase(), str::to_owned);
     let about = context["about"].as_str().unwrap_or_default();
     let text = serde_json::to_string_pretty(context).unwrap_or_default();

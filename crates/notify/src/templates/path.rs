@@ -21,6 +21,8 @@ pub enum MailKind {
     Reminder,
     /// A job is OK again.
     Recovery,
+    /// A backup that was kept is not what it was any more.
+    Damaged,
     /// A job is OK, and its backup is odd.
     Warning,
     /// Several jobs that have something in common are not OK, are OK again, or are odd.
@@ -36,23 +38,31 @@ pub enum MailKind {
 }
 
 /// The codes of mails that are no status of a job or a backup.
-pub(crate) const MAIL_CODES: [&str; 5] = ["WARNING", "OUTAGE", "SUMMARY", "DIGEST", "UNDELIVERED"];
+pub(crate) const MAIL_CODES: [&str; 6] = [
+    "DAMAGED",
+    "WARNING",
+    "OUTAGE",
+    "SUMMARY",
+    "DIGEST",
+    "UNDELIVERED",
+];
 
 /// A text that names no mail.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is no mail; there are \"missing\", \"entry\", \"reminder\", \"recovery\", \"warning\", \"group\", \
-     \"outage\", \"summary\", \"digest\" and \"undelivered\""
+    "{0:?} is no mail; there are \"missing\", \"entry\", \"reminder\", \"recovery\", \"damaged\", \"warning\", \
+     \"group\", \"outage\", \"summary\", \"digest\" and \"undelivered\""
 )]
 pub struct InvalidMailKind(pub String);
 
 impl MailKind {
     /// Every mail, in the order in which they are documented.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Missing,
         Self::Entry,
         Self::Reminder,
         Self::Recovery,
+        Self::Damaged,
         Self::Warning,
         Self::Group,
         Self::Outage,
@@ -69,6 +79,7 @@ impl MailKind {
             Self::Entry => "entry",
             Self::Reminder => "reminder",
             Self::Recovery => "recovery",
+            Self::Damaged => "damaged",
             Self::Warning => "warning",
             Self::Group => "group",
             Self::Outage => "outage",

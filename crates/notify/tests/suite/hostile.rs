@@ -2,7 +2,7 @@
 //! place.
 
 use proptest::prelude::*;
-use vigie_domain::BackupEntryStatus;
+use vigie_domain::{BackupEntryStatus, ValidatedFault};
 use vigie_notify::samples::{self, JobSample, ReminderSample, Sample};
 use vigie_notify::{DeliveryId, Locale, Mail, Notice, SystemFault};
 
@@ -58,7 +58,7 @@ fn filled_with(text: &str) -> Vec<Sample> {
         refused(text, 30),
     ];
     filled.extend(several(text, silent, failed));
-    filled.extend([odd(good), digest(text)]);
+    filled.extend([odd(good), damaged(text), digest(text)]);
     filled
 }
 
@@ -89,6 +89,19 @@ fn odd(good: JobSample) -> Sample {
     let mut sample = samples::warning_full();
     sample.job = good.job;
     sample.entry = good.entry.unwrap();
+    sample.into()
+}
+
+/// The damaged mail about a file whose path and error say this.
+fn damaged(text: &str) -> Sample {
+    let mut sample = samples::damaged_full();
+    text.clone_into(&mut sample.job.database);
+    text.clone_into(&mut sample.file.path);
+    sample.file.fault = Some(ValidatedFault::Unreadable {
+        error: text.to_owned(),
+    });
+    let newest = sample.others.newest.as_mut().unwrap();
+    text.clone_into(&mut newest.path);
     sample.into()
 }
 

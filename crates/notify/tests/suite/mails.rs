@@ -76,6 +76,7 @@ pub fn mail_of(composer: &Composer, sample: &Sample) -> Mail {
 fn mail_of_several(composer: &Composer, sample: &Sample) -> Mail {
     let readers: Vec<String> = composer.administrators().collect();
     let mails = match sample {
+        Sample::Damaged(of) => composer.compose_notices(&readers, &of.notice(), of.now),
         Sample::Warning(odd) => composer.compose_notices(&readers, &odd.notice(), odd.now),
         Sample::Group(group) => {
             composer.compose_group(&readers, &group.scope, &group.notices, group.now)
@@ -357,11 +358,15 @@ fn the_code_of_the_state_leads_the_subject_and_the_text() {
                     (code, format!("[{code}] {}", sample.job.database))
                 }
                 Sample::Recovery(sample) => ("OK", format!("[OK] {}", sample.job.database)),
+                Sample::Damaged(sample) => {
+                    ("DAMAGED", format!("[DAMAGED] {}", sample.job.database))
+                }
                 Sample::Warning(sample) => {
                     ("WARNING", format!("[WARNING] {}", sample.job.database))
                 }
                 Sample::Group(sample) => {
                     let code = match sample.notices[0].class() {
+                        _ if sample.name == "group.damaged.full" => "DAMAGED",
                         NoticeClass::Problem => "MISSING",
                         NoticeClass::Recovery => "OK",
                         NoticeClass::Warning => "WARNING",

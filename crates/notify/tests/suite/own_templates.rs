@@ -52,6 +52,7 @@ fn mails_that_left(templates: &Templates) -> Vec<Mail> {
         mail(templates, &failed),
         mail_of(&composer, &samples::reminder_full().into()),
         mail_of(&composer, &samples::recovery_full().into()),
+        mail_of(&composer, &samples::damaged_full().into()),
         mail_of(&composer, &samples::warning_full().into()),
         mail_of(&composer, &samples::group_full().into()),
         mail_of(&composer, &samples::outage_many_missing_full().into()),
@@ -436,7 +437,7 @@ fn an_own_group_mail_that_is_broken_falls_back_alone_and_so_does_what_it_quotes(
     let subject = "en/group/subject.txt.hbs";
     let templates = built(own(&[(subject, "OURS {{jobs.count}}")]));
     assert_eq!(templates.faults(), []);
-    assert_eq!(mails_that_left(&templates)[5].subject, "OURS 3");
+    assert_eq!(mails_that_left(&templates)[6].subject, "OURS 3");
     let templates = built(own(&[(subject, "{{jobs.cuont}}")]));
     let mails = mails_that_left(&templates);
     assert_eq!(written_with_built_in(&mails), [MailKind::Group]);
@@ -446,10 +447,10 @@ fn an_own_group_mail_that_is_broken_falls_back_alone_and_so_does_what_it_quotes(
         (TEXT, "OUR WORDS ON {{job.id}}"),
         (SUBJECT, "SILENT"),
     ]));
-    let text = &mails_that_left(&templates)[5].text;
+    let text = &mails_that_left(&templates)[6].text;
     assert!(text.contains("1. SILENT\n| OUR WORDS ON 43\n"), "{text}");
     let templates = built(own(&[(TEXT, "{{job.di}}")]));
-    let text = &mails_that_left(&templates)[5].text;
+    let text = &mails_that_left(&templates)[6].text;
     assert!(text.contains("| No report was received"), "{text}");
 }
 

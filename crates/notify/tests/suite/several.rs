@@ -160,6 +160,26 @@ fn each_warning_says_why_and_what_to_do() {
     }
 }
 
+#[test]
+fn each_kind_of_damage_says_what_was_found_what_is_left_and_what_to_do() {
+    for locale in &Locale::BUILT_IN {
+        let mut told = String::new();
+        for sample in samples::with_each_fault() {
+            let mail = mail(&sample.clone().into(), locale);
+            assert!(mail.urgent);
+            let is_before_details =
+                |line: &&str| !["THE KEPT BACKUP", "LA SAUVEGARDE CONSERVÉE"].contains(line);
+            let lines: Vec<&str> = mail.text.lines().take_while(is_before_details).collect();
+            told.extend([
+                format!("===== {} =====\n\n", mail.subject),
+                lines.join("\n"),
+                "\n".to_owned(),
+            ]);
+        }
+        assert_snapshot(format!("damages.{locale}"), &told);
+    }
+}
+
 /// Each fault when it begins, when it goes on and when it is over.
 #[test]
 fn each_fault_of_the_system_is_told_from_beginning_to_end() {
@@ -172,6 +192,7 @@ fn each_fault_of_the_system_is_told_from_beginning_to_end() {
         samples::outage_deposit_minimal(),
         samples::outage_clock_minimal(),
         ahead,
+        samples::outage_validated_full(),
         samples::outage_many_missing_full(),
     ];
     for locale in &Locale::BUILT_IN {

@@ -60,6 +60,13 @@ impl FileIdentity {
         i128::from(self.modified.0) * 1_000_000_000 + i128::from(self.modified.1)
     }
 
+    /// Whether it was changed, or put where it is, after this instant.
+    pub(crate) fn is_changed_after(&self, at: Timestamp) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let changed = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        changed > at.as_nanosecond()
+    }
+
     /// Whether both are states of one file with the same content, wherever it was moved meanwhile.
     pub(crate) fn is_same_content(&self, other: &Self) -> bool {
         (self.device, self.inode, self.size, self.modified)

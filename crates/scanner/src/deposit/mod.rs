@@ -426,13 +426,13 @@ pub(crate) fn open_folder(parent: &Dir, name: &str) -> io::Result<Dir> {
 }
 
 /// Never through a link; and never waiting for the other end of a pipe.
-fn reading() -> OpenOptions {
+pub(crate) fn reading() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No).nonblock(true);
     options
 }
 
-fn kind_of(kind: FileType) -> &'static str {
+pub(crate) fn kind_of(kind: FileType) -> &'static str {
     if kind.is_symlink() {
         "a symbolic link"
     } else if kind.is_dir() {

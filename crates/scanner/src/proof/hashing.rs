@@ -4,6 +4,7 @@
 
 use std::io;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -68,6 +69,22 @@ impl<'a> Hashing<'a> {
     pub(crate) fn read(&mut self, file: &File) -> io::Result<()> {
         let is_released = is_to_be_released(file, self.size);
         self.read_all(file, is_released, |_, _| Ok(()))
+    }
+
+    /// The same of a file of which nothing is to stay in the page cache, until somebody says to stop; whether
+    /// nobody did.
+    pub(crate) fn read_unless(&mut self, file: &File, is_stopped: &AtomicBool) -> io::Result<bool> {
+        let is_told = || is_stopped.load(Ordering::Relaxed);
+        let read = self.read_all(file, true, |_, _| {
+            if is_told() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            Ok(())
+        });
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            read => read.map(|()| true),
+        }
     }
 
     /// Reads the file and makes a copy of what it read. When the copy fails, the file itself can be

@@ -256,7 +256,9 @@ impl Account {
                 let was_mailed = self.mailed.contains(&(reader.to_owned(), key));
                 assert!(was_mailed, "{} of what they do not know", at());
             }
-            NotificationKind::Warning | NotificationKind::Passed => panic!("{}", at()),
+            NotificationKind::Damage | NotificationKind::Warning | NotificationKind::Passed => {
+                panic!("{}", at())
+            }
         }
         if kind == NotificationKind::Reminder {
             let taken_on = self.acknowledged.get(&key);

@@ -202,12 +202,12 @@ impl Simulation {
             _ => None,
         };
         CycleFacts {
-            deposit_error: None,
             clock_jump: jumped.map(|before| ClockJump {
                 expected: self.truth.checked_add(before).unwrap(),
                 found: now,
             }),
             idle_since: idle,
+            ..CycleFacts::default()
         }
     }
 
