@@ -40,6 +40,7 @@ mod event;
 mod job;
 mod report;
 mod rest;
+mod retention;
 mod schedule;
 mod sha256;
 mod suspicion;
@@ -61,11 +62,14 @@ pub use report::{
     DatabaseReport, Report, ReportError, ReportProblem, SectionFault, Stage, StageName, Stages,
 };
 pub use rest::{end_pause, pause_job, resume_job, retire_job};
+pub use retention::{
+    KeepCount, KeepReason, KeepRule, RecordedBackup, RetentionPolicy, Version, judge_versions,
+};
 pub use schedule::{CronSchedule, InvalidSchedule, Schedule};
 pub use sha256::{InvalidSha256, Sha256};
 pub use suspicion::{ProvenBackup, WarningSettings, judge_warnings, warnings_of};
 pub use transition::{Transition, judge_deadline, record_entry};
 pub use validated_file::{ValidatedFault, ValidatedFile, ValidatedFileId};
-pub use validated_path::file_name_of;
+pub use validated_path::{MANIFEST, file_name_of, validated_file_name, version_file_name};
 pub use verdict::{Finding, ProofNeeded, Verdict, judge_entry};
 pub use warning::Warning;
