@@ -178,6 +178,7 @@ fn scanner_settings(config: &Config) -> ScannerSettings {
     ScannerSettings {
         root: deposit.root.clone(),
         validated: deposit.validated.clone(),
+        keep_versions: false,
         auto_register: deposit.auto_register,
         default_schedule: config.schedule.clone(),
         report_max_age: deposit.report_max_age,

@@ -10,6 +10,9 @@
 //! and taken in, the staged files proven, what was found decided and committed, and the reports set aside.
 //! Each stage has a bound on what it holds, so that memory stays flat.
 //!
+//! Beside it a [`Pruner`] sees to the tree in which proven backups are kept: it removes those that no rule
+//! keeps any more, and lists in each folder what it holds.
+//!
 //! What is on the disk is never trusted: every name is opened below the folder that it was found
 //! in, without following links, and only regular files are read.
 
@@ -20,6 +23,7 @@ mod error;
 mod places;
 mod proof;
 mod result;
+mod retention;
 mod scan;
 mod settings;
 mod store;
@@ -31,6 +35,7 @@ pub use result::{
     AgentError, EntrySummary, EventSummary, IgnoredFile, Observer, Progress, ReportCounts,
     RetiredJob, ScanResult, UndeclaredDatabase, Work,
 };
+pub use retention::{JudgedFile, JudgedJob, KeptVersion, PruneResult, PruneStore, Pruned, Pruner};
 pub use scan::Scanner;
 pub use settings::ScannerSettings;
 pub use store::{
