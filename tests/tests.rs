@@ -30,6 +30,9 @@ mod settling;
 /// The tree of validated backups.
 mod validated;
 
+/// Which validated backups stay, and the lists of them.
+mod retention;
+
 /// What agents put into the deposit to harm.
 mod hostile;
 

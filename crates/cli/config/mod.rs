@@ -37,6 +37,7 @@ mod raw;
 mod read_rate;
 mod reading;
 mod recipient;
+mod retention;
 mod route;
 mod scan;
 mod schedule;
@@ -56,7 +57,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vigie_domain::{JobDeclaration, Schedule, WarningSettings};
+use vigie_domain::{JobDeclaration, RetentionPolicy, Schedule, WarningSettings};
 use vigie_notify::{DigestSettings, QuietWindow, Routing};
 
 pub use alerts::AlertsConfig;
@@ -105,6 +106,8 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// What is told of backups that are proven and odd.
     pub warnings: WarningSettings,
+    /// How many proven backups of each job are kept; `None` when each takes the place of the one before it.
+    pub retention: Option<RetentionPolicy>,
     /// In which words, from whom and to whom mails go, and which way.
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
@@ -203,6 +206,7 @@ impl Config {
             book,
             &mut reading,
         );
+        let retention = retention::read(raw.retention, &deposit, &mail.time_zone, &mut reading);
         let windows = window::read(raw.maintenance, raw.holidays, &mail.time_zone, &mut reading);
         let digests = digest::read(&raw_digest, digest_readers, &mail.time_zone, &mut reading);
         let smtp = smtp::read(
@@ -225,6 +229,7 @@ impl Config {
                 schedule,
                 alerts,
                 warnings,
+                retention,
                 mail,
                 smtp,
                 sendmail,

@@ -19,6 +19,7 @@ pub struct RawConfig {
     pub schedule: RawSchedule,
     pub alerts: RawAlerts,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
+    pub retention: Option<RawRetention>,
     pub mail: RawMail,
     pub smtp: RawSmtp,
     pub sendmail: RawSendmail,
@@ -87,6 +88,18 @@ pub struct RawWarnings {
     pub size: Option<bool>,
     pub later: Option<bool>,
     pub retried: Option<bool>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawRetention {
+    pub keep_last: Option<RawCount>,
+    pub keep_hourly: Option<RawCount>,
+    pub keep_daily: Option<RawCount>,
+    pub keep_weekly: Option<RawCount>,
+    pub keep_monthly: Option<RawCount>,
+    pub keep_yearly: Option<RawCount>,
+    pub timezone: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -301,6 +314,13 @@ pub enum RawByteSize {
 #[serde(untagged, expecting = "a string such as \"50MB/s\"")]
 pub enum RawReadRate {
     Bare(i64),
+    Written(String),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, expecting = "a number of backups, or \"all\"")]
+pub enum RawCount {
+    Number(i64),
     Written(String),
 }
 

@@ -302,6 +302,7 @@ mod template {
             schedule,
             alerts,
             warnings,
+            retention,
             mail,
             smtp,
             sendmail,
@@ -313,7 +314,7 @@ mod template {
             ..
         } = config;
         format!(
-            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
+            "{deposit:#?} {database:#?} {scan:#?} {schedule:#?} {alerts:#?} {warnings:#?} {retention:#?} {mail:#?} {smtp:#?} \
              {sendmail:#?} {templates:#?} {routing:#?} {windows:#?} {digests:#?} {ping:#?}"
         )
     }

@@ -56,9 +56,9 @@ pub(crate) fn take_all(
         if let Some(validated) = validated {
             let pruner = Pruner::new(validated, None, store.clone());
             let started = Stopwatch::start();
-            let pruned = pruner.after_cycle(SystemClock.now()).await.unwrap();
+            let result = pruner.after_cycle(SystemClock.now()).await.unwrap();
             let listed = started.stop();
-            assert_eq!(pruned, PruneResult::default());
+            assert_eq!(result, PruneResult::default());
             eprintln!("{:.3} s of it for lists", listed.elapsed);
             took.elapsed += listed.elapsed;
             took.processor += listed.processor;
