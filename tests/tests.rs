@@ -36,6 +36,9 @@ mod dumps;
 /// What becomes of what is kept, and who is told.
 mod scrub;
 
+/// Which validated backups stay, and the lists of them.
+mod retention;
+
 /// What agents put into the deposit to harm.
 mod hostile;
 

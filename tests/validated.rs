@@ -21,7 +21,7 @@ fn a_proven_backup_is_kept_by_site_year_and_database() {
     let site = Site::new();
     site.deliver(&report("2025-06-19T02:00:00", good(b"one")));
     site.scan(MORNING);
-    assert_eq!(site.files_in(FOLDER), ["XAFRIC_2025.sql.zst"]);
+    assert_eq!(site.files_in(FOLDER), ["SHA256SUMS", "XAFRIC_2025.sql.zst"]);
     let copy = site.path(FOLDER).join("XAFRIC_2025.sql.zst");
     assert_eq!(fs::read(copy).unwrap(), b"one");
     let staged = site.path(format!("deposit/{AGENT}/databases/XAFRIC_2025.sql.zst"));
@@ -44,7 +44,7 @@ fn a_bad_backup_leaves_the_last_good_one_standing() {
     site.scan("2025-06-20T06:00:00Z");
     let copy = site.path(FOLDER).join("XAFRIC_2025.sql.zst");
     assert_eq!(fs::read(&copy).unwrap(), b"one");
-    assert_eq!(site.files_in(FOLDER), ["XAFRIC_2025.sql.zst"]);
+    assert_eq!(site.files_in(FOLDER), ["SHA256SUMS", "XAFRIC_2025.sql.zst"]);
     site.deliver(&report("2025-06-21T02:00:00", good(b"three")));
     site.scan("2025-06-21T06:00:00Z");
     assert_eq!(fs::read(&copy).unwrap(), b"three");

@@ -4,6 +4,7 @@ mod jobs;
 mod matching;
 mod moment;
 mod outbox;
+mod prune;
 mod routes;
 mod scrub;
 mod silence;
@@ -26,6 +27,7 @@ pub use moment::Moment;
 pub use outbox::{
     DropArguments, OutboxCommand, OutboxListArguments, RetryArguments, ShowArguments,
 };
+pub use prune::PruneArguments;
 pub use routes::{RoutesCommand, RoutesListArguments, RoutesTestArguments};
 pub use scrub::ScrubArguments;
 pub use silence::{
@@ -120,6 +122,16 @@ pub enum Command {
     /// Lists the backups that are expected; adds, pauses and retires them without the config
     #[command(subcommand)]
     Jobs(Box<JobsCommand>),
+    /// Removes the copies of proven backups that no rule of `[retention]` keeps
+    ///
+    /// Each cycle does so for the jobs that had a backup; this looks at all jobs, as after a change of
+    /// the rules. The last good backup of a job always stays.
+    #[command(
+        visible_alias = "forget",
+        after_help = "Examples:\n  vigie prune --dry-run\n  vigie prune --agent 'SDMC_*' --format json\n\n\
+                      Exit status: 0 done, 1 could not do all of its work, 2 usage or configuration."
+    )]
+    Prune(Box<PruneArguments>),
     /// Looks at the config
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -1,4 +1,4 @@
-//! One cycle of the program: scan, then plan mails. What `scan`, `run` and `demo` have in common.
+//! One cycle of the program: scan, then plan mails, then see to what is kept. What `scan`, `run` and `demo` have in common.
 //! Sends nothing.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tracing::info;
 use vigie_notify::{Clock, ClockJump, Planned, SystemClock};
-use vigie_scanner::{Observer, ScanError, ScanResult};
+use vigie_scanner::{Observer, PruneResult, ScanError, ScanResult};
 
 use crate::lock::CycleLock;
 use crate::progress::{Counters, Showing};
@@ -21,9 +21,16 @@ pub struct CycleResult {
     pub now: Timestamp,
     #[serde(flatten)]
     pub scan: ScanResult,
+    /// What became of the proven backups that are kept.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub pruned: PruneResult,
     /// The mails that were left in the outbox.
     #[serde(skip)]
     pub planned: Planned,
+}
+
+fn is_nothing(pruned: &PruneResult) -> bool {
+    *pruned == PruneResult::default()
 }
 
 /// Does one cycle. Events become mails even when the deposit can't be scanned, and that becomes one too.
@@ -56,6 +63,26 @@ pub async fn cycle(
         vigie.store.clamp_last_cycle(SystemClock.now()).await?;
     }
     let scan = scanned?;
+    let pruned = prune(vigie, now).await;
     vigie.store.record_cycle(SystemClock.now()).await?;
-    Ok(CycleResult { now, scan, planned })
+    Ok(CycleResult {
+        now,
+        scan,
+        pruned,
+        planned,
+    })
+}
+
+/// Sees to what is kept. That it can't be done makes no cycle a failed one: the next tries again.
+async fn prune(vigie: &Vigie, now: Timestamp) -> PruneResult {
+    let Some(pruner) = &vigie.pruner else {
+        return PruneResult::default();
+    };
+    pruner
+        .after_cycle(now)
+        .await
+        .unwrap_or_else(|error| PruneResult {
+            errors: vec![error.to_string()],
+            ..PruneResult::default()
+        })
 }

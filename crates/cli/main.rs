@@ -108,6 +108,7 @@ async fn run(arguments: Arguments, screen: &Screen, stages: Stages) -> anyhow::R
         Command::Silence(silence) => commands::silence::run(config, silence).await,
         Command::Routes(routes) => commands::routes::run(config, routes).await,
         Command::Jobs(jobs) => commands::jobs::run(config, jobs).await,
+        Command::Prune(prune) => commands::prune::run(config, prune).await,
         Command::Config(ConfigCommand::Check) => commands::config_check::run(config),
         Command::Mail(MailCommand::Test(test)) => commands::mail_test::run(config, test).await,
         Command::Outbox(outbox) => commands::outbox::run(config, outbox).await,

@@ -10,7 +10,7 @@ use vigie_notify::{
     AlertPolicy, Clock as _, Composer, DeliverySettings, DeliveryWorker, Planner, SystemClock,
     Templates, Transport, TreeState,
 };
-use vigie_scanner::{Scanner, ScannerSettings};
+use vigie_scanner::{Pruner, Scanner, ScannerSettings};
 use vigie_store::SqliteStore;
 
 use crate::config::{self, Config, Environment};
@@ -22,6 +22,8 @@ pub struct Vigie {
     pub config: Config,
     pub store: SqliteStore,
     pub scanner: Scanner<SqliteStore>,
+    /// What sees to the proven backups that are kept; `None` when none are.
+    pub pruner: Option<Pruner<SqliteStore>>,
     pub planner: Planner<SqliteStore, SystemClock>,
     pub worker: Arc<MailWorker>,
     pub tree: TreeWatch,
@@ -76,6 +78,7 @@ impl Vigie {
     ) -> anyhow::Result<Self> {
         let store = SqliteStore::open(&config.database.path).await?;
         Ok(Self {
+            pruner: pruner(&config, &store),
             scanner: Scanner::new(scanner_settings(&config), store.clone()),
             planner: Planner::new(composer, store.clone(), SystemClock)
                 .with_policy(alert_policy(&config)),
@@ -191,12 +194,20 @@ pub fn current_folder() -> anyhow::Result<PathBuf> {
     std::env::current_dir().context("could not tell which folder this is run in")
 }
 
+/// What sees to the proven backups that are kept; `None` when none are.
+pub fn pruner(config: &Config, store: &SqliteStore) -> Option<Pruner<SqliteStore>> {
+    let validated = config.deposit.validated.as_ref()?;
+    let policy = config.retention.clone();
+    Some(Pruner::new(validated, policy, store.clone()))
+}
+
 fn scanner_settings(config: &Config) -> ScannerSettings {
     let (deposit, scan) = (&config.deposit, &config.scan);
     let usual = ScannerSettings::new(&deposit.root, config.schedule.clone());
     ScannerSettings {
         root: deposit.root.clone(),
         validated: deposit.validated.clone(),
+        keep_versions: config.retention.is_some(),
         auto_register: deposit.auto_register,
         default_schedule: config.schedule.clone(),
         report_max_age: deposit.report_max_age,

@@ -10,6 +10,7 @@ pub mod init;
 pub mod jobs;
 pub mod mail_test;
 pub mod outbox;
+pub mod prune;
 pub mod routes;
 pub mod run;
 pub mod scan;

@@ -181,6 +181,9 @@ async fn one_cycle(
             for failure in &result.scan.errors {
                 error!(agent = %failure.agent, "not served: {}", failure.error);
             }
+            for failure in &result.pruned.errors {
+                error!("{failure}; the next cycle tries again");
+            }
             info!(
                 found = reports.found,
                 processed = reports.processed,
@@ -193,6 +196,7 @@ async fn one_cycle(
                 files_read = work.files_read,
                 bytes_read = work.bytes_read,
                 files_known = work.files_known,
+                copies_removed = result.pruned.removed,
                 "cycle done"
             );
         }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use vigie_notify::{Clock, SystemClock};
-use vigie_scanner::{EventSummary, Work};
+use vigie_scanner::{EventSummary, PruneResult, Work};
 
 use crate::FAILED;
 use crate::age::age;
@@ -55,7 +55,8 @@ pub async fn run(
         }
         Format::Text => print(&mut out, &result)?,
     }
-    Ok(if result.cycle.scan.errors.is_empty() {
+    let is_done = result.cycle.scan.errors.is_empty() && result.cycle.pruned.errors.is_empty();
+    Ok(if is_done {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
@@ -146,7 +147,24 @@ pub fn print(out: &mut dyn Write, result: &ScanOutcome) -> io::Result<()> {
     for error in &scan.errors {
         line("not served", error.agent.as_str(), None, Some(&error.error))?;
     }
+    print_pruned(out, &result.cycle.pruned)?;
     print_mails(out, &result.mails)
+}
+
+/// Prints what became of the copies that are kept, when anything did.
+fn print_pruned(out: &mut dyn Write, pruned: &PruneResult) -> io::Result<()> {
+    if pruned.removed > 0 {
+        let freed = binary_size(pruned.bytes_freed);
+        writeln!(out, "copies   {} removed ({freed} freed)", pruned.removed)?;
+    }
+    for error in &pruned.errors {
+        writeln!(
+            out,
+            "  not done  {}",
+            printable_within(error, WIDEST_REASON)
+        )?;
+    }
+    Ok(())
 }
 
 /// Prints how much was read, when there was anything to read.

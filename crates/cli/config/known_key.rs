@@ -10,7 +10,7 @@ use super::one_or_several::{OneOrSeveral, TextOrTable};
 use super::problem::Complaint;
 use super::raw::{
     RawConfig, RawDigest, RawDkim, RawHolidays, RawJob, RawMail, RawMaintenance, RawRecipient,
-    RawRoute, RawSmtp, RawWarnings,
+    RawRetention, RawRoute, RawSmtp, RawWarnings,
 };
 use super::reading::Reading;
 use super::switch_or_table::SwitchOrTable;
@@ -95,6 +95,7 @@ fn known_keys() -> Known {
             ..RawSmtp::default()
         },
         warnings: warnings(),
+        retention: Some(RawRetention::default()),
         recipients: vec![RawRecipient::default()],
         digest: RawDigest {
             recipients: Some(texts_and_tables()),
@@ -405,7 +406,7 @@ mod tests {
                 "scan.timezone = 'UTC'",
                 "scan.timezone is no known key; did you mean deposit.timezone or digest.timezone or \
                  timezone in [[holidays]] or timezone in [[jobs]] or mail.timezone or timezone in \
-                 [[maintenance]] or timezone in [[recipients]] or schedule.timezone?",
+                 [[maintenance]] or timezone in [[recipients]] or retention.timezone or schedule.timezone?",
             ),
             (
                 "scan.speed = 3",
@@ -415,14 +416,16 @@ mod tests {
             (
                 "colour = 3",
                 "colour is no known key; known here: [alerts], [database], [deposit], [digest], \
-                 [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
-                 [scan], [schedule], [scrub], [sendmail], [smtp], [templates], [warnings]",
+                 [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [retention], \
+                 [[routes]], [scan], [schedule], [scrub], [sendmail], [smtp], [templates], \
+                 [verify], [warnings]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], [digest], \
-                 [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
-                 [scan], [schedule], [scrub], [sendmail], [smtp], [templates], [warnings]",
+                 [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [retention], \
+                 [[routes]], [scan], [schedule], [scrub], [sendmail], [smtp], [templates], \
+                 [verify], [warnings]",
             ),
         ];
         for (line, problem) in cases {

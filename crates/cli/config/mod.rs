@@ -38,6 +38,7 @@ mod read_rate;
 mod reading;
 mod recipient;
 mod report_limits;
+mod retention;
 mod route;
 mod scan;
 mod schedule;
@@ -59,7 +60,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vigie_domain::{JobDeclaration, Schedule, WarningSettings};
+use vigie_domain::{JobDeclaration, RetentionPolicy, Schedule, WarningSettings};
 use vigie_notify::{DigestSettings, QuietWindow, Routing};
 
 pub use alerts::AlertsConfig;
@@ -114,6 +115,8 @@ pub struct Config {
     pub warnings: WarningSettings,
     /// How deep staged files are looked into.
     pub verify: VerifyConfig,
+    /// How many proven backups of each job are kept; `None` when each takes the place of the one before it.
+    pub retention: Option<RetentionPolicy>,
     /// In which words, from whom and to whom mails go, and which way.
     pub mail: MailConfig,
     /// The mail server, when one is named; whether mails go there is for `mail.transport` to say.
@@ -214,6 +217,7 @@ impl Config {
             book,
             &mut reading,
         );
+        let retention = retention::read(raw.retention, &deposit, &mail.time_zone, &mut reading);
         let windows = window::read(raw.maintenance, raw.holidays, &mail.time_zone, &mut reading);
         let digests = digest::read(&raw_digest, digest_readers, &mail.time_zone, &mut reading);
         let smtp = smtp::read(
@@ -238,6 +242,7 @@ impl Config {
                 alerts,
                 warnings,
                 verify,
+                retention,
                 mail,
                 smtp,
                 sendmail,

@@ -21,6 +21,7 @@ pub struct RawConfig {
     pub alerts: RawAlerts,
     pub warnings: Option<SwitchOrTable<RawWarnings>>,
     pub verify: RawVerify,
+    pub retention: Option<RawRetention>,
     pub mail: RawMail,
     pub smtp: RawSmtp,
     pub sendmail: RawSendmail,
@@ -111,6 +112,18 @@ pub struct RawWarnings {
 pub struct RawVerify {
     pub level: Option<String>,
     pub max_expansion: Option<i64>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RawRetention {
+    pub keep_last: Option<RawCount>,
+    pub keep_hourly: Option<RawCount>,
+    pub keep_daily: Option<RawCount>,
+    pub keep_weekly: Option<RawCount>,
+    pub keep_monthly: Option<RawCount>,
+    pub keep_yearly: Option<RawCount>,
+    pub timezone: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -326,6 +339,13 @@ pub enum RawByteSize {
 #[serde(untagged, expecting = "a string such as \"50MB/s\"")]
 pub enum RawReadRate {
     Bare(i64),
+    Written(String),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, expecting = "a number of backups, or \"all\"")]
+pub enum RawCount {
+    Number(i64),
     Written(String),
 }
 

@@ -303,6 +303,8 @@ mod template {
             schedule,
             alerts,
             warnings,
+            verify,
+            retention,
             mail,
             smtp,
             sendmail,
@@ -314,7 +316,7 @@ mod template {
             ..
         } = config;
         format!(
-            "{deposit:#?} {database:#?} {scan:#?} {scrub:#?} {schedule:#?} {alerts:#?} {warnings:#?} {mail:#?} {smtp:#?} \
+            "{deposit:#?} {database:#?} {scan:#?} {scrub:#?} {schedule:#?} {alerts:#?} {warnings:#?} {verify:#?} {retention:#?} {mail:#?} {smtp:#?} \
              {sendmail:#?} {templates:#?} {routing:#?} {windows:#?} {digests:#?} {ping:#?}"
         )
     }

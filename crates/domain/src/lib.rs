@@ -42,6 +42,7 @@ mod event;
 mod job;
 mod report;
 mod rest;
+mod retention;
 mod schedule;
 mod sha256;
 mod suspicion;
@@ -65,6 +66,9 @@ pub use report::{
     StageName, Stages,
 };
 pub use rest::{end_pause, pause_job, resume_job, retire_job};
+pub use retention::{
+    KeepCount, KeepReason, KeepRule, RecordedBackup, RetentionPolicy, Version, judge_versions,
+};
 pub use schedule::{CronSchedule, InvalidSchedule, Schedule};
 pub use sha256::{InvalidSha256, Sha256};
 pub use suspicion::{ProvenBackup, WarningSettings, judge_warnings, warnings_of};
@@ -72,6 +76,6 @@ pub use transition::{Transition, judge_deadline, record_entry};
 pub use validated_file::{
     CheckedFile, IntactCopies, ValidatedFault, ValidatedFile, ValidatedFileId, record_check,
 };
-pub use validated_path::file_name_of;
+pub use validated_path::{MANIFEST, file_name_of, validated_file_name, version_file_name};
 pub use verdict::{Finding, ProofNeeded, Verdict, judge_entry};
 pub use warning::Warning;

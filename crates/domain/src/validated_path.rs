@@ -3,7 +3,13 @@
 
 use std::fmt::Write as _;
 
-use crate::{ExpectedBackupJob, JobId};
+use jiff::Timestamp;
+
+use crate::{ExpectedBackupJob, JobId, Sha256};
+
+/// The list of what a folder of validated backups holds, as `sha256sum -c` reads it. No backup there has
+/// this name.
+pub const MANIFEST: &str = "SHA256SUMS";
 
 /// The longest file name that common file systems take, in bytes.
 const MAX_BYTES: usize = 255;
@@ -54,6 +60,52 @@ pub fn file_name_of(name: &str) -> String {
     safe
 }
 
+/// The name under which a staged file is kept when it takes the place of the one before it:
+/// [`file_name_of`] it, unless that is the name of something else.
+///
+/// ```
+/// use vigie_domain::validated_file_name;
+///
+/// assert_eq!(validated_file_name("XAFRIC_2025.sql.zst"), "XAFRIC_2025.sql.zst");
+/// assert_eq!(validated_file_name("SHA256SUMS"), "%53HA256SUMS");
+/// ```
+#[must_use]
+pub fn validated_file_name(staged: &str) -> String {
+    if staged == MANIFEST {
+        // `file_name_of` writes only what it has to as hex digits, so it gives this to no other name.
+        return format!("%{:02X}{}", MANIFEST.as_bytes()[0], &MANIFEST[1..]);
+    }
+    file_name_of(staged)
+}
+
+/// The name under which a staged file is kept beside those before it: the end of its run, which is held
+/// to be `now` when an agent says that it is yet to come, the beginning of its hash, and its own name.
+///
+/// The same report gives the same name, and an agent can't choose that of another content.
+///
+/// ```
+/// use vigie_domain::{Sha256, version_file_name};
+///
+/// let (ended_at, now) = ("2025-06-19T02:00:00Z".parse()?, "2025-06-19T06:00:00Z".parse()?);
+/// let sha256 = Sha256::from([0xAB; 32]);
+/// assert_eq!(
+///     version_file_name(ended_at, now, sha256, "XAFRIC_2025.sql.zst"),
+///     "20250619T020000Z_abababababababab_XAFRIC_2025.sql.zst"
+/// );
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[must_use]
+pub fn version_file_name(
+    ended_at: Timestamp,
+    now: Timestamp,
+    sha256: Sha256,
+    staged: &str,
+) -> String {
+    let time = ended_at.min(now).strftime("%Y%m%dT%H%M%SZ");
+    let sha256 = sha256.to_string();
+    file_name_of(&format!("{time}_{}_{staged}", &sha256[..16]))
+}
+
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -101,7 +153,6 @@ pub(crate) fn validated_folder(job: &ExpectedBackupJob, distinct: Option<JobId>)
 mod tests {
     use std::time::Duration;
 
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -139,6 +190,20 @@ mod tests {
             let safe = file_name_of(&name);
             prop_assert!(!safe.is_empty() && safe.len() <= MAX_BYTES);
             prop_assert!(!safe.starts_with('.') && !safe.contains(['/', '\\', '\0', '\n']));
+        }
+
+        #[test]
+        fn no_backup_has_the_name_of_the_manifest(name in hostile_name()) {
+            for name in [name.as_str(), MANIFEST, "%53HA256SUMS"] {
+                let sha256 = Sha256::from([7; 32]);
+                let now = Timestamp::UNIX_EPOCH;
+                let version = version_file_name(now, now, sha256, name);
+                for kept in [validated_file_name(name), version] {
+                    prop_assert!(kept != MANIFEST && kept.len() <= MAX_BYTES, "{kept}");
+                }
+                let is_that_of_another = validated_file_name(name) == validated_file_name(MANIFEST);
+                prop_assert_eq!(is_that_of_another, name == MANIFEST);
+            }
         }
 
         #[test]

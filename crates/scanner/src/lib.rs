@@ -12,6 +12,8 @@
 //!
 //! A [`Scrubber`] reads the backups that were kept again, long after their proof, through the
 //! [`ScrubStore`] port (`scrub/`). It may be at work beside cycles.
+//! A [`Pruner`] sees to the tree in which proven backups are kept: it removes those that no rule
+//! keeps any more, and lists in each folder what it holds.
 //!
 //! What is on the disk is never trusted: every name is opened below the folder that it was found
 //! in, without following links, and only regular files are read.
@@ -23,6 +25,7 @@ mod error;
 mod places;
 mod proof;
 mod result;
+mod retention;
 mod scan;
 mod scrub;
 mod settings;
@@ -36,9 +39,10 @@ pub use result::{
     AgentError, EntrySummary, EventSummary, IgnoredFile, Observer, Progress, ReportCounts,
     RetiredJob, ScanResult, UndeclaredDatabase, Work,
 };
+pub use retention::{JudgedFile, JudgedJob, KeptVersion, PruneResult, PruneStore, Pruned, Pruner};
 pub use scan::Scanner;
 pub use scrub::{
-    DamagedFile, DueFile, DuePlace, DueTotals, FileCheck, FileError, JudgedFile, RecordedChecks,
+    DamagedFile, DueFile, DuePlace, DueTotals, FileCheck, FileError, JudgedCheck, RecordedChecks,
     RestoredFile, ScrubError, ScrubOrder, ScrubResult, ScrubSettings, ScrubStore,
     ScrubSurroundings, Scrubber, TreeError,
 };

@@ -15,6 +15,10 @@ pub struct ScannerSettings {
     pub root: PathBuf,
     /// The tree in which proven backups are kept; `None` keeps none.
     pub validated: Option<PathBuf>,
+    /// Whether each proven backup with other content than the last is kept beside those before it, under
+    /// a name of its own, until a [`Pruner`](crate::Pruner) removes it; otherwise it takes the place of
+    /// the one of its name.
+    pub keep_versions: bool,
     /// Whether a database that nobody declared becomes a job when a report speaks of it.
     pub auto_register: bool,
     /// The schedule of such a job.
@@ -68,6 +72,7 @@ impl ScannerSettings {
         Self {
             root: root.into(),
             validated: None,
+            keep_versions: false,
             auto_register: true,
             default_schedule,
             report_max_age: Duration::from_hours(30 * 24),

@@ -159,7 +159,7 @@ fn of_agents_statement(count: usize) -> AssertSqlSafe<String> {
         ") SELECT jobs.*, file, {columns} FROM wanted \
          CROSS JOIN jobs ON jobs.agent_key = wanted.agent_key \
          LEFT JOIN proven_files ON proven_files.job_id = jobs.id \
-         LEFT JOIN validated_files ON fault IS NULL AND validated_files.id = \
+         LEFT JOIN validated_files ON fault IS NULL AND removing_since IS NULL AND validated_files.id = \
          (SELECT max(id) FROM validated_files WHERE job_id = jobs.id)"
     );
     many_rows::statement(before, 1, count, &after)

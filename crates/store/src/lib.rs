@@ -31,6 +31,7 @@ mod outbox;
 mod overview;
 mod proven_files;
 mod proven_rows;
+mod prune_store;
 #[cfg(test)]
 mod query_plan;
 mod report_rows;

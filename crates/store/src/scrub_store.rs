@@ -12,7 +12,7 @@ use vigie_domain::{
     CheckedFile, IntactCopies, JobId, ValidatedFault, ValidatedFile, ValidatedFileId, record_check,
 };
 use vigie_scanner::{
-    DueFile, DuePlace, DueTotals, FileCheck, JudgedFile, RecordedChecks, ScrubStore, StoreError,
+    DueFile, DuePlace, DueTotals, FileCheck, JudgedCheck, RecordedChecks, ScrubStore, StoreError,
 };
 
 use crate::error::{Doing, Fault, QueryError};
@@ -25,13 +25,13 @@ fn due_statement() -> String {
     format!(
         "SELECT {COLUMNS}, agent, database FROM validated_files \
          JOIN jobs ON jobs.id = validated_files.job_id \
-         WHERE checked_at < ?1 AND (checked_at, validated_files.id) > (?2, ?3) \
+         WHERE removing_since IS NULL AND checked_at < ?1 AND (checked_at, validated_files.id) > (?2, ?3) \
          ORDER BY checked_at, validated_files.id LIMIT ?4"
     )
 }
 
 const TOTALS: &str = "SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes \
-                      FROM validated_files WHERE checked_at < ?1";
+                      FROM validated_files WHERE removing_since IS NULL AND checked_at < ?1";
 
 /// The first sound one from each of so many places that lie evenly between the first number and the last.
 fn all_over_statement() -> String {
@@ -43,7 +43,8 @@ fn all_over_statement() -> String {
          SELECT DISTINCT {COLUMNS} FROM places CROSS JOIN bounds \
          CROSS JOIN validated_files ON validated_files.id = ( \
              SELECT id FROM validated_files \
-             WHERE id >= low + (high + 1 - low) * place / ?1 AND fault IS NULL ORDER BY id LIMIT 1)"
+             WHERE id >= low + (high + 1 - low) * place / ?1 AND fault IS NULL AND removing_since IS NULL \
+             ORDER BY id LIMIT 1)"
     )
 }
 
@@ -51,7 +52,7 @@ fn all_over_statement() -> String {
 const CONFIRM: &str = "\
     UPDATE validated_files SET checked_at = seen.value ->> 'at' FROM json_each(?1) AS seen \
     WHERE validated_files.id = seen.value ->> 'id' AND validated_files.path = seen.value ->> 'path' \
-    AND fault IS NULL";
+    AND fault IS NULL AND removing_since IS NULL";
 
 /// Those of all others that are still there, with their jobs.
 fn others_statement() -> String {
@@ -60,14 +61,14 @@ fn others_statement() -> String {
          CROSS JOIN validated_files ON validated_files.id = seen.value ->> 'id' \
              AND validated_files.path = seen.value ->> 'path' \
          CROSS JOIN jobs ON jobs.id = validated_files.job_id \
-         WHERE fault IS NOT NULL OR seen.value ->> 'is_damaged'"
+         WHERE removing_since IS NULL AND (fault IS NOT NULL OR seen.value ->> 'is_damaged')"
     )
 }
 
 const WRITE: &str = "UPDATE validated_files SET checked_at = ?2, fault = ?3 WHERE id = ?1";
 
 const INTACT: &str = "SELECT count(*) AS count, max(id) AS newest FROM validated_files \
-                      WHERE job_id = ?1 AND fault IS NULL";
+                      WHERE job_id = ?1 AND fault IS NULL AND removing_since IS NULL";
 
 fn one_statement() -> String {
     format!("SELECT {COLUMNS} FROM validated_files WHERE id = ?1")
@@ -78,7 +79,7 @@ fn damaged_statement() -> String {
     format!(
         "SELECT {COLUMNS}, agent, database FROM validated_files INDEXED BY validated_files_damaged \
          JOIN jobs ON jobs.id = validated_files.job_id \
-         WHERE fault IS NOT NULL ORDER BY validated_files.id"
+         WHERE fault IS NOT NULL AND removing_since IS NULL ORDER BY validated_files.id"
     )
 }
 
@@ -216,7 +217,7 @@ async fn others<'a>(
 async fn judge(
     connection: &mut SqliteConnection,
     looked_at: Vec<LookedAt<'_>>,
-) -> Result<Vec<JudgedFile>, Fault> {
+) -> Result<Vec<JudgedCheck>, Fault> {
     for LookedAt { file, check, .. } in &looked_at {
         write(connection, file.id, check.at, check.found.as_ref()).await?;
     }
@@ -229,7 +230,7 @@ async fn judge(
         };
         let CheckedFile { file, event } =
             record_check(&job, &file, check.found.clone(), check.at, others);
-        judged.push(JudgedFile { job, file, event });
+        judged.push(JudgedCheck { job, file, event });
     }
     Ok(judged)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use vigie_domain::{JobId, ValidatedFile, ValidatedFileId};
 use vigie_scanner::JobMove;
 
@@ -11,10 +11,22 @@ use crate::error::Fault;
 use crate::job_rows::{instant_of, optional_json_of, word_of};
 use crate::many_rows;
 
-/// A row for each new copy, whose id is given back by its path. Of entries that had the copy before it at
-/// this path there is none any more.
-const INSERT: &str = "INSERT OR REPLACE INTO validated_files \
-                      (job_id, path, sha256, size, kept_at, checked_at) VALUES ";
+/// Of entries that had another copy at one of these paths there is none any more. Left to itself, SQLite
+/// could walk over all copies.
+const REPLACED: [&str; 2] = [
+    "WITH new (job_id, path, sha256) AS (VALUES ",
+    ") DELETE FROM validated_files WHERE id IN (SELECT validated_files.id FROM new \
+     CROSS JOIN validated_files ON validated_files.path = new.path \
+     WHERE (validated_files.job_id, validated_files.sha256) <> (new.job_id, new.sha256))",
+];
+
+/// A row for each new copy, whose id is given back by its path. One of the same content that stood there
+/// before is the same: the entries that had it have it still.
+const INSERT: [&str; 2] = [
+    "INSERT INTO validated_files (job_id, path, sha256, size, kept_at, checked_at) VALUES ",
+    " ON CONFLICT (path) DO UPDATE SET size = excluded.size, kept_at = excluded.kept_at, \
+     checked_at = excluded.checked_at, fault = NULL, removing_since = NULL RETURNING id, path",
+];
 
 /// The numbers of new copies, by their paths.
 pub(crate) type NewFiles<'a> = HashMap<&'a str, ValidatedFileId>;
@@ -32,8 +44,15 @@ pub(crate) async fn insert<'a>(
     let rows: Vec<(&str, &JobMove)> = new.into_iter().collect();
     let mut ids = HashMap::with_capacity(rows.len());
     for rows in many_rows::chunks(&rows) {
-        let statement = many_rows::statement(INSERT, 6, rows.len(), " RETURNING id, path");
-        let mut query = sqlx::query(statement);
+        let mut query = sqlx::query(statement(REPLACED, 3, rows.len()));
+        for (path, JobMove { entry, .. }) in rows {
+            query = query
+                .bind(entry.job_id.0)
+                .bind(*path)
+                .bind(entry.actual_sha256.map(|sha256| sha256.to_string()));
+        }
+        query.execute(&mut *connection).await?;
+        let mut query = sqlx::query(statement(INSERT, 6, rows.len()));
         for (path, JobMove { entry, .. }) in rows {
             let at = entry.recorded_at.as_microsecond();
             query = query
@@ -58,6 +77,10 @@ pub(crate) async fn insert<'a>(
         }
     }
     Ok(ids)
+}
+
+fn statement([before, after]: [&str; 2], columns: usize, rows: usize) -> AssertSqlSafe<String> {
+    many_rows::statement(before, columns, rows, after)
 }
 
 /// The copy that stands for the entry of this move.
@@ -98,7 +121,8 @@ mod tests {
         AgentId, BackupEntry, DatabaseReport, Finding, Report, Schedule, Sha256, record_entry,
     };
     use vigie_scanner::{
-        KnownJob, ReportCommit, ReportRecord, Store as _, StoreError, UndeclaredDatabase,
+        KnownJob, PruneStore as _, ReportCommit, ReportRecord, Store as _, StoreError,
+        UndeclaredDatabase,
     };
 
     use super::*;
@@ -219,6 +243,38 @@ mod tests {
             copies_of_entries(&store.pool).await,
             [None, Some(second.id.0)]
         );
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_the_same_content_at_the_same_path_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = with_a_job(&folder).await;
+        keep(&store, 1, "A/X/1.zst", None).await.unwrap();
+        let first = known(&store).await.validated_file.unwrap();
+        keep(&store, 2, "A/X/2.zst", None).await.unwrap();
+        store
+            .begin_removal(&[first.id], NOW.parse().unwrap())
+            .await
+            .unwrap();
+        // It is there again, and so is not to be removed any more.
+        keep(&store, 1, "A/X/1.zst", None).await.unwrap();
+        let ids = copies_of_entries(&store.pool).await;
+        assert_eq!(ids, [Some(1), Some(2), Some(1)]);
+        let kept = store.versions_of_jobs(&[first.job_id]).await.unwrap();
+        assert!(kept.iter().all(|version| !version.is_being_removed));
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_being_removed_stands_for_nothing_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = with_a_job(&folder).await;
+        keep(&store, 1, "A/X/1.zst", None).await.unwrap();
+        let file = known(&store).await.validated_file.unwrap();
+        store
+            .begin_removal(&[file.id], NOW.parse().unwrap())
+            .await
+            .unwrap();
+        assert_eq!(known(&store).await.validated_file, None);
     }
 
     #[tokio::test]

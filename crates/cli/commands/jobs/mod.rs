@@ -34,18 +34,18 @@ pub async fn run(config: Option<&Path>, command: &JobsCommand) -> anyhow::Result
 }
 
 /// A cycle writes what it read of jobs when it began, so that nobody changes them meanwhile.
-async fn lock(config: &Config) -> anyhow::Result<CycleLock> {
+pub(in crate::commands) async fn lock(config: &Config) -> anyhow::Result<CycleLock> {
     CycleLock::take_within(&config.database.path, PATIENCE).await
 }
 
-async fn open(config: &Config) -> anyhow::Result<SqliteStore> {
+pub(in crate::commands) async fn open(config: &Config) -> anyhow::Result<SqliteStore> {
     match open_existing(config).await? {
         Some(store) => Ok(store),
         None => bail!("there is no database yet: no cycle has been done"),
     }
 }
 
-fn matches(names: &NameArguments, job: &ExpectedBackupJob) -> bool {
+pub(in crate::commands) fn matches(names: &NameArguments, job: &ExpectedBackupJob) -> bool {
     let NameArguments {
         agent,
         database,
@@ -61,7 +61,7 @@ fn matches(names: &NameArguments, job: &ExpectedBackupJob) -> bool {
 }
 
 /// `1 job`, `2 jobs`.
-fn jobs(count: usize) -> String {
+pub(in crate::commands) fn jobs(count: usize) -> String {
     let noun = if count == 1 { "job" } else { "jobs" };
     format!("{count} {noun}")
 }

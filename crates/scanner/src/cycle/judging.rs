@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use vigie_domain::{
     AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, EntryReason, Finding, JobId,
-    ProofNeeded, ProvenBackup, Transition, ValidatedFileId, WarningSettings, file_name_of,
-    judge_entry, judge_warnings, record_entry,
+    ProofNeeded, ProvenBackup, Transition, ValidatedFileId, WarningSettings, judge_entry,
+    judge_warnings, record_entry, validated_file_name, version_file_name,
 };
 
 use crate::cycle::settle::{Rest, Watch};
@@ -197,7 +197,7 @@ impl Section {
         let is_to_be_kept = tree.is_some() && standing.is_none();
         let known_file = self.known.proven_file.as_ref();
         let known_file = known_file.filter(|_| !is_to_be_kept);
-        let file_name = file_name_of(&needed.staged_file_name);
+        let file_name = self.file_name(needed, workshop);
         let level = job.verify.unwrap_or(workshop.settings.verify);
         let still = known_file.and_then(|known| known.still_proves(needed, level, folder));
         let mut proof = if let Some(proof) = still {
@@ -224,6 +224,18 @@ impl Section {
             }),
         };
         proof
+    }
+
+    /// Under which name a copy is kept.
+    fn file_name(&self, needed: &ProofNeeded, workshop: &Workshop) -> String {
+        let staged = &needed.staged_file_name;
+        match needed.sha256.filter(|_| workshop.settings.keep_versions) {
+            None => validated_file_name(staged),
+            Some(sha256) => {
+                let ended_at = self.report.report.operation_ended_at;
+                version_file_name(ended_at, workshop.now, sha256, staged)
+            }
+        }
     }
 
     /// Whether waiting would change nothing: it is what it should be, or what the agent sent.

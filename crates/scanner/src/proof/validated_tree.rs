@@ -42,6 +42,12 @@ impl ValidatedTree {
     pub(crate) fn open(path: &Path) -> Result<Self, DepositError> {
         let failed = |error| DepositError::new("open the validated tree", path, error);
         Dir::create_ambient_dir_all(path, ambient_authority()).map_err(failed)?;
+        Self::open_existing(path)
+    }
+
+    /// Opens a tree that has to be there.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, DepositError> {
+        let failed = |error| DepositError::new("open the validated tree", path, error);
         let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(failed)?;
         Ok(Self {
             root,
@@ -58,7 +64,7 @@ impl ValidatedTree {
     }
 
     /// The folder that a path leads to, through folders alone, and the last component.
-    fn folder_of<'p>(&self, path: &'p str) -> io::Result<(Dir, &'p str)> {
+    pub(crate) fn folder_of<'p>(&self, path: &'p str) -> io::Result<(Dir, &'p str)> {
         let (folder, file_name) = path.rsplit_once('/').unwrap_or((".", path));
         let below = |dir: Dir, component| open_folder(&dir, component);
         let dir = folder.split('/').try_fold(self.root.try_clone()?, below)?;
@@ -146,7 +152,7 @@ impl PartialCopy<'_> {
 }
 
 /// Makes the names in a folder as durable as the files that they name.
-fn sync(folder: &Dir) -> io::Result<()> {
+pub(crate) fn sync(folder: &Dir) -> io::Result<()> {
     // A `Dir` itself is a place and can't be synchronised; the folder opened for reading can.
     let mut options = OpenOptions::new();
     options.read(true).maybe_dir(true);

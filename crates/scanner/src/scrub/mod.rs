@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use vigie_domain::{ValidatedFault, ValidatedFile};
 
 pub use result::{DamagedFile, FileError, RestoredFile, ScrubResult};
-pub use store::{DueFile, DuePlace, DueTotals, FileCheck, JudgedFile, RecordedChecks, ScrubStore};
+pub use store::{DueFile, DuePlace, DueTotals, FileCheck, JudgedCheck, RecordedChecks, ScrubStore};
 
 use crate::blocking::blocking;
 use crate::proof::pace::Pace;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use vigie_domain::{AgentId, EventKind, ValidatedFault};
 
-use super::store::{DueFile, JudgedFile};
+use super::store::{DueFile, JudgedCheck};
 
 /// How many errors are kept; the others are counted.
 const ERRORS: usize = 100;
@@ -84,8 +84,8 @@ impl ScrubResult {
         self.damaged.is_empty() && self.failed == 0
     }
 
-    pub(super) fn note_judged(&mut self, judged: JudgedFile) {
-        let JudgedFile { job, file, event } = judged;
+    pub(super) fn note_judged(&mut self, judged: JudgedCheck) {
+        let JudgedCheck { job, file, event } = judged;
         let (agent, database, path) = (job.agent, job.database, file.path);
         if let Some(fault) = file.fault {
             self.damaged.push(DamagedFile {

@@ -119,12 +119,12 @@ pub struct RecordedChecks {
     /// How many were kept.
     pub count: u64,
     /// The files with which something is wrong, or was before.
-    pub judged: Vec<JudgedFile>,
+    pub judged: Vec<JudgedCheck>,
 }
 
 /// A validated file with which something is wrong, or was before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JudgedFile {
+pub struct JudgedCheck {
     /// Its job.
     pub job: ExpectedBackupJob,
     /// The file as it is known now.

@@ -229,6 +229,7 @@ fn settings(rng: &mut Rng, year: u16) -> ScannerSettings {
     let default_schedule = Schedule::every(rng.u32(1..48) * hour, rng.u32(0..4) * hour).unwrap();
     let mut settings = ScannerSettings::new("deposit", default_schedule);
     settings.validated = (!one_in(rng, 3)).then(|| "validated".into());
+    settings.keep_versions = rng.bool();
     settings.auto_register = !one_in(rng, 4);
     settings.report_max_age = max_age(rng);
     settings.report_max_size = max_size(rng);

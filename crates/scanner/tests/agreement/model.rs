@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256 as Hasher};
 use vigie_domain::{
     AgentId, BackupEntry, BackupEntryStatus, DatabaseReport, DomainEvent, EventKind,
-    ExpectedBackupJob, Finding, ProofNeeded, ProvenBackup, Report, Sha256, file_name_of,
-    judge_deadline, judge_warnings, record_entry, register_job,
+    ExpectedBackupJob, Finding, ProofNeeded, ProvenBackup, Report, Sha256, judge_deadline,
+    judge_warnings, record_entry, register_job, validated_file_name, version_file_name,
 };
 use vigie_scanner::{
     AgentError, IgnoredFile, ReportCounts, ReportRecord, RetiredJob, ScannerSettings,
@@ -467,7 +467,14 @@ impl Visit<'_> {
             return entry;
         };
         let known = self.model.copies.get(&key_of(job));
-        match keep(tree, job, known, &entry, &bytes) {
+        match keep(
+            tree,
+            job,
+            known,
+            &entry,
+            &bytes,
+            self.settings.keep_versions,
+        ) {
             Err(error) => entry.not_kept(error),
             Ok(path) => {
                 entry.validated_path = Some(path.clone());
@@ -583,6 +590,7 @@ fn keep(
     known: Option<&Copy>,
     entry: &BackupEntry,
     bytes: &[u8],
+    keep_versions: bool,
 ) -> Result<String, String> {
     if let Some(Copy { path, sha256, size }) = known
         && Some(*sha256) == entry.expected_sha256
@@ -602,7 +610,13 @@ fn keep(
             Some(kind) => return Err(no_folder(component, kind)),
         }
     }
-    let name = file_name_of(entry.staged_file_name.as_ref().unwrap());
+    let staged = entry.staged_file_name.as_ref().unwrap();
+    let name = if keep_versions {
+        let sha256 = entry.actual_sha256.unwrap();
+        version_file_name(entry.operation_ended_at, entry.recorded_at, sha256, staged)
+    } else {
+        validated_file_name(staged)
+    };
     let path = format!("{}/{name}", job.validated_folder);
     let arriving = folder.join(".arriving");
     fs::write(&arriving, bytes).unwrap();

@@ -73,7 +73,8 @@ impl LeftRows {
                     add_value(&mut values, row, column);
                 }
             }
-            let statement = format!("INSERT INTO {table} VALUES {all}");
+            // What triggers insert is there already.
+            let statement = format!("INSERT OR IGNORE INTO {table} VALUES {all}");
             self.statements.push((statement, values));
         }
         let rows = i64::try_from(rows.len()).unwrap();

@@ -5,7 +5,7 @@
 //!
 //! - `new`: 10,000 jobs of 1,000 agents, all of them new, against a plain program that does the same to
 //!   the files and inserts the same rows ([`bare_scan`] says what it leaves out).
-//! - `kept`: the same, each backup copied to a validated tree.
+//! - `kept`: the same, each backup copied to a validated tree, and listed there.
 //! - `large`: 4 files of 1 GiB, proven, against hashing bytes that are in the cache; proven and kept,
 //!   against the slower of hashing and copying.
 //! - `unchanged`: the deposit of `new` once more, when nothing has come; the first cycle of a scanner, and

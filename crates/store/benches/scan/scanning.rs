@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use vigie_domain::{BackupEntryStatus, Schedule, judge_deadline};
 use vigie_notify::{Clock as _, SystemClock};
-use vigie_scanner::{ScanResult, Scanner, ScannerSettings, Store};
+use vigie_scanner::{PruneResult, Pruner, ScanResult, Scanner, ScannerSettings, Store};
 use vigie_store::SqliteStore;
 
 use crate::empty_store::EmptyStore;
@@ -42,7 +42,7 @@ async fn cycle<S: Store>(scanner: &Scanner<S>) -> (Took, ScanResult) {
     (took, result)
 }
 
-/// The cycle that takes what agents dropped.
+/// The cycle that takes what agents dropped, and lists what is kept of it.
 pub(crate) fn take_all(
     deposit: &Path,
     validated: Option<&Path>,
@@ -52,7 +52,17 @@ pub(crate) fn take_all(
     runtime().block_on(async {
         let store = SqliteStore::open(database).await.unwrap();
         let scanner = Scanner::new(settings(deposit, validated), store.clone());
-        let (took, result) = cycle(&scanner).await;
+        let (mut took, result) = cycle(&scanner).await;
+        if let Some(validated) = validated {
+            let pruner = Pruner::new(validated, None, store.clone());
+            let started = Stopwatch::start();
+            let result = pruner.after_cycle(SystemClock.now()).await.unwrap();
+            let listed = started.stop();
+            assert_eq!(result, PruneResult::default());
+            eprintln!("{:.3} s of it for lists", listed.elapsed);
+            took.elapsed += listed.elapsed;
+            took.processor += listed.processor;
+        }
         assert_eq!(result.reports.processed, reports);
         let is_good = |entry: &vigie_scanner::EntrySummary| {
             entry.status == BackupEntryStatus::Success && entry.reason.is_none()
