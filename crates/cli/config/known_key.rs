@@ -416,13 +416,13 @@ mod tests {
                 "colour = 3",
                 "colour is no known key; known here: [alerts], [database], [deposit], [digest], \
                  [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
-                 [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
+                 [scan], [schedule], [sendmail], [smtp], [templates], [verify], [warnings]",
             ),
             (
                 "\"a key\\n\" = 3",
                 "\"a key\\n\" is no known key; known here: [alerts], [database], [deposit], [digest], \
                  [[holidays]], [[jobs]], [mail], [[maintenance]], [ping], [[recipients]], [[routes]], \
-                 [scan], [schedule], [sendmail], [smtp], [templates], [warnings]",
+                 [scan], [schedule], [sendmail], [smtp], [templates], [verify], [warnings]",
             ),
         ];
         for (line, problem) in cases {
