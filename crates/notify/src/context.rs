@@ -334,7 +334,7 @@ pub struct ReasonContext {
     pub kind: Option<String>,
     /// The system's words; null for other codes.
     pub error: Option<String>,
-    /// Why it can't be read back; its values are null for other codes than `not_readable`.
+    /// Why it can't be read back, for the code `not_readable`.
     pub fault: ContentFaultContext,
     /// Whether what can't be read back is what the agent sent; false when the report gives no SHA-256,
     /// and for other codes.
