@@ -168,7 +168,7 @@ mod tests {
         };
         assert_eq!(line(&listing), "310 of 1000 agents");
         assert_eq!(share(&listing), (310, 1000));
-        assert_eq!(line(&Snapshot::default()), "0 of 0 agents");
+        assert_eq!(line(&Snapshot::default()), "");
     }
 
     #[test]

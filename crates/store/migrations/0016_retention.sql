@@ -3,7 +3,7 @@ ALTER TABLE validated_files ADD COLUMN removing_since INTEGER;
 
 -- Nobody looks again at what goes.
 DROP INDEX validated_files_by_check;
-CREATE INDEX validated_files_by_check ON validated_files (checked_at, id, size)
+CREATE INDEX validated_files_by_check ON validated_files (checked_at, id, size, removing_since)
     WHERE removing_since IS NULL;
 
 -- The jobs that had a backup with a copy since it was last decided which of their copies stay, and those of
