@@ -142,12 +142,12 @@ fn caught_at(level: &str, sent: &[Sent]) -> HashMap<String, Caught> {
     ));
     for one in sent {
         let backup = |name: &str, content: &[u8]| {
-            let size = if name == "whole" {
+            let raw_size = if name == "whole" {
                 json!(one.raw.len())
             } else {
                 Value::Null
             };
-            Backup::good(name, content).saying("/BACKUP/size", size)
+            Backup::good(name, content).saying("/BACKUP/size", raw_size)
         };
         let mut backups = vec![backup("whole", &one.whole)];
         for (number, (damage, content)) in one.damaged.iter().enumerate() {

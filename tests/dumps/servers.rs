@@ -20,13 +20,18 @@ const TABLES: &str = "
 
 /// The rows, which are the same in each server.
 fn rows() -> String {
+    use std::fmt::Write as _;
+
     let mut random = fastrand::Rng::with_seed(2025);
     let mut sql = String::new();
     for id in 0..500 {
         let (customer, total) = (random.u64(..), random.u32(..1_000_000));
         let body = "paid in part; ".repeat(random.usize(..12));
-        sql += &format!("INSERT INTO invoices VALUES ({id}, 'customer {customer:x}', {total});\n");
-        sql += &format!("INSERT INTO notes VALUES ({id}, '{body}{customer}');\n");
+        let _ = writeln!(
+            sql,
+            "INSERT INTO invoices VALUES ({id}, 'customer {customer:x}', {total});"
+        );
+        let _ = writeln!(sql, "INSERT INTO notes VALUES ({id}, '{body}{customer}');");
     }
     sql
 }
@@ -209,7 +214,7 @@ fn of_mariadb(folder: &Path) -> Vec<u8> {
     succeed(client("mariadb", &["-e", "CREATE DATABASE books"]));
     feed(
         client("mariadb", &["books"]),
-        &[TABLES, "START TRANSACTION;", &rows(), "COMMIT;"].concat(),
+        [TABLES, "START TRANSACTION;", &rows(), "COMMIT;"].concat(),
     );
     succeed(client("mariadb-dump", &["books"]))
 }
@@ -221,7 +226,7 @@ fn of_sqlite(folder: &Path) -> Vec<u8> {
     let backup = format!(".backup '{}'\n", path.display());
     feed(
         sqlite,
-        &[TABLES, "BEGIN;", &rows(), "COMMIT;\n", &backup].concat(),
+        [TABLES, "BEGIN;", &rows(), "COMMIT;\n", &backup].concat(),
     );
     fs::read(path).unwrap()
 }
