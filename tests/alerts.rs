@@ -48,8 +48,8 @@ fn only(mails: Vec<ReceivedMail>) -> ReceivedMail {
 #[test]
 fn an_agent_that_falls_silent_is_one_mail_and_its_return_is_one() {
     let site = Site::with(&jobs(&[AGENT], 20));
-    site.deliver(&report(AGENT, "2025-06-19T02:00:00", 20));
     site.scan(START);
+    site.deliver(&report(AGENT, "2025-06-19T02:00:00", 20));
     assert!(mails_of_scan(&site, MORNING).is_empty());
 
     let silent = only(mails_of_scan(&site, DAYS_LATER));
