@@ -84,7 +84,9 @@ impl Snapshots {
             .filter(|(_, version)| is_meant(version))
             .flat_map(|(index, version)| version.backups.iter().map(move |one| (*one, index)))
             .collect();
-        all.sort_unstable_by_key(|(backup, _)| Reverse(*backup));
+        // By the order in which they came: a clock that was wrong once must not make what came last the
+        // oldest, nor what came then the newest for years.
+        all.sort_unstable_by_key(|(backup, _)| Reverse((backup.number, backup.recorded_at)));
         Self(all)
     }
 

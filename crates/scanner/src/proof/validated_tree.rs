@@ -27,6 +27,19 @@ pub(crate) struct ValidatedTree {
     unsynced: Mutex<HashSet<String>>,
 }
 
+/// What there is to see of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// A regular file of its size.
+    Whole,
+    /// Something else, or something that can't be looked at.
+    Other,
+    /// Its folder, and nothing of its name there.
+    Absent,
+    /// Nothing: its folder is not there either.
+    Hidden,
+}
+
 /// A copy that is being made.
 #[derive(Debug)]
 pub(crate) struct PartialCopy<'a> {
@@ -57,10 +70,22 @@ impl ValidatedTree {
 
     /// Whether a copy of this size stands there.
     pub(crate) fn holds(&self, path: &str, size: u64) -> bool {
-        let found = self.folder_of(path);
-        found
-            .and_then(|(dir, file_name)| dir.symlink_metadata(file_name))
-            .is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+        self.see(path, size) == Sight::Whole
+    }
+
+    /// What there is to see of a copy of this size.
+    pub(crate) fn see(&self, path: &str, size: u64) -> Sight {
+        let is_absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let (folder, file_name) = match self.folder_of(path) {
+            Ok(found) => found,
+            Err(error) if is_absent(&error) => return Sight::Hidden,
+            Err(_) => return Sight::Other,
+        };
+        match folder.symlink_metadata(file_name) {
+            Ok(metadata) if metadata.is_file() && metadata.len() == size => Sight::Whole,
+            Err(error) if is_absent(&error) => Sight::Absent,
+            Ok(_) | Err(_) => Sight::Other,
+        }
     }
 
     /// The folder that a path leads to, through folders alone, and the last component.

@@ -16,7 +16,7 @@ use vigie_domain::{
 };
 
 use crate::blocking::blocking;
-use crate::proof::validated_tree::ValidatedTree;
+use crate::proof::validated_tree::{Sight, ValidatedTree};
 use crate::{ScanError, StoreError};
 
 pub use store::{KeptVersion, PruneStore, Pruned};
@@ -244,16 +244,25 @@ struct Judged {
 
 /// A copy that was being removed when something came between is judged again with the others if it is
 /// still there: one of them may be found to be damaged by now.
+///
+/// Of a copy that is out of sight and of which nobody found that it is gone, nothing is decided: the disk
+/// that it lies on may not be mounted, and would come back with files that nobody knows.
 fn judge(tree: &ValidatedTree, policy: &RetentionPolicy, versions: Vec<KeptVersion>) -> Judged {
     let mut by_job: BTreeMap<JobId, Vec<(KeptVersion, bool)>> = BTreeMap::new();
     let mut gone = Vec::new();
     for version in versions {
-        let stands = tree.holds(&version.file.path, version.file.size);
-        if version.is_being_removed && !stands {
-            gone.push(version.file.id);
-            continue;
+        let file = &version.file;
+        let sight = tree.see(&file.path, file.size);
+        match sight {
+            Sight::Whole | Sight::Other => {}
+            Sight::Absent if version.is_being_removed => {
+                gone.push(file.id);
+                continue;
+            }
+            Sight::Absent | Sight::Hidden if file.fault.is_some() => {}
+            Sight::Absent | Sight::Hidden => continue,
         }
-        let is_intact = stands && version.file.fault.is_none();
+        let is_intact = sight == Sight::Whole && file.fault.is_none();
         let of_job = by_job.entry(version.file.job_id).or_default();
         of_job.push((version, is_intact));
     }

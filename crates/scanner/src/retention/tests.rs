@@ -331,12 +331,27 @@ async fn a_folder_that_can_not_be_written_to_keeps_no_other_job_from_being_prune
     assert_eq!(store.paths(), ["X/1", "Z/2", "Y/4"]);
     // Once the folder is as it should be, what was left is done.
     fs::remove_file(place.path("X")).unwrap();
+    fs::create_dir(place.path("X")).unwrap();
     place
         .pruner(keep_last(1), &store)
         .after_cycle(now())
         .await
         .unwrap();
     assert_eq!(store.paths(), ["Z/2", "Y/4"]);
+}
+
+#[tokio::test]
+async fn what_lies_on_a_disk_that_is_not_mounted_is_not_forgotten() {
+    let place = Place::with(&["X/1", "X/2"]);
+    let store = Memory::of(&[version(1, "X/1"), version(2, "X/2"), version(3, "X/3")]);
+    // The new one was kept in the empty folder that the disk is mounted over.
+    fs::remove_dir_all(place.path("X")).unwrap();
+    fs::create_dir(place.path("X")).unwrap();
+    fs::write(place.path("X/3"), "abc").unwrap();
+    let pruner = place.pruner(keep_last(1), &store);
+    let result = pruner.after_cycle(now()).await.unwrap();
+    assert_eq!((result.removed, result.errors.len()), (0, 0), "{result:?}");
+    assert_eq!(store.paths(), ["X/1", "X/2", "X/3"]);
 }
 
 #[tokio::test]
