@@ -118,7 +118,7 @@ fn assert_made_up_for(site: &Site) {
     assert_eq!(result["errors"], Value::Array(Vec::new()));
     assert_eq!(result["entries"].as_array().unwrap().len(), 1, "{result:#}");
     assert_eq!(result["entries"][0]["status"], "SUCCESS");
-    assert_eq!(site.files_in(KEPT), ["OF_HUNG_A_B.sql.zst"]);
+    assert_eq!(site.files_in(KEPT), ["OF_HUNG_A_B.sql.zst", "SHA256SUMS"]);
 }
 
 #[track_caller]
@@ -250,7 +250,7 @@ fn an_agent_that_answers_again_is_served_once_and_was_left_alone_until_then() {
         2,
         "as a warning and an error: {log}"
     );
-    assert_eq!(site.files_in(KEPT), ["OF_HUNG_A_B.sql.zst"]);
+    assert_eq!(site.files_in(KEPT), ["OF_HUNG_A_B.sql.zst", "SHA256SUMS"]);
     for agent in OTHERS.iter().chain([&HUNG]) {
         assert_recorded(&site, agent, 1);
     }

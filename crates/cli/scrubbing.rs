@@ -170,6 +170,7 @@ impl Rounds {
     ) -> anyhow::Result<Option<ScrubResult>> {
         let now = (self.around.clock)();
         self.check_tree().await?;
+        self.store.clamp_checks(now).await?;
         let bytes = total.look(&self.store, now, self.every).await?;
         allowance.grow(elapsed, bytes, self.is_behind(now).await?);
         let Some(max_bytes) = allowance.bytes() else {

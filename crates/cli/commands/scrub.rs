@@ -59,6 +59,7 @@ pub async fn run(
         return give_up(&config, path).await;
     }
     let vigie = Vigie::open(config).await?;
+    vigie.store.clamp_checks(now).await?;
     let cores = vigie.config.scan.cores;
     let cores = cores.map_or_else(available_parallelism, Ok);
     let scrubber = scrubber(

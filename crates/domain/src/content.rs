@@ -220,6 +220,11 @@ pub enum ContentFault {
         /// How it is compressed.
         compression: Compression,
     },
+    /// The compressed stream is whole, and there is nothing in it: what was to be compressed failed.
+    StreamEmpty {
+        /// How it is compressed.
+        compression: Compression,
+    },
     /// Decoded, it has another size than the agent's dump had.
     RawSizeDiffers {
         /// The size in bytes that the agent reported of its BACKUP stage.
@@ -265,6 +270,7 @@ impl ContentFault {
             Self::StreamCut { .. } => "stream_cut",
             Self::StreamDamaged { .. } => "stream_damaged",
             Self::StreamFollowed { .. } => "stream_followed",
+            Self::StreamEmpty { .. } => "stream_empty",
             Self::RawSizeDiffers { .. } => "raw_size_differs",
             Self::RawContentDiffers => "raw_content_differs",
             Self::ExpandsTooFar { .. } => "expands_too_far",
@@ -290,6 +296,9 @@ impl fmt::Display for ContentFault {
                 formatter,
                 "after the end of the {compression} stream stands something that belongs to none"
             ),
+            Self::StreamEmpty { compression } => {
+                write!(formatter, "the {compression} stream is whole, but empty")
+            }
             Self::RawSizeDiffers {
                 expected,
                 actual: Some(actual),

@@ -427,6 +427,7 @@ fn each_fault() -> Vec<ContentFault> {
         ContentFault::StreamCut { compression },
         ContentFault::StreamDamaged { compression },
         ContentFault::StreamFollowed { compression },
+        ContentFault::StreamEmpty { compression },
         ContentFault::RawSizeDiffers {
             expected: 6_871_947_673,
             actual: Some(6_871_947_600),

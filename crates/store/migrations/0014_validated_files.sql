@@ -22,7 +22,8 @@ ALTER TABLE entries ADD COLUMN validated_file_id INTEGER
 CREATE INDEX entries_validated ON entries (validated_file_id, recorded_at)
     WHERE validated_file_id IS NOT NULL;
 
--- What was kept before this migration: of each path the last entry tells what is there.
+-- What was kept before this migration: the last copy of each job. Of those before it nobody knows which
+-- were removed by hand, as there was no other way.
 INSERT INTO validated_files (job_id, path, sha256, size, kept_at, checked_at)
 SELECT job_id, entry ->> '$.validated_path', entry ->> '$.actual_sha256', entry ->> '$.actual_size',
        recorded_at, recorded_at
@@ -30,7 +31,7 @@ FROM entries
 WHERE id IN (
     SELECT max(id) FROM entries
     WHERE status = 'SUCCESS' AND entry ->> '$.validated_path' IS NOT NULL
-    GROUP BY entry ->> '$.validated_path'
+    GROUP BY job_id
 )
 ORDER BY id;
 

@@ -28,6 +28,10 @@ pub struct LastCycle {
     pub previous_done_at: Option<Timestamp>,
 }
 
+/// Served by the index `validated_files_by_check`, whose condition it repeats.
+const CLAMP_CHECKS: &str = "UPDATE validated_files SET checked_at = ?1 - 1 \
+                            WHERE checked_at > ?1 AND removing_since IS NULL";
+
 impl SqliteStore {
     /// Every job with its latest entry, by agent and database.
     ///
@@ -69,6 +73,18 @@ impl SqliteStore {
         let query = sqlx::query(update).bind(now.as_microsecond());
         let done = query.execute(&self.writer).await;
         done.map(|_| ()).doing("put the last cycle back")
+    }
+
+    /// Takes copies that were looked at by a clock that was ahead of `now` for looked at just before: they
+    /// would not be due until that clock's time.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn clamp_checks(&self, now: Timestamp) -> Result<(), QueryError> {
+        let query = sqlx::query(CLAMP_CHECKS).bind(now.as_microsecond());
+        let done = query.execute(&self.writer).await;
+        done.map(|_| ()).doing("put looks at copies back")
     }
 
     /// When the last cycle was done; `None` before the first.

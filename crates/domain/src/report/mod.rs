@@ -148,12 +148,18 @@ impl DatabaseReport {
         if crate::verdict::from_report_alone(self).is_some() {
             return None;
         }
+        let Stages {
+            backup, compress, ..
+        } = &self.stages;
+        // An agent that dumps and compresses in one step gives what it has of both for each of them, or
+        // nothing of the dump, as 0.
+        let raw_size = backup.size.filter(|size| *size > 0);
         Some(ProofNeeded {
             staged_file_name: self.staged_file_name.clone()?,
-            size: self.stages.compress.size,
-            sha256: self.stages.compress.sha256,
-            raw_size: self.stages.backup.size,
-            raw_sha256: self.stages.backup.sha256,
+            size: compress.size,
+            sha256: compress.sha256,
+            raw_size: raw_size.filter(|_| backup.size != compress.size),
+            raw_sha256: backup.sha256.filter(|_| backup.sha256 != compress.sha256),
         })
     }
 }

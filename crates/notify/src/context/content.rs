@@ -7,10 +7,11 @@ use vigie_domain::{Compression, ContentFault, ContentFinding, ContentKind, Unsee
 use super::Reader;
 
 /// Every code that a fault has.
-const FAULTS: [&str; 11] = [
+const FAULTS: [&str; 12] = [
     "stream_cut",
     "stream_damaged",
     "stream_followed",
+    "stream_empty",
     "raw_size_differs",
     "raw_content_differs",
     "expands_too_far",
@@ -48,9 +49,9 @@ pub struct ContentContext {
 /// Why a backup can't be read back.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ContentFaultContext {
-    /// `stream_cut`, `stream_damaged`, `stream_followed`, `raw_size_differs`, `raw_content_differs`,
-    /// `expands_too_far`, `decoder_failed`, `cannot_look`, `not_recognised`, `content_cut` or
-    /// `content_damaged`; null for other reasons.
+    /// `stream_cut`, `stream_damaged`, `stream_followed`, `stream_empty`, `raw_size_differs`,
+    /// `raw_content_differs`, `expands_too_far`, `decoder_failed`, `cannot_look`, `not_recognised`,
+    /// `content_cut` or `content_damaged`; null for other reasons.
     #[schemars(extend("enum" = FAULTS))]
     pub code: Option<&'static str>,
     /// `zstd`, `gzip`, `xz` or `bzip2`; null when the compression is not what is at fault.
@@ -105,7 +106,8 @@ impl ContentFaultContext {
         match fault {
             ContentFault::StreamCut { compression }
             | ContentFault::StreamDamaged { compression }
-            | ContentFault::StreamFollowed { compression } => Self {
+            | ContentFault::StreamFollowed { compression }
+            | ContentFault::StreamEmpty { compression } => Self {
                 compression: Some(compression.as_str()),
                 ..plain
             },

@@ -106,10 +106,18 @@ impl<'a> Hashing<'a> {
 
     /// What the look found, once all of the file was read.
     pub(crate) fn finish_look(&mut self) -> io::Result<Option<ContentFinding>> {
-        let Some(look) = self.look.take() else {
+        let Some(mut look) = self.look.take() else {
             return Ok(None);
         };
         let reader = self.reader;
+        // The copy failed while it waited, and there was nothing more to read.
+        while look.is_held_up() {
+            self.pulse.wait(|| {
+                look.wait();
+                let _turn = reader.turn();
+                look.resume();
+            })?;
+        }
         let finish = || {
             let _turn = reader.turn();
             look.finish()

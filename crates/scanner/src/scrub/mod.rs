@@ -340,6 +340,11 @@ impl<S: ScrubStore> Going<'_, S> {
 
     fn note(&mut self, looked: Looked) {
         self.result.bytes_read += looked.read;
+        if matches!(looked.look, Look::Failed(_) | Look::Changed) {
+            // It is the first in line the next time too, and must not use up what the others wait for.
+            let unread = looked.due.file.size.saturating_sub(looked.read);
+            self.begun_bytes = self.begun_bytes.saturating_sub(unread);
+        }
         self.looked.push(looked);
     }
 

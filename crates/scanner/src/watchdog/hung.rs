@@ -76,7 +76,9 @@ impl Hung {
             let silence = Silence(folder.since.elapsed());
             Stall::Still(silence)
         });
-        still.or((lost >= MOST_LOST).then_some(Stall::NotTried))
+        // The deposit itself has one thread at most, and without it nobody is served.
+        let is_refused = owner.is_some() && lost >= MOST_LOST;
+        still.or(is_refused.then_some(Stall::NotTried))
     }
 
     /// Gives up a thread on this folder if it has not moved since it was seen like this, and tells whether

@@ -127,6 +127,11 @@ impl<'a> Look<'a> {
                 Stage::Compressed(decoder) => {
                     if let Err(stop) = decoder.finish(&mut look.raw) {
                         look.stage = Stage::Stopped(stop);
+                    } else if let Some(compression) = look.compression
+                        && look.raw.size() == 0
+                    {
+                        let fault = ContentFault::StreamEmpty { compression };
+                        look.stage = Stage::Stopped(Stop::Fault(fault));
                     }
                 }
                 Stage::Start(_) | Stage::Plain | Stage::Stopped(_) => {}

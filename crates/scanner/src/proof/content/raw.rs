@@ -185,7 +185,7 @@ impl Output for Raw {
                 let actual = None;
                 return Err(ContentFault::RawSizeDiffers { expected, actual });
             }
-            None if self.size > self.most => {
+            _ if self.size > self.most => {
                 let limit = self.most;
                 return Err(ContentFault::ExpandsTooFar { limit });
             }

@@ -1,6 +1,7 @@
 //! Dumps in SQL, which end with a comment that says so: those of `pg_dump`, `pg_dumpall`, `mysqldump`
 //! and `mariadb-dump`. Knows no SQL beside comments.
 
+use memchr::memmem;
 use vigie_domain::ContentKind;
 
 use super::{Check, Trouble};
@@ -15,9 +16,17 @@ const SANDBOX: &str = "/*M!999999\\- enable the sandbox mode */";
 /// `\restrict` began.
 const AFTER_END: [&str; 3] = ["--", "\\unrestrict ", "/*"];
 
+/// What a dump of PostgreSQL may be followed by in one file: dumps of the other kind.
+const POSTGRES: [&str; 2] = [
+    "-- PostgreSQL database dump complete",
+    "-- PostgreSQL database cluster dump complete",
+];
+
 pub(super) struct SqlTrailer {
     trailer: &'static str,
     tail: Vec<u8>,
+    /// Whether the trailer stands anywhere. What follows it then is somebody's own.
+    is_over: bool,
 }
 
 /// Which dump begins with these bytes.
@@ -55,17 +64,36 @@ impl SqlTrailer {
                 _ => "-- Dump completed",
             },
             tail: Vec::new(),
+            is_over: false,
         }
     }
 
     fn is_trailer(&self, line: &str) -> bool {
-        let rest = line.strip_prefix(self.trailer);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" on "))
+        let is_after = |trailer: &str| {
+            let rest = line.strip_prefix(trailer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" on "))
+        };
+        let may_follow = self.is_over && POSTGRES.contains(&self.trailer);
+        is_after(self.trailer) || may_follow && POSTGRES.into_iter().any(is_after)
+    }
+
+    /// Looks for the trailer in what comes, and in what it may have begun in before.
+    fn look_for_trailer(&mut self, bytes: &[u8]) {
+        if self.is_over {
+            return;
+        }
+        let line = ["\n", self.trailer].concat();
+        let finder = memmem::Finder::new(&line);
+        let length = line.len();
+        let before = &self.tail[self.tail.len().saturating_sub(length)..];
+        let seam = [before, &bytes[..bytes.len().min(length)]].concat();
+        self.is_over = finder.find(&seam).is_some() || finder.find(bytes).is_some();
     }
 }
 
 impl Check for SqlTrailer {
     fn push(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        self.look_for_trailer(bytes);
         let last = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
         let keep = TAIL_BYTES - last.len();
         let drop = self.tail.len().saturating_sub(keep);
@@ -85,7 +113,11 @@ impl Check for SqlTrailer {
                 break;
             }
         }
-        Err(Trouble::Cut)
+        Err(if self.is_over {
+            Trouble::Unknown
+        } else {
+            Trouble::Cut
+        })
     }
 }
 
@@ -99,6 +131,26 @@ mod tests {
             check.push(piece)?;
         }
         check.finish()
+    }
+
+    #[test]
+    fn what_follows_a_whole_dump_is_no_fault() {
+        let globals = "--\n-- PostgreSQL database cluster dump\n--\nCREATE ROLE x;\n--\n\
+                       -- PostgreSQL database cluster dump complete\n--\n";
+        let dump = "--\n-- PostgreSQL database dump\n--\nCREATE TABLE x ();\n--\n\
+                    -- PostgreSQL database dump complete\n--\n";
+        let cluster = ContentKind::PostgresCluster;
+        assert_eq!(verdict(cluster, &[globals, dump].concat()), Ok(()));
+        assert_eq!(
+            verdict(ContentKind::PostgresPlain, &[dump, globals].concat()),
+            Ok(())
+        );
+        // A dump of all databases that ends after one of them has not ended.
+        let cut = [&globals[..60], dump].concat();
+        assert_eq!(verdict(cluster, &cut), Err(Trouble::Cut));
+        let more = [dump, &"ANALYZE;\n".repeat(1000)].concat();
+        let plain = ContentKind::PostgresPlain;
+        assert_eq!(verdict(plain, &more), Err(Trouble::Unknown));
     }
 
     #[test]
@@ -125,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn after_its_end_only_comments_may_stand() {
+    fn after_its_end_only_comments_may_stand_or_nobody_knows() {
         let kind = ContentKind::PostgresPlain;
         let end = "--\n-- PostgreSQL database dump complete\n--\n\n";
         let data = "1\ta\n".repeat(10_000);
@@ -140,11 +192,11 @@ mod tests {
         );
         assert_eq!(
             verdict(kind, &format!("{data}{end}{data}")),
-            Err(Trouble::Cut)
+            Err(Trouble::Unknown)
         );
         assert_eq!(
             verdict(kind, &format!("{end}CREATE TABLE x")),
-            Err(Trouble::Cut)
+            Err(Trouble::Unknown)
         );
         assert_eq!(verdict(kind, &data), Err(Trouble::Cut));
         let cut = "--\n-- PostgreSQL database dump comp";
